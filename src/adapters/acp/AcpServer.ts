@@ -1,10 +1,11 @@
 /**
  * Skein as an agent of the Agent Client Protocol, over two streams of bytes.
  *
- * - `initialize` is answered with nothing loaded but the protocol, not even Effect: editors wait for it.
+ * - `initialize` is answered with only the protocol loaded, not even Effect, because editors wait for it.
  * - A session that an editor opened is watched until it is closed, so the editor sees what others do in it.
- * - A client that offers its files or terminals steers its sessions: their tools use those, so they run in this process.
- * - When the client is gone the runs are the engine's: nothing here cancels them.
+ * - A client that offers its files or terminals steers its sessions: their tools use these, so they run in this
+ *   process.
+ * - Runs belong to the engine: nothing here cancels them when the client is gone.
  */
 import {
   agent,
@@ -17,19 +18,19 @@ import {
 } from "@agentclientprotocol/sdk"
 import type { Ask, Refused } from "./Requests.js"
 
-/** What the agent needs of the program that it is. */
+/** What the agent needs from the program around it. */
 interface Options {
   readonly version: string
-  /** What answers all requests but the first, once it is there. Called for each. */
+  /** Waits for what answers all requests except `initialize` and `authenticate`. Called for each of them. */
   readonly ask: () => Promise<Ask>
-  /** The client has said what it can do. */
+  /** Called when the client has said what it can do. */
   readonly onInitialize: (capabilities: ClientCapabilities) => void
 }
 
 const isRefused = (error: unknown): error is Refused =>
   error instanceof Error && "_tag" in error && error._tag === "Refused"
 
-/** How a connection ended: the client is gone, or what it said is longer than is read. */
+/** How a connection ended: the client is gone, or it sent a message that was too long to read. */
 export type End = "gone" | "too-long"
 
 export interface Connection {

@@ -1,10 +1,11 @@
 /**
- * The client as the editor of one session, as far as it offers files and terminals. Each request is bounded in time, but
- * the wait for a command's end, which has the command's own limit; a client that is gone fails what waits for it.
+ * The client as the editor of one session, as far as it offers files and terminals. Each request is bounded in time,
+ * except the wait for a command's end, which has the command's own limit. When the client is gone, whatever waits for
+ * it fails.
  *
- * A command's terminal is the client's, and shows its output as it comes. It is released when the command has ended, timed
- * out or was interrupted, which ends the command. Its input is empty. Of the agent's own variables, those that the `shell`
- * tool passes on to no command are empty there.
+ * A command's terminal is the client's, and shows its output as it comes. It is released when the command has ended,
+ * timed out or been interrupted, and releasing it ends the command. Its input is empty. The agent's own variables that
+ * the `shell` tool passes on to no command are empty there.
  */
 import type { AgentContext, ClientCapabilities, WaitForTerminalExitResponse } from "@agentclientprotocol/sdk"
 import { Duration, Effect, Option, Predicate, Runtime } from "effect"
@@ -16,19 +17,19 @@ import * as Tool from "../../services/Tool.js"
 import type { TerminalCommands } from "../node/TerminalCommands.js"
 import { type Editor, EditorFailed } from "../tools/Editors.js"
 
-/** How long a client may take for one request. A person may have to look at what is written. */
+/** How long a client may take for one request. A person may have to review what is written. */
 const patience = Duration.minutes(1)
-/** For what only tidies up. */
+/** The same for requests that only clean up. */
 const shortPatience = Duration.seconds(5)
 
-/** Whether a client has anything for tools. */
+/** Whether a client offers anything to tools. */
 export const isOffered = ({ fs, terminal }: ClientCapabilities): boolean =>
   terminal === true || fs?.readTextFile === true || fs?.writeTextFile === true
 
-/** The protocol's code for what is not there. */
+/** The protocol's code for something that does not exist. */
 const notFound = -32002
 
-/** An error of JSON-RPC is an answer. */
+/** An error with a JSON-RPC code is the client's answer; any other error means that the client is gone. */
 const failed = (asked: string) => (error: unknown) =>
   error instanceof Error && Predicate.hasProperty(error, "code") && Predicate.isNumber(error.code)
     ? new EditorFailed({ reason: error.code === notFound ? "unknown" : "refused", asked, detail: error.message })
@@ -39,7 +40,7 @@ interface Options {
   readonly capabilities: ClientCapabilities
   readonly sessionId: SessionId
   readonly commands: TerminalCommands
-  /** Hears which terminal a call's command runs in, before it ends. */
+  /** Called with the terminal that a call's command runs in, before the command ends. */
   readonly onTerminal: (callId: CallId, terminalId: string) => Effect.Effect<void>
 }
 
@@ -72,7 +73,7 @@ export const make = ({ capabilities, client, commands, onTerminal, sessionId }: 
     ).pipe(inTime(asked), Effect.asVoid)
   }
 
-  /** Made late or in vain, it is released too. */
+  /** A terminal that is created too late, or in vain, is released too. */
   const openTerminal = ({ command, cwd, env, maxBytes }: Command, callId: CallId | null) =>
     Effect.gen(function* () {
       const asked = "run the command"

@@ -1,6 +1,6 @@
 /**
- * Servers of the Model Context Protocol that an editor names for a session, as those of a configuration are. They are the
- * editor's word, which is its person's: programs among them are started. Pure.
+ * Servers of the Model Context Protocol that an editor names for a session, in the form that a configuration has. They
+ * are trusted as the editor's user is: programs among them are started. Pure.
  */
 import type { McpServer } from "@agentclientprotocol/sdk"
 import { Either, Schema } from "effect"
@@ -8,7 +8,7 @@ import { Servers } from "../mcp/Settings.js"
 
 const longestName = 32
 
-/** A name as tools can have it: editors call servers as they like. */
+/** A name that tool names can contain: editors name servers as they like. */
 const nameOf = (given: string, taken: ReadonlySet<string>): string => {
   const plain = given.replace(/[^A-Za-z0-9_-]+/g, "_").replace(/^[^A-Za-z0-9]+/, "") || "server"
   for (let nth = 1; ; nth++) {
@@ -24,7 +24,7 @@ const record = (pairs: ReadonlyArray<{ readonly name: string; readonly value: st
 const decode = Schema.decodeUnknownEither(Servers)
 const encode = Schema.encodeEither(Servers)
 
-/** Left for one that cannot be, such as a server that speaks the old protocol of events. */
+/** Left when a server cannot be used, such as one that speaks the old protocol of events. */
 export const read = (given: ReadonlyArray<McpServer>, cwd: string): Either.Either<typeof Servers.Encoded, string> => {
   const servers: Record<string, unknown> = {}
   for (const server of given) {

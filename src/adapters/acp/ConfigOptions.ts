@@ -1,6 +1,6 @@
 /**
- * What an editor's person chooses for a session, as options of the protocol: agent, model, how much the model is to think,
- * and whether calls are asked about. Pure.
+ * What an editor's user chooses for a session, as options of the protocol: agent, model, how much the model should
+ * think, and whether to ask about calls. Pure.
  */
 import type { SessionConfigOption, SessionConfigSelectOption, SessionModeState } from "@agentclientprotocol/sdk"
 import { Either, Schema } from "effect"
@@ -13,7 +13,7 @@ import type { Patch } from "../../services/gateway/Gateway.js"
 
 type Offered = ReadonlyArray<OfferedAgent>
 
-/** The agent of the session; undefined for one that is not offered. */
+/** The agent of the session; undefined when it is not offered. */
 const agentOf = (offered: Offered, { agent }: Session): OfferedAgent | undefined =>
   offered.find(({ name, standard }) => (agent === null ? standard : name === agent))
 
@@ -22,7 +22,7 @@ const agentName = (offered: Offered, session: Session): string => session.agent 
 const listed = (offered: Offered, session: Session): ReadonlyArray<ModelRef.ModelRef> =>
   (agentOf(offered, session)?.models ?? []).map(({ model, provider }) => ({ provider, model }))
 
-/** The model of the session, if anybody can say which it is. */
+/** The model of the session; null when it is unknown. */
 const modelOf = (offered: Offered, session: Session): ModelRef.ModelRef | null => {
   if (session.model !== null) return session.model
   const standard = agentOf(offered, session)?.models.find(({ standard }) => standard)
@@ -34,10 +34,10 @@ const modelNames = (offered: Offered, session: Session): ReadonlyArray<string> =
   return [...new Set([...(own === null ? [] : [own]), ...listed(offered, session)].map(ModelRef.toText))]
 }
 
-/** What leaves the effort to the provider. */
+/** The value that leaves the effort to the provider. */
 const noEffort = "default"
 
-/** Whether the editor's own prompts have every call allowed. */
+/** Whether the calls of the editor's own prompts are asked about, or all allowed. */
 export type Permission = "ask" | "allow"
 
 const permissions: ReadonlyArray<SessionConfigSelectOption> = [
@@ -98,7 +98,7 @@ export const of = (offered: Offered, session: Session, permission: Permission): 
   ]
 }
 
-/** What a choice changes: the session, or only how this editor is asked. Left names what is wrong with it. */
+/** What a choice changes: the session, or only whether this editor is asked. Left of `change` names what is wrong. */
 export type Change = { readonly session: Omit<Patch, "sessionId"> } | { readonly permission: Permission }
 
 const isEffort = Schema.is(ModelRef.ReasoningEffort)

@@ -38,7 +38,7 @@ const propertyOf = (field: Field): ElicitationPropertySchema => {
   }
 }
 
-/** The question as an editor can show it; null for one that it has no form for. */
+/** The question in a form that the editor can show; null when it cannot show it. */
 export const requestOf = (
   { callId, id, sessionId }: Question,
   { fields, from, link, text }: Inquiry,
@@ -67,7 +67,7 @@ const valuesOf = (content: unknown): Values =>
     )
   )
 
-/** What the person did with it; null when it stays open for others. */
+/** What the person answered; null when the question stays open for others. */
 export const answerOf = (response: CreateElicitationResponse) => {
   if (response.action === "decline") return { verdict: "deny" as const }
   if (response.action !== "accept") return null

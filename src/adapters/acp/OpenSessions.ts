@@ -1,6 +1,6 @@
 /**
- * The sessions that an editor has open: each is watched, and steered by the editor as far as it offers files and terminals,
- * until it is closed.
+ * The sessions that an editor has open. Until it is closed, each is watched, and steered by the editor as far as it
+ * offers files and terminals.
  */
 import type {
   AgentContext,
@@ -20,19 +20,21 @@ import * as ClientEditor from "./ClientEditor.js"
 import * as ConfigOptions from "./ConfigOptions.js"
 import * as Watch from "./Watch.js"
 
-/** What is asked of whatever has the sessions. */
+/** What a gateway is needed for. */
 export interface Wish {
-  /** The folder of a new session; null for what has all sessions. */
+  /** The folder of a new session; null for a gateway to all sessions. */
   readonly newIn: string | null
-  /** Whether its tools must run in this process: those that use the editor's files and terminals, or are its servers', do. */
+  /**
+   * Whether tools must run in this process, because they use the editor's files and terminals or are from its servers.
+   */
   readonly here: boolean
 }
 
-/** What has the sessions. */
+/** What gives access to the sessions. */
 export interface Engine<E> {
-  /** What serves a session. */
+  /** The gateway for a wish. */
   readonly gateway: (wish: Wish) => Effect.Effect<Service, E>
-  /** What each session is created with beside its folder. */
+  /** What each session is created with besides its folder. */
   readonly newSession: Partial<Create>
   /** Tokens that the context of a session's model holds; null when that is unknown. */
   readonly contextTokens: (session: Session) => Effect.Effect<number | null>
@@ -50,15 +52,15 @@ export interface Engine<E> {
 
 /** Prompts of some servers, for one session. */
 export interface Prompts {
-  /** Whether a command's name begins as those of one of them do. */
+  /** Whether a command's name begins like the prompts of one of these servers. */
   readonly isOne: (name: string) => boolean
   readonly commands: Effect.Effect<ReadonlyArray<Command>>
-  /** What a command says, with what was typed after it. */
+  /** The content that a command stands for, with what was typed after it. */
   readonly expand: (name: string, typed: string) => Effect.Effect<Content, unknown>
 }
 
 export interface OpenSession {
-  /** Those of the servers that the editor named come first. */
+  /** Prompts of the servers that the editor named come first. */
   readonly prompts: ReadonlyArray<Prompts>
   readonly gateway: Service
   readonly watch: Watch.Watch
@@ -67,7 +69,7 @@ export interface OpenSession {
   permission: ConfigOptions.Permission
 }
 
-/** What an editor is told of a session that it opens. */
+/** What an editor is told about a session that it opens. */
 interface Choices {
   readonly modes: SessionModeState
   readonly configOptions: Array<SessionConfigOption>
@@ -144,28 +146,28 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
         return one
       })
 
-    /** What has all sessions. */
+    /** The gateway to all sessions. */
     const anyGateway = gatewayFor({ newIn: null, here: false })
 
-    /** What serves a session that this editor steers. */
+    /** The gateway for a session that this editor steers. */
     const steered = (newIn: string | null, servers: typeof Servers.Encoded) =>
       Effect.suspend(() => gatewayFor({ newIn, here: ClientEditor.isOffered(capabilities()) || hasServers(servers) }))
 
     return {
       get: (sessionId: SessionId) => opened.get(sessionId),
-      /** Opens a session, anew if it is open; with the history, all of it is told before this returns. */
+      /** Opens a session, again if it is already open. With the history, all of it is sent before this returns. */
       open,
       close,
       choices,
       anyGateway,
       steered,
-      /** That of an open session, else one that has all. */
+      /** The gateway of an open session, otherwise the one to all sessions. */
       gatewayOf: (sessionId: SessionId) =>
         Effect.suspend(() => {
           const known = opened.get(sessionId)
           return known === undefined ? anyGateway : Effect.succeed(known.gateway)
         }),
-      /** The session of an editor that names one which it did not open: it is opened without its history. */
+      /** The open session. One that the editor names but did not open is opened without its history. */
       openOf: (sessionId: SessionId, client: AgentContext) =>
         Effect.suspend(() => {
           const known = opened.get(sessionId)

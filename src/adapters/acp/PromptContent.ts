@@ -1,6 +1,6 @@
 /**
- * What an editor's prompt says, as a message: its texts in order, what it embeds as text between marks that name it, links
- * as what they lead to. Images and binary resources are saved with the session.
+ * An editor's prompt as a message: its texts in order, embedded texts in tags with their URI, and links in Markdown.
+ * Images and binary resources are saved with the session.
  */
 import type { ContentBlock } from "@agentclientprotocol/sdk"
 import { Effect, Encoding, Stream } from "effect"
@@ -29,7 +29,7 @@ const binaryOf = (block: ContentBlock): ReadonlyArray<Binary> => {
     : []
 }
 
-/** The message, its files saved. */
+/** The message, with its files saved. */
 export const read = (gateway: Service, sessionId: SessionId, prompt: ReadonlyArray<ContentBlock>) =>
   Effect.gen(function* () {
     if (prompt.some(({ type }) => type === "audio")) return yield* Effect.fail(invalidParams("no audio is taken"))
@@ -47,7 +47,7 @@ export const read = (gateway: Service, sessionId: SessionId, prompt: ReadonlyArr
     return { text, files }
   })
 
-/** What a server's prompt says, its files saved. */
+/** A server's prompt as a message, with its files saved. */
 export const save = (gateway: Service, sessionId: SessionId, { files, text }: Content) =>
   Effect.map(
     Effect.forEach(files, ({ content, mediaType, name }) =>

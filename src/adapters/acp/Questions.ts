@@ -1,6 +1,7 @@
 /**
- * Questions about calls, put to the editor's person; what a call asks while it runs as a form, where the editor has forms. Somebody else may answer first, as the end of the run does: then the
- * request is taken back. A question that the editor does not answer stays open for others.
+ * Questions about calls, put to the editor's user. An inquiry becomes a form if the editor has forms. When somebody
+ * else answers first, or the run ends, the request is withdrawn. A question that the editor does not answer stays open
+ * for others.
  */
 import type {
   AgentContext,
@@ -23,7 +24,7 @@ import { inFolder, shownAs } from "./Updates.js"
 const deny: PermissionOption = { optionId: "deny", name: "Deny", kind: "reject_once" }
 
 const optionsOf = ({ display: { always, inquiry }, tool }: Question): Array<PermissionOption> => {
-  // Whoever cannot show fields may still refuse them; others can fill them in.
+  // An editor that cannot show fields can still deny them; other clients can fill them in.
   if (inquiry !== undefined)
     return inquiry.link === undefined ? [deny] : [{ optionId: "allow-once", name: "Done", kind: "allow_once" }, deny]
   return [
@@ -41,7 +42,7 @@ const longestTitle = 1024
 const askedIn = ({ from, link, text }: Inquiry): string =>
   OneLine.first(OneLine.fold(`${from}: ${text}${link === undefined ? "" : ` ${link}`}`), longestTitle) ?? from
 
-/** How often a person is asked again who filled in what does not fit. */
+/** How often a person is asked again after an answer that does not fit. */
 const triesAgain = 2
 
 const readVerdict = Schema.decodeUnknownEither(Verdict)
@@ -56,9 +57,9 @@ interface Options {
   readonly client: AgentContext
   /** The session's folder. */
   readonly workdir: string | null
-  /** What the editor can show of what calls ask while they run. */
+  /** Which inquiries of calls the editor can show. */
   readonly elicitation: () => ElicitationCapabilities | null | undefined
-  /** Whether calls of a run are not asked about, but allowed, each once. */
+  /** Whether calls of a run are allowed without asking, each once. */
   readonly allowed: (runId: RunId) => boolean
 }
 
@@ -119,13 +120,13 @@ export const make = ({ allowed, client, elicitation, gateway, workdir }: Options
     }, Effect.ignore)
 
     return {
-      /** Puts a question beside what goes on, once. */
+      /** Puts a question in the background, once. */
       ask: (questionId: QuestionId) => {
         if (asked.has(questionId)) return
         asked.add(questionId)
         fork(put(questionId))
       },
-      /** Takes a question back. */
+      /** Withdraws a question. */
       settle: (questionId: QuestionId) => open.get(questionId)?.abort()
     }
   })

@@ -1,17 +1,17 @@
-/** What went wrong, with the code that clients of the protocol know it by. */
+/** Errors with the codes by which clients of the protocol know them. */
 import { Cause, Data, Predicate } from "effect"
 import * as SkeinError from "../../domain/SkeinError.js"
 
 /** A request is refused. */
 export class Refused extends Data.TaggedError("Refused")<{
-  /** Of JSON-RPC. */
+  /** The error code of JSON-RPC. */
   readonly code: number
   readonly message: string
-  /** What the client may do something with. */
+  /** Details that the client can use. */
   readonly data?: object
 }> {}
 
-/** What the client gave is wrong. */
+/** What the client sent is wrong. */
 export const invalidParams = (message: string): Refused => new Refused({ code: -32602, message })
 
 export const noSession = new Refused({ code: -32002, message: "There is no such session" })
@@ -25,7 +25,7 @@ const codeOf = (error: { readonly _tag: string }): number => {
 
 const dataOf = (error: object) => (Predicate.hasProperty(error, "runId") ? { data: { runId: error.runId } } : {})
 
-/** The refusal of a request. What no request can be blamed for says nothing of what it was. */
+/** The refusal of a request. An error that no request can be blamed for is not described. */
 export const of = (cause: Cause.Cause<unknown>): Refused => {
   const error = Cause.squash(cause)
   if (error instanceof Refused) return error

@@ -1,5 +1,5 @@
 /**
- * What an editor asks for, done on the sessions that it has open. Loaded by the first request that needs it.
+ * The requests of an editor, carried out on the sessions that it has open. Loaded by the first request that needs it.
  *
  * A prompt while a run holds the session is refused with the run's id. A prompt that is cancelled ends as `cancelled`.
  */
@@ -55,7 +55,7 @@ const readId = Schema.decodeUnknown(SessionId)
 
 const idOf = (sessionId: string) => Effect.mapError(readId(sessionId), () => Refusals.noSession)
 
-/** What an editor says of a session that it opens. */
+/** What an editor says about a session that it opens. */
 export interface Opening {
   readonly cwd: string
   readonly mcpServers?: ReadonlyArray<McpServer>
@@ -69,13 +69,13 @@ export interface Prompt {
 
 /** What the requests of one client work on. */
 export interface Options<E, E2> {
-  /** Opens what has the sessions, once. */
+  /** Opens the access to the sessions, once. */
   readonly engine: Effect.Effect<OpenSessions.Engine<E>, E2>
-  /** What the client said that it can do. */
+  /** What the client said it can do. */
   readonly capabilities: () => ClientCapabilities
 }
 
-/** The requests of one client, each failing as the protocol has it. Its sessions are open until the scope ends. */
+/** The requests of one client, each failing as the protocol prescribes. Its sessions stay open until the scope ends. */
 export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
   Effect.gen(function* () {
     const sessions = yield* OpenSessions.make(engine, capabilities)
@@ -84,7 +84,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
     const answer = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A, Refusals.Refused> =>
       Effect.catchAllCause(effect, (cause) => Effect.fail(Refusals.of(cause)))
 
-    /** Servers may take a while to say what they have. */
+    /** Servers may take a while to say what they offer. */
     const tellOffers = ({ prompts, watch }: OpenSessions.OpenSession) =>
       Effect.gen(function* () {
         yield* watch.tellCommands([])
@@ -126,7 +126,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         return [open, yield* sessions.choices(sessionId, gateway)] as const
       })
 
-    /** Goes on with the run that was cut off. The one that has ended already is nobody's to wait for. */
+    /** Resumes the run that was cut off. Fails when the run has already ended. */
     const resume = (gateway: Service, sessionId: SessionId) =>
       Effect.gen(function* () {
         const [newest] = yield* gateway.runs({ sessionId, limit: 1 })
@@ -160,7 +160,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         return yield* Effect.flatMap(watch.follow(sent), ended)
       })
 
-    /** The prompt's run, else whatever goes on there: the editor sees it. */
+    /** Cancels the prompt's run, otherwise the run that the session has: the editor sees it too. */
     const cancel = (given: string) =>
       Effect.gen(function* () {
         const sessionId = yield* idOf(given)
@@ -172,7 +172,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         if (runId !== null) yield* gateway.cancel(runId)
       })
 
-    /** Of a session that is closed only the editor's own prompt is stopped. */
+    /** Closing a session stops only the editor's own prompt. */
     const stopPrompt = (sessionId: SessionId) =>
       Effect.gen(function* () {
         const runId = yield* sessions.get(sessionId)?.watch.prompted ?? Effect.succeed(null)
@@ -229,7 +229,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
 
     return {
       create: (given: Opening, client: AgentContext) => answerOpened(create(given, client)),
-      /** With the whole conversation told before it answers, or without. */
+      /** With the history, the whole conversation is sent before the answer. */
       reopen: (given: Opening & { readonly sessionId: string }, client: AgentContext, withHistory: boolean) =>
         answerOpened(reopen(given, client, withHistory)),
       list: (given: { readonly cwd?: string | null; readonly cursor?: string | null }) =>
@@ -243,15 +243,15 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
     }
   })
 
-/** What `make` makes. */
+/** What `make` returns. */
 export type Requests = Effect.Effect.Success<ReturnType<typeof make>>
 
 export type { Refused } from "./Refusals.js"
 
-/** Does a request. Rejects with `Refused`. */
+/** Carries out a request. Rejects with `Refused`. */
 export type Ask = <A>(request: (requests: Requests) => Effect.Effect<A, Refusals.Refused>) => Promise<A>
 
-/** Makes the requests once the first of them comes, for as long as the scope. */
+/** Makes the requests when the first of them comes; they last as long as the scope. */
 export const asking = <E, R>(requests: Effect.Effect<Requests, E, R>): Effect.Effect<Ask, never, R> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<R>()

@@ -1,4 +1,4 @@
-/** What an editor's person can ask of a session itself, by a prompt that begins with a slash. Pure. */
+/** Slash commands: prompts by which an editor's user acts on the session itself. Pure. */
 import type { AvailableCommand, ContentBlock } from "@agentclientprotocol/sdk"
 import * as CommandText from "../mcp/CommandText.js"
 import type { Command } from "../mcp/Mcp.js"
@@ -24,10 +24,10 @@ export const all = (prompts: ReadonlyArray<Command>): Array<AvailableCommand> =>
 export type SlashCommand =
   | { readonly _tag: "Rename"; readonly title: string }
   | { readonly _tag: "Resume" }
-  /** Of a server: `name` is `server__prompt`, or no command at all. */
+  /** A prompt of a server: `name` is `server__prompt`, or not a command at all. */
   | { readonly _tag: "Prompt"; readonly name: string; readonly typed: string }
 
-/** The command that a prompt is; null for a message. */
+/** The command that a prompt contains; null when it is a message. */
 export const read = (prompt: ReadonlyArray<ContentBlock>): SlashCommand | null => {
   const [block, ...others] = prompt
   if (block?.type !== "text" || others.length > 0) return null

@@ -40,7 +40,7 @@ const chunk = (kind: "text" | "reasoning", of: string, messageId: string): Sessi
   messageId
 })
 
-/** What a call gave: it takes the place of what was told of its progress. */
+/** The result of a call, which replaces what was told about its progress. */
 const ofResult = (message: ResultMessage): SessionUpdate => ({
   sessionUpdate: "tool_call_update",
   toolCallId: message.callId,
@@ -63,14 +63,14 @@ const began = (toolCallId: string, name: string, input?: string): SessionUpdate 
   ...(input === undefined ? {} : { rawInput: ResultContent.inputOf(input) })
 })
 
-/** The plan that a call tells, in place of the one before. */
+/** The plan that a call sets, which replaces the one before. */
 const planOf = (call: Pick<CallPart, "input" | "name">): ReadonlyArray<SessionUpdate> =>
   Option.match(Plan.stepsOf(call), {
     onNone: () => [],
     onSome: (steps) => [{ sessionUpdate: "plan", entries: steps.map((step) => ({ ...step })) }]
   })
 
-/** The updates that something told of a run is. */
+/** The updates for something told about a run. */
 export const of = (told: RunTelling.Told): ReadonlyArray<SessionUpdate> => {
   switch (told.type) {
     case "part.grew":
@@ -93,7 +93,7 @@ export const of = (told: RunTelling.Told): ReadonlyArray<SessionUpdate> => {
   }
 }
 
-/** A call that runs. */
+/** The update for a call that has started. */
 export const started = (toolCallId: string, display: CallDisplay): SessionUpdate => ({
   sessionUpdate: "tool_call_update",
   toolCallId,
@@ -106,14 +106,14 @@ const ofAssistant = (message: AssistantMessage, seq: number): ReadonlyArray<Sess
   ...callsOf(message).flatMap((call) => [began(call.callId, call.name, call.input), ...planOf(call)])
 ]
 
-/** What an entry of the transcript was told as. */
+/** The updates for an entry of the transcript. */
 export const ofEntry = ({ message, seq }: Entry): ReadonlyArray<SessionUpdate> => {
   if (message.role === "assistant") return ofAssistant(message, seq)
   if (message.role === "tool") return [ofResult(message)]
   return message.role === "user" ? [ofUser(textOf(message), seq)] : []
 }
 
-/** The same, with the editor's own terminal in place of the text of a call that runs or ran in it. */
+/** The update, with the editor's own terminal in place of the text of a call that runs or ran in it. */
 export const withTerminal = (update: SessionUpdate, terminals: ReadonlyMap<string, string>): SessionUpdate => {
   if (update.sessionUpdate !== "tool_call_update" || !update.content) return update
   const terminalId = terminals.get(update.toolCallId)
@@ -125,7 +125,7 @@ export const withTerminal = (update: SessionUpdate, terminals: ReadonlyMap<strin
       }
 }
 
-/** Of a call, places and changed files with the session's folder before them: the protocol has absolute paths only. */
+/** Resolves a call's locations and changed files against the session's folder: the protocol has absolute paths only. */
 export const inFolder = <A extends Pick<ToolCallUpdate, "content" | "locations">>(
   call: A,
   workdir: string | null

@@ -1,6 +1,6 @@
 /**
- * What an editor is told of one session, whoever works in it: one watch for as long as it is open. A prompt only sends a
- * message; what comes of it is told here, and the prompt ends when the watch has told its run's end.
+ * What an editor is told about one session, whoever works in it: one watch for as long as the session is open. A prompt
+ * only sends a message. What follows is told here, and the prompt ends when the watch has told its run's end.
  */
 import type {
   AgentContext,
@@ -22,15 +22,15 @@ import * as SlashCommands from "./SlashCommands.js"
 import * as Updates from "./Updates.js"
 
 export interface Watch {
-  /** The run of the prompt that goes on, if there is one; of one that is being sent, once it is. */
+  /** The run of the current prompt; null without one. Waits for a prompt that is being sent. */
   readonly prompted: Effect.Effect<RunId | null>
-  /** Shows the editor's terminal in which a call runs, in place of what the call gives. */
+  /** Shows the editor's terminal in which a call runs, in place of the call's output. */
   readonly showTerminal: (callId: CallId, terminalId: string) => Effect.Effect<void>
-  /** Tells what the person can ask for by a slash, also of servers. */
+  /** Tells which slash commands there are, including those of servers. */
   readonly tellCommands: (prompts: ReadonlyArray<Command>) => Effect.Effect<void>
   /** Tells how full the context was at the newest step. */
   readonly tellLastUsage: Effect.Effect<void>
-  /** Sends, and waits for the run's end. */
+  /** Sends a prompt and waits for its run's end. */
   readonly follow: <E>(send: Effect.Effect<Ref, E>) => Effect.Effect<OfType<"run.ended">, E>
 }
 
@@ -39,20 +39,20 @@ interface Options {
   readonly client: AgentContext
   readonly sessionId: SessionId
   readonly withHistory: boolean
-  /** What can be chosen for the session, and is. */
+  /** What can be chosen for the session, and what is chosen. */
   readonly configOptions: Effect.Effect<Array<SessionConfigOption>, unknown>
   /** Tokens that its model's context holds; null when that is unknown. */
   readonly contextTokens: Effect.Effect<number | null, unknown>
-  /** What the editor can show of what calls ask while they run. */
+  /** Which inquiries of calls the editor can show. */
   readonly elicitation: () => ElicitationCapabilities | null | undefined
   /** Whether calls of this editor's prompts are all allowed. */
   readonly allowsAll: () => boolean
 }
 
-/** How many of the last entries are looked at for the newest step. */
+/** How many of the last entries are searched for the newest step. */
 const lately = 64
 
-/** Opens a watch for as long as the scope; with the history, all of it is told before this returns. */
+/** Opens a watch that lasts as long as the scope. With the history, all of it is sent before this returns. */
 export const open = ({
   allowsAll,
   client,
@@ -99,7 +99,7 @@ export const open = ({
       Effect.flatMap(configOptions, (configOptions) => tell({ sessionUpdate: "config_option_update", configOptions }))
     )
 
-    /** How full the context was at a step, and what the session has cost, as far as that is known. */
+    /** Tells how full the context was at a step, and what the session has cost, as far as that is known. */
     const tellUsage = ({ message }: Entry) =>
       Effect.gen(function* () {
         if (message.role !== "assistant") return
@@ -133,7 +133,7 @@ export const open = ({
       return made
     }
 
-    /** What the editor itself said is not told to it. Which run is its own is known once the message is sent. */
+    /** The editor is not told what it said itself. Which run is its own is known once the message is sent. */
     const tellUser = ({ entry, runId }: OfType<"message.appended">) =>
       sending(
         Effect.suspend(() =>
@@ -190,7 +190,7 @@ export const open = ({
           gateway.subscribe({ sessionId, entries: true, after: Cursor.make(newest) })
         )
       )
-    /** Whoever waits for an end that nobody will tell is not left waiting. */
+    /** Nobody is left waiting for an end that will not be told any more. */
     const over = Effect.zipRight(
       Deferred.succeed(caughtUp, undefined),
       Effect.suspend(() => Effect.forEach(ends.values(), Deferred.interrupt, { discard: true }))

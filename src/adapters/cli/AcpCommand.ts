@@ -1,7 +1,7 @@
 /**
- * `skein acp`: an agent for editors, over stdin and stdout, until stdin ends. The engine is loaded and opened by the first
- * request that needs one; with a server on the sessions the agent goes through it, so that page and terminal see what the
- * editor does.
+ * `skein acp`: an agent for editors, over stdin and stdout, until stdin ends. The engine is loaded and opened by the
+ * first request that needs one; when a server works on the sessions, the agent goes through it, so that page and
+ * terminal see what the editor does.
  */
 import { Effect } from "effect"
 import * as AcpFront from "./AcpFront.js"

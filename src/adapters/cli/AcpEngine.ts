@@ -1,7 +1,7 @@
 /**
- * The sessions of an editor's agent: those of the server that works on them, if there is one, else of an engine here. What
- * an editor steers with files and terminals of its own is run here in any case, beside the server: tools run in the process
- * of the engine, and a server has no way to an editor.
+ * The sessions of an editor's agent: through the server that works on them if there is one, otherwise on an engine
+ * here. Sessions that an editor steers with its own files and terminals always run here, next to the server: tools run
+ * in the engine's process, and a server cannot reach an editor.
  */
 import type { ClientCapabilities } from "@agentclientprotocol/sdk"
 import { Context, Effect, Layer } from "effect"
@@ -52,7 +52,7 @@ const promptsOf = (servers: Mcp.Service, { workdir }: Session): OpenSessions.Pro
   expand: (name, typed) => servers.expand(workdir, name, typed)
 })
 
-/** Opens what has the sessions. A new one in a folder that the server does not hold is the own engine's. */
+/** Opens the access to the sessions. A new session in a folder that the server does not hold goes to the own engine. */
 const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const place = yield* Place.of(input.place)
   const server = input.model === null ? yield* LiveServer.find(input.place, place) : null
@@ -95,7 +95,7 @@ const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   }
 })
 
-/** What answers an editor's requests; the engine is opened by the first that needs one. */
+/** What answers an editor's requests; the first request that needs the engine opens it. */
 export const ask = (input: Input, capabilities: () => ClientCapabilities) =>
   Effect.gen(function* () {
     const opening = open(input)

@@ -1,6 +1,6 @@
 /**
- * What an editor speaks to first: it answers `initialize` before the command itself is loaded. Nothing but the protocol is
- * on stdout.
+ * What an editor talks to first: it answers `initialize` before the command itself is loaded. Only the protocol is on
+ * stdout.
  */
 import type { ClientCapabilities } from "@agentclientprotocol/sdk"
 import { Readable, Writable } from "node:stream"
@@ -11,12 +11,12 @@ let offered: ClientCapabilities = {}
 let attach: (ask: Ask) => void = () => {}
 let ended: Promise<AcpServer.End> = Promise.resolve("gone")
 
-/** What the editor said that it can do. */
+/** What the editor said it can do. */
 export const capabilities = (): ClientCapabilities => offered
 
 /**
- * Begins to listen. Resolves once the command is wanted: the editor has its first answer, asks for more, or is no editor; to
- * false when it is gone before.
+ * Begins to listen. Resolves to true once the command is needed: the editor has its first answer, has asked for more,
+ * or has sent too long a message. Resolves to false when the editor is gone before that.
  */
 export const start = (version: string): Promise<boolean> => {
   const asking = new Promise<Ask>((resolve) => {
@@ -32,7 +32,7 @@ export const start = (version: string): Promise<boolean> => {
         },
         onInitialize: (capabilities) => {
           offered = capabilities
-          // The answer is written before what would hold it up is loaded.
+          // The answer is written before anything that would delay it is loaded.
           setImmediate(() => setImmediate(() => resolve(true)))
         }
       },
@@ -44,7 +44,7 @@ export const start = (version: string): Promise<boolean> => {
   })
 }
 
-/** Answers what the editor asks, to the end. */
+/** Answers the editor's requests until the connection ends. */
 export const serve = (ask: Ask): Promise<AcpServer.End> => {
   attach(ask)
   return ended

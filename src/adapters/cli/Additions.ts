@@ -1,6 +1,6 @@
 /**
- * What MCP servers give to a message: a slash command such as `/server__prompt words` stands for what the prompt says, and
- * resources are attached. Servers are asked before a session is created or changed.
+ * What MCP servers add to a message: a slash command such as `/server__prompt words` stands for the content of the
+ * prompt, and resources are attached. Servers are asked before a session is created or changed.
  */
 import { Effect, Stream } from "effect"
 import type { Session } from "../../domain/Session.js"
@@ -26,7 +26,7 @@ const commandOf = (text: string, { mcpServers }: Configuration) => {
   return Object.keys(mcpServers).some((server) => CommandText.isOf(server, command.name)) ? command : null
 }
 
-/** The message with what servers give to it, for a session in this folder. */
+/** The message with what servers add to it, for a session in this folder. */
 export const read = Effect.fn("Additions.read")(function* (
   configuration: Configuration,
   { attach, text }: Given,

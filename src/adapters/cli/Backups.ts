@@ -1,6 +1,6 @@
 /**
- * Makes and restores backups, and reports the result: what is damaged in a line each, up to a bound, and by the exit
- * code. A long one shows its progress, and ends at the first signal without a trace.
+ * Makes and restores backups, and reports the result: a line for each damage, up to a limit, and the exit code. Long
+ * work shows its progress, and ends at the first signal without a trace.
  */
 import * as Path from "@effect/platform/Path"
 import { Effect, Layer } from "effect"
@@ -28,7 +28,7 @@ import * as WholeNumber from "./WholeNumber.js"
 
 export interface BackupInput {
   readonly path: string
-  /** As it was given; null without it. */
+  /** The option's text; null without it. */
   readonly keep: string | null
   readonly place: Place.Given
 }
@@ -41,7 +41,7 @@ export interface RestoreInput {
 
 const layer = Layer.mergeAll(Identity.layer, NodeFolders.layer, DoctorProcess.layer)
 
-/** Lines of findings that are shown. */
+/** The most lines of findings that are shown. */
 const maxLines = 20
 
 const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
@@ -49,7 +49,7 @@ const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** Whether a database cannot be opened where it is, as its disk is full or takes nothing, though it can be read. */
+/** Whether a database cannot be opened in place because its disk is full or read-only, although it can be read. */
 const isUnopened =
   (database: string) =>
   (error: BackupFailed | RemovalFailed | StorageUnusable): error is BackupFailed | StorageUnusable =>

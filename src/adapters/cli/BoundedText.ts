@@ -1,4 +1,4 @@
-/** A text that is handed over as a stream of bytes, such as stdin or a file: whole, of a limited size, in UTF-8. */
+/** A text that comes as a stream of bytes, such as stdin or a file: whole, of a limited size, in UTF-8. */
 import { Effect } from "effect"
 import type { Readable } from "node:stream"
 import { InvalidInput } from "../../domain/SkeinError.js"
@@ -33,6 +33,6 @@ const decode = (bytes: Uint8Array, field: string): Effect.Effect<string, Invalid
     catch: () => new InvalidInput({ field, limit: "a text in UTF-8", actual: "other bytes" })
   })
 
-/** Reads a stream to its end. Fails with `InvalidInput` when it cannot be read, is too long, or is no text. */
+/** Reads a stream to its end. Fails with `InvalidInput` when it cannot be read, is too long, or is not UTF-8. */
 export const read = (stream: Readable, limits: Limits): Effect.Effect<string, InvalidInput> =>
   Effect.flatMap(collect(stream, limits), (bytes) => decode(bytes, limits.field))

@@ -7,7 +7,7 @@ const commands: Readonly<Record<string, readonly [program: string, ...args: Read
   win32: ["cmd", "/c", "start", ""]
 }
 
-/** Whether a program was found that takes it. */
+/** Opens the URL. Returns whether a program for it was found. */
 export const open = (url: string): Effect.Effect<boolean> =>
   Effect.async((resume) => {
     const [program, ...args] = commands[process.platform] ?? ["xdg-open"]

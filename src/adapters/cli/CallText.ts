@@ -31,7 +31,7 @@ export const duration = (millis: number): string => {
   return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
 }
 
-/** A call that has ended, with the outcome and reason of one that did not succeed. */
+/** A call that has ended; if it did not succeed, with its outcome and reason. */
 export const ended = (
   { ansi, columns }: { readonly ansi: Ansi; readonly columns: number },
   call: { readonly summary: string; readonly outcome: Outcome; readonly millis: number | null; readonly text: string }

@@ -1,9 +1,10 @@
 /**
- * The command line, read by the table of commands. Pure, and loads nothing large: help and wrong usage need no engine.
+ * The command line, read with the table of commands. Pure, and loads nothing large: help and wrong usage need no
+ * engine.
  *
- * Options may stand anywhere before `--`. An argument with a blank in it is no option, so that a message may begin with
- * a dash. Options and their values are understood before the command is known, by their names alone: a name has a value
- * in all commands or in none.
+ * Options may be anywhere before `--`. An argument with a blank before any `=` is not an option, so that a message may
+ * begin with a dash. Options and their values are read before the command is known, by their names alone: a name has a
+ * value in all commands or in none.
  */
 import * as ShellText from "./ShellText.js"
 import * as Commands from "./texts/Commands.js"
@@ -14,7 +15,7 @@ export interface Values<Name extends string = string> {
   /** The value of an option, null without it. */
   readonly value: (name: Name | CommonOption) => string | null
   readonly has: (name: Name | CommonOption) => boolean
-  /** An argument by its place, null without it. */
+  /** An argument by its index, null without it. */
   readonly argument: (at: number) => string | null
   /** All arguments. */
   readonly arguments: ReadonlyArray<string>
@@ -78,7 +79,7 @@ const tokensOf = (args: ReadonlyArray<string>): Tokens => {
   return { words, options }
 }
 
-/** Changes of one letter that lead from one word to the other. */
+/** The number of one-letter changes from one word to the other. */
 const distance = (one: string, other: string): number => {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
   for (let at = 0; at < one.length; at++) {
@@ -94,7 +95,7 @@ const distance = (one: string, other: string): number => {
 
 const longestName = 40
 
-/** The candidate that a mistyped word most likely is. */
+/** The candidate that a mistyped word most likely stands for. */
 const similarTo = (word: string, candidates: ReadonlyArray<string>): string | null => {
   if (word.length > longestName) return null
   const ranked = candidates
@@ -117,7 +118,7 @@ const wrong = (detail: string): Request => ({ _tag: "Wrong", detail })
 const membersOf = (group: string): ReadonlyArray<string> =>
   Commands.all.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []))
 
-/** The command that the words begin with, and how many words name it. */
+/** The command that the words begin with. */
 const commandOf = (words: ReadonlyArray<string>) => {
   const matches = (name: string) => name.split(" ").every((word, at) => words[at] === word)
   return Commands.all.find(({ name }) => matches(name))
@@ -157,7 +158,7 @@ const wrongOption = (command: Commands.Command, token: Token, all: ReadonlyArray
       return Usage.foreignOption(written, command.name)
     }
     const names = known.map(({ name }) => name)
-    // A dash with one letter is no misspelled name.
+    // A dash with one letter is not a misspelled name.
     const similar = token.written.length > 2 ? similarTo(token.name, names) : null
     if (similar !== null) return Usage.unknownOption(written, `--${similar}`, command.name)
     return command.name === "run" && !isLong

@@ -1,21 +1,21 @@
 /**
- * Keeps what V8 makes of the program's files in the user's folder of caches, where Node can (from 22 on): most of a start
- * is compiling. Nobody else writes there, as Node runs what it finds.
+ * Keeps V8's compiled code of the program's files in the user's cache folder, if Node can do so (from 22 on): most of a
+ * start is compiling. Nobody else writes there, because Node runs what it finds.
  */
 import nodeModule from "node:module"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 
-/** What the place depends on. */
+/** What the folder depends on. */
 interface Host {
   readonly platform: NodeJS.Platform
   readonly env: { readonly [name: string]: string | undefined }
-  /** The user's own folder; "" when there is none. */
+  /** The user's home folder; "" without one. */
   readonly home: string
 }
 
 /**
- * Null when there is no place.
+ * The folder of the cache; null when there is no place for one.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ const home = (): string => {
   }
 }
 
-/** For the files that are loaded from now on. A folder that cannot be written is left alone. */
+/** Keeps the files that are loaded from now on. A folder that cannot be written is left alone. */
 export const keep = (): void => {
   // The types are those of Node 20.
   const enable: unknown = Reflect.get(nodeModule, "enableCompileCache")

@@ -52,7 +52,7 @@ export interface Configuration {
 const parse = Schema.decodeUnknown(Schema.parseJson())
 const decode = Schema.decodeUnknown(ConfigurationFile, { errors: "all" })
 
-/** As the issues come in the file. */
+/** In the order of the issues in the file. */
 const byPlace = Order.mapInput(
   Order.tuple(Order.number, Order.number),
   ({ place }: FileIssue) => [place?.line ?? 0, place?.column ?? 0] as const

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a configuration file, in few words: one text for each place, without the value that is there, as it
- * may be a key in the wrong place. Pure.
+ * What is wrong with a configuration file, in few words: one text for each place, without the value found there,
+ * because it may be a key in the wrong place. Pure.
  */
 import { Array as Arr, ParseResult } from "effect"
 import type { Path } from "./JsonText.js"
@@ -29,8 +29,8 @@ const isBelow = (path: Path, above: Path): boolean =>
 const isOfKind = ({ path }: FormatterIssue): boolean => path.at(-1) === "kind"
 
 /**
- * A value that may be of several forms is complained about once for each. Those count that see deepest, and of a
- * provider's those that are not about its kind: each kind has its own complaint about another one.
+ * A value that may have several forms gets an issue for each of them. Only the deepest issues count, and for a provider
+ * only those that are not about its kind: each kind complains about every other one.
  */
 const isMeant = (issue: FormatterIssue, all: ReadonlyArray<FormatterIssue>): boolean => {
   const parent = issue.path.slice(0, -1)
@@ -47,9 +47,9 @@ const detailOf = ([first, ...others]: Arr.NonEmptyReadonlyArray<FormatterIssue>)
   return path === "" ? text : `${path}: ${text}`
 }
 
-/** All issues, in the order of the schema. The file is to be decoded with `errors: "all"`. */
+/** All issues, in the order of the schema. The file must be decoded with `errors: "all"`. */
 export const of = (error: ParseResult.ParseError): ReadonlyArray<Issue> => {
-  // An optional field may be absent, which is no advice for one that is there.
+  // An optional field may be absent, but that is no advice for one that is present.
   const issues = ParseResult.ArrayFormatter.formatErrorSync(error).filter(
     ({ message }) => !message.startsWith("Expected undefined")
   )

@@ -1,4 +1,4 @@
-/** What a person answers who is asked whether to go on. */
+/** The answer of a person who is asked whether to go on. */
 
-/** Nothing typed, and whatever is not yes, is no. */
+/** No input, and anything that is not yes, is no. */
 export const isYes = (line: string | null): boolean => /^\s*y(es)?\s*$/i.test(line ?? "")

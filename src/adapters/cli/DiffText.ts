@@ -1,6 +1,6 @@
 /**
- * A changed file for people, in a few lines: how many lines came and went, and the first of them. Pure. Between the first
- * line that differs and the last, all count as changed.
+ * A changed file for people, in a few lines: how many lines were added and removed, and the first of them. Pure.
+ * Everything between the first and the last line that differ counts as changed.
  */
 import type { DiffPart } from "../../domain/Message.js"
 import type { Ansi } from "./terminal/Ansi.js"
@@ -15,7 +15,7 @@ interface Change {
 const linesOf = (text: string | null): ReadonlyArray<string> =>
   text === null || text === "" ? [] : text.replace(/\n$/u, "").split(/\r\n|\n/u)
 
-/** How many lines two texts have in common from their beginning, or, read backwards, from their end. */
+/** How many lines two texts have in common at their beginning or, if reversed, at their end. */
 const common = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): number => {
   const differs = one.findIndex((line, at) => line !== other[at])
   return differs < 0 ? one.length : differs
@@ -35,7 +35,7 @@ const head = (ansi: Ansi, { path }: DiffPart, { added, removed }: Change): strin
 /** The file and how much of it changed, on one line. */
 export const summary = (ansi: Ansi, diff: DiffPart): string => head(ansi, diff, changeOf(diff))
 
-/** The same, and the first lines that changed, each with its sign. */
+/** The summary, then the first lines that changed, each with its sign. */
 export const lines = (
   ansi: Ansi,
   diff: DiffPart,

@@ -1,6 +1,7 @@
 /**
- * Checks a data folder or a database, or repairs it, and prints a line for each finding. Fails when damage remains, and when
- * a rebuilt database has lost rows. A signal ends it at once: a check changes nothing, and each repair is whole or not begun.
+ * Checks a data folder or a database, or repairs it, and prints a line for each finding. Fails when damage remains, and
+ * when a rebuilt database has lost rows. A signal ends it immediately: a check changes nothing, and each repair is
+ * complete or not begun.
  */
 import { Clock, Effect, Layer } from "effect"
 import * as DataFolder from "../node/DataFolder.js"
@@ -25,14 +26,14 @@ export interface Input {
   readonly place: Place.Given
 }
 
-/** The check itself leaves the event loop no turn, in which the terminal could be drawn. */
+/** A turn of the event loop, in which the terminal is drawn: the check itself leaves none. */
 const terminalServed = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
-/** What is in a data folder. */
+/** Checks or repairs a data folder. */
 const inFolder = ({ data }: Place.Folder, isRepair: boolean) =>
   Effect.provide(isRepair ? Doctor.repair(data) : Doctor.look(data), Layer.fresh(Identity.layer))
 
-/** What is in a PostgreSQL database. Its rows as they were go to the data folder of this host. */
+/** Checks or repairs a PostgreSQL database. The original rows go to the data folder of this host. */
 const inDatabase = ({ schema, url }: Extract<Place.Place, { readonly _tag: "Database" }>, isRepair: boolean) =>
   Effect.gen(function* () {
     const { look, repair } = yield* postgres

@@ -1,4 +1,4 @@
-/** The doctor of backups: a process of its own, as a look takes long in one step. Its program is `examining.ts`. */
+/** The doctor of backups: a process of its own, because a check is one long step. Its program is `examining.ts`. */
 import { Effect, Layer, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import { StorageFailed } from "../../domain/SkeinError.js"
@@ -8,7 +8,7 @@ import * as Progress from "./terminal/Progress.js"
 import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Maintenance.js"
 
-/** What the process says, a line each. */
+/** The messages of the process, one per line. */
 export const Line = Schema.parseJson(
   Schema.Union(
     Schema.TaggedStruct("Progress", { done: Schema.Int, total: Schema.Int }),
@@ -27,7 +27,7 @@ const program = fileURLToPath(new URL("examining.mjs", import.meta.url))
 const noAnswer = (task: Task) =>
   new StorageFailed({ operation: `${task} the copy`, code: "the process that checks it ended early" })
 
-/** A process that ends without saying so has said nothing: it was killed, or could not be started. */
+/** The remarks of a process that ends without saying so do not count: it was killed, or could not be started. */
 const ask = (task: Task, path: string, report: Progress.Report) =>
   Effect.gen(function* () {
     const remarks: Array<Remark> = []

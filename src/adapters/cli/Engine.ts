@@ -14,15 +14,15 @@ import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Sessions.js"
 
 /**
- * A command works for one person: it waits for nothing when it is stopped, and takes up nothing by itself. What it leaves
- * goes on by `--resume`, and ends when another message comes.
+ * A command works for one person: it waits for nothing when it is stopped, and resumes nothing by itself. A run that it
+ * leaves behind goes on with `--resume`, and ends when another message comes.
  */
 const shortLived = { drainMillis: 0, recoverMillis: null, continueWithinMillis: 0 }
 
-/** So many connections do for one person. */
+/** The connections that one person needs. */
 const connections = { lanes: 1, readers: 2 }
 
-/** A server goes on with what was cut off a moment ago. What is older waits for a person. */
+/** A server goes on with runs that were cut off recently. Older ones wait for a person. */
 const longLived = { recovery: "continue", continueWithinMillis: 600_000, recoverMillis: 1_000 } as const
 
 const placementsOf = ({ host }: Place.Place) => (host === null ? [] : [host])
@@ -53,7 +53,7 @@ const open = (place: Place.Place, { address = null, lanes, readers, ...options }
     return preset.layer({ ...all, data })
   })
 
-/** Until it is open, a signal ends the process at once. */
+/** Until the engine is open, a signal ends the process immediately. */
 const opened = (place: Place.Place, options: Options) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -63,12 +63,12 @@ const opened = (place: Place.Place, options: Options) =>
     })
   )
 
-/** An engine on what has the sessions. Until it is open, a signal ends the process at once. */
+/** An engine on the place with the sessions. Until it is open, a signal ends the process immediately. */
 export const layer = (place: Place.Place) => opened(place, { ...shortLived, ...connections })
 
-/** What a server says of its engine. */
+/** What a server decides about its engine. */
 export interface LongLived {
-  /** With one it is a runner of the database's cluster. */
+  /** With an address, the engine is a runner of the database's cluster. */
   readonly address: Address | null
   /** How long runs have to end when it is closed. */
   readonly drainMillis: number
@@ -82,7 +82,7 @@ const withoutRuns = (place: Place.Place) => Layer.provide(layer(place), Agents.l
 /** An engine for looking at sessions and managing them; nothing runs on it. */
 export const layerWithoutRuns = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), withoutRuns))
 
-/** A copy of the database, where there is no room to open it. */
+/** An engine on a copy of the database, for when there is no room to open the original. */
 const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Folder, error: E) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
@@ -92,7 +92,7 @@ const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Fo
     })
   )
 
-/** The same for commands that only read: where the disk is full or read-only, it works on a copy of the database. */
+/** The same for commands that only read: when the disk is full or read-only, it works on a copy of the database. */
 export const layerForReading = (given: Place.Given) =>
   Layer.unwrapEffect(
     Effect.map(Place.of(given), (place) =>

@@ -82,7 +82,7 @@ export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
 /** A database was rebuilt, and not all of its rows could be read. */
 export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   path: Schema.String,
-  /** Rows that could not be read, and pages of which nothing could. */
+  /** Rows that could not be read, and pages that could not be read at all. */
   lost: Schema.Int,
   /** How many sessions have lost messages. */
   sessions: Schema.Int
@@ -103,7 +103,7 @@ export class DamagedBackup extends Schema.TaggedError<DamagedBackup>()("DamagedB
   }
 }
 
-/** A damaged backup was restored, and not all of it. */
+/** A damaged backup was restored, but not all of it. */
 export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("RestoredInPart", {
   data: Schema.String,
   lost: Schema.Struct({ messages: Schema.Int, files: Schema.Int, rows: Schema.Int }),
@@ -114,7 +114,7 @@ export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("Restor
   }
 }
 
-/** A server that a command goes through did not do what it was asked. Commands die of it, as no operation fails with it. */
+/** A server that a command goes through did not do what it was asked. A defect, because no operation fails with it. */
 export class ServerLost extends Schema.TaggedError<ServerLost>()("ServerLost", {
   reason: Schema.Literal("unreachable", "refused", "malformed"),
   detail: Schema.String
@@ -131,7 +131,7 @@ export class TransferFailed extends Schema.TaggedError<TransferFailed>()("Transf
   }
 }
 
-/** An editor said more in one message than is read. */
+/** An editor sent a message that is too long to read. */
 export class EditorTooLong extends Schema.TaggedError<EditorTooLong>()("EditorTooLong", {}) {
   override get message() {
     return Texts.editorTooLong
@@ -168,14 +168,14 @@ const messageOf = (error: unknown): string => {
   return error instanceof Error ? error.message : Texts.unknown
 }
 
-/** Whose a path is that this process may not use, when it is another user's. */
+/** The owner of a path that this process cannot use, if that is another user. */
 const ownerOf = ({ path, reason }: SkeinError.StorageUnusable): string => {
   const user = process.getuid?.()
   const found = reason === "no-access" && user !== undefined ? nearest(path) : null
   return found === null || found.uid === user ? "" : Texts.foreign(found.path, found.uid)
 }
 
-/** The path, or the folder above it that exists. */
+/** The path, or the nearest folder above it that exists, with its owner. */
 const nearest = (path: string): { readonly path: string; readonly uid: number } | null => {
   try {
     return { path, uid: statSync(path).uid }
@@ -192,7 +192,10 @@ const textOf = (error: unknown): string => {
     : TerminalText.line(text)
 }
 
-/** The text of a failure: one line, except for `NoModel` and for several issues of a configuration. Null for an end that needs no words. */
+/**
+ * The text of a failure: one line, except for `NoModel` and for several issues of a configuration. Null for an end that
+ * needs no message.
+ */
 export const report = (cause: Cause.Cause<unknown>): string | null => {
   if (Cause.isInterrupted(cause)) return null
   const failure = Option.getOrNull(Cause.failureOption(cause))

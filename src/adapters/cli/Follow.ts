@@ -1,6 +1,6 @@
 /**
  * A run followed from its first event to its last: shown to people or as lines of JSON, its questions answered on the
- * way. Interrupted, it cancels the run, and is over when the run's end is stored and shown.
+ * way. When it is interrupted, it cancels the run, and ends once the run's end is stored and shown.
  */
 import { Effect, Fiber, Option, Ref, Stream } from "effect"
 import { callsOf, type Message } from "../../domain/Message.js"
@@ -26,18 +26,18 @@ const messageAt = Effect.fn("Follow.messageAt")(
 
 export interface Options {
   readonly isJson: boolean
-  /** Whether to leave the answer out, as it is printed elsewhere. Defaults to false. */
+  /** Whether to leave the answer out, because it is printed elsewhere. Defaults to false. */
   readonly isProgress?: boolean
-  /** The files that the agent's prompt has, for the first line of JSON. */
+  /** The instruction files in the agent's prompt, for the first line of JSON. */
   readonly instructions?: ReadonlyArray<string>
   readonly answerer: Questions.Answerer
   /** For a run that is followed from its middle: the message whose calls are open. */
   readonly opener?: Message
-  /** Told of each event, after it was shown. */
+  /** Called with each event after it was shown. */
   readonly onEvent?: (event: SessionEvent.SessionEvent) => Effect.Effect<void>
 }
 
-/** Shows events to people. As progress, they do not show the answer: the text of a step without calls. */
+/** Shows events to people. As progress, this leaves out the answer: the text of a step without calls. */
 const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: Options) {
   const screen = yield* Screen
   const gateway = yield* Gateway
@@ -62,8 +62,8 @@ export const shower = (options: Options) =>
   options.isJson ? JsonLines.make(messageAt, options.instructions ?? []) : forPeople(options)
 
 /**
- * Looks after a run that another process has, or that waits for one there: when that process is gone, this one decides
- * about it; when it has let the run go, this one goes on with it. A run of this process is not looked at.
+ * Looks after a run that another process drives, or that waits for such a run. When that process is gone, this one
+ * decides about the run; when it has released the run, this one goes on with it. A run of this process is left alone.
  */
 const lookAfter = (gateway: Gateway["Type"], ref: Run.Ref) => ({
   whileFollowed: Effect.ignore(gateway.await(ref)),
@@ -108,8 +108,8 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
 })
 
 /**
- * Starts a run, follows it and returns it. Fails with `RunStopped` when the run ends in any way but `completed`. Interrupted, or
- * when nobody reads the output any more, it cancels the run and is interrupted.
+ * Starts a run, follows it and returns it. Fails with `RunStopped` when the run ends in any way except `completed`.
+ * When it is interrupted, or nobody reads the output any more, it cancels the run and is interrupted.
  */
 export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options) =>
   Effect.uninterruptibleMask((restore) =>

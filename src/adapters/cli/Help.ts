@@ -3,7 +3,7 @@ import * as Commands from "./texts/Commands.js"
 
 const narrowest = 40
 const widest = 100
-/** Columns of the names, where there is room for descriptions beside them. */
+/** Columns of the names, if there is room for descriptions next to them. */
 const nameColumns = 28
 
 const wrap = (text: string, columns: number): ReadonlyArray<string> => {

@@ -1,4 +1,4 @@
-/** What a call asks while it runs, put to a person at the terminal: first whether to answer, then field by field. */
+/** Inquiries of running calls, put to a person at the terminal: first whether to answer, then field by field. */
 import { Effect, Either } from "effect"
 import * as Inquiry from "../../domain/Inquiry.js"
 import type { Question, Verdict } from "../../domain/Permission.js"

@@ -1,10 +1,11 @@
 /**
- * What a folder says to agents: the `AGENTS.md` of the folder and of those above it, up to the root of its repository.
- * The repository is the nearest folder above that has a `.git`; without one, only the folder itself is read.
+ * A folder's instructions for agents: its own `AGENTS.md` and those of the folders above it, up to the root of its
+ * repository. The root is the nearest folder that has a `.git`: this one or one above. Without one, only the folder
+ * itself is read.
  *
- * Bounded: of each file `mostOfEach` bytes, of all `mostOfAll`; where they are too much, the files that are nearest to the
- * folder come first. A link may lead to another place in the repository and nowhere else. A file that cannot be read, or
- * only in part, is named with the reason.
+ * Bounded: `mostOfEach` bytes of each file, `mostOfAll` of all; when there is too much, the files nearest to the folder
+ * come first. A link may lead to another place in the repository, and nowhere else. A file that cannot be read, or only
+ * in part, is named with the reason.
  */
 import { Array as Arr, Effect, Option } from "effect"
 import { lstat, realpath } from "node:fs/promises"
@@ -18,7 +19,7 @@ import * as Texts from "./texts/Instructions.js"
 /** @internal */
 export const mostOfEach = 32 * 1024
 const mostOfAll = 64 * 1024
-/** Less is not worth a beginning. */
+/** With less room than this, a file is left out. */
 const leastRoom = 1024
 const name = "AGENTS.md"
 
@@ -37,7 +38,7 @@ export type Instructions = ReadonlyArray<File>
 
 const isThere = (path: string) => Effect.isSuccess(Effect.tryPromise(() => lstat(path)))
 
-/** The folder, and those above it as far as the repository goes; the outermost last. */
+/** The root of the repository, and the folders from this one up to it; the outermost last. */
 const foldersOf = Effect.fnUntraced(function* (folder: string) {
   const markers = yield* WorkspacePath.repositoryMarkers(Files.platform, folder)
   const existing = yield* Effect.filter(markers, isThere)
@@ -49,7 +50,7 @@ const foldersOf = Effect.fnUntraced(function* (folder: string) {
   return { root, folders: Arr.isNonEmptyReadonlyArray(above) ? above.slice(0, above.indexOf(root) + 1) : [folder] }
 })
 
-/** The start of a text: no character is cut in two. */
+/** The start of a text, without half a character at its end. */
 const startOf = (bytes: Uint8Array, most: number): string =>
   new TextDecoder().decode(bytes.subarray(0, most), { stream: bytes.length > most })
 
@@ -68,7 +69,7 @@ const readFile = Effect.fnUntraced(
   )
 )
 
-/** Reads the instructions for a folder. A folder that is gone has none. */
+/** Reads the instructions for a folder. A missing folder has no instructions. */
 export const read = Effect.fn("Instructions.read")(
   function* (workdir: string) {
     const { folders, root } = yield* foldersOf(yield* Effect.tryPromise(() => realpath(workdir)))
@@ -93,6 +94,6 @@ export const withPrompt = (prompt: string, instructions: Instructions): string =
   return texts.length === 0 ? prompt : [prompt, Texts.introduction, ...texts].join("\n\n")
 }
 
-/** The files that the prompt has, by their paths. */
+/** The paths of the files that are in the prompt. */
 export const paths = (instructions: Instructions): ReadonlyArray<string> =>
   instructions.flatMap(({ path, text }) => (text === null ? [] : [path]))

@@ -1,7 +1,6 @@
 /**
- * Events as lines of JSON, one a line. The first has the paths of the run's `instructions` beside the event's own fields.
- * A `run.ended` has the answer's text beside the event's own fields, or null when the
- * run ended in any other way than with an answer.
+ * Events as JSON, one per line. Besides the event's own fields, the first line has the paths of the run's
+ * `instructions`, and a `run.ended` has the text of the `answer`: null when the run ended without one.
  */
 import { Effect, Ref, Schema } from "effect"
 import type { Message } from "../../domain/Message.js"

@@ -1,4 +1,4 @@
-/** Where things stand in a text of JSON: the first error of its syntax, and each value by its path. Pure. */
+/** Places in a JSON text: of the first syntax error, and of each value by its path. Pure. */
 
 export interface Place {
   /** From 1. */
@@ -9,14 +9,14 @@ export interface Place {
 
 export type Path = ReadonlyArray<PropertyKey>
 
-/** An offset in UTF-16 units as people count. */
+/** The place of an offset in UTF-16 units, as people count. */
 const placeAt = (text: string, offset: number): Place => {
   const before = text.slice(0, offset).split(/\r\n|\n|\r/)
   return { line: before.length, column: Array.from(before.at(-1) ?? "").length + 1 }
 }
 
 interface Scan {
-  /** Where the syntax is wrong; null when it is right. */
+  /** Offset of the first syntax error; null without one. */
   readonly error: number | null
   /** Offset of a member's name, or of an item, by its path. */
   readonly offsets: ReadonlyMap<string, number>
@@ -27,7 +27,7 @@ const keyOf = (path: Path): string => JSON.stringify(path.map(String))
 const space = /[ \t\n\r]*/y
 const literal = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const string = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4}))*"/y
-/** As much of a string as is right. */
+/** The valid beginning of a string. */
 const stringStart = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4}))*/y
 
 class SyntaxFault extends Error {
@@ -36,7 +36,7 @@ class SyntaxFault extends Error {
   }
 }
 
-/** Looks through the whole text. A name that stands twice counts where it stands last, as for `JSON.parse`. @internal */
+/** Scans the whole text. The last of several members with one name counts, as for `JSON.parse`. @internal */
 export const scan = (text: string): Scan => {
   const offsets = new Map<string, number>()
   let at = 0
@@ -103,13 +103,13 @@ export const scan = (text: string): Scan => {
   }
 }
 
-/** Where the text is no JSON; null when it cannot be said. */
+/** Where the text is not valid JSON; null when that is unknown. */
 export const placeOfError = (text: string): Place | null => {
   const { error } = scan(text)
   return error === null ? null : placeAt(text, error)
 }
 
-/** Where a value stands, or the innermost one around it that there is. */
+/** Where a value is, or the innermost value around it that exists. */
 export const placeOf = (text: string, path: Path): Place | null => {
   const { offsets } = scan(text)
   for (let length = path.length; length >= 0; length--) {

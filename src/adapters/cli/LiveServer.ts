@@ -1,6 +1,6 @@
 /**
- * The server that works on a place, for commands that go through it, so that terminal and page see one live state. Where
- * there is no file of one, nothing more is loaded.
+ * The server that works on a place, for commands that go through it, so that terminal and page see one live state.
+ * Without a server's file, nothing more is loaded.
  */
 import { Effect } from "effect"
 import { existsSync } from "node:fs"
@@ -19,7 +19,7 @@ export interface LiveServer {
   readonly holds: (workdir: string) => boolean
 }
 
-/** What a command wants that a server might do for it. */
+/** What a command needs that a server might do for it. */
 export interface Wish {
   /** The folder of a new session; null for an old one. */
   readonly newWorkdir: string | null
@@ -27,11 +27,11 @@ export interface Wish {
   readonly model: string | null
 }
 
-/** Whether a server does what the command would do by itself: where another model or folder is meant it does not. */
+/** Whether a server does what the command would do by itself. It does not when another model or folder is meant. */
 export const serves = ({ holds, model }: LiveServer, wish: Wish): boolean =>
   (wish.newWorkdir === null || holds(wish.newWorkdir)) && (wish.model === null || wish.model === model)
 
-/** Null when there is none that answers. */
+/** Null when no server answers. */
 export const find = Effect.fn("LiveServer.find")(function* (given: Place.Given, place: Place.Place) {
   const folder = yield* ServerFolder.of(given, place)
   if (!existsSync(folder.found)) return null

@@ -1,4 +1,4 @@
-/** The MCP servers of the user's configuration file, as commands show and change them. What else is in the file stays. */
+/** The MCP servers of the user's configuration file, as commands show and change them. The rest of the file stays. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Effect, Predicate, Record as Rec, Schema } from "effect"
@@ -19,15 +19,15 @@ import * as Texts from "./texts/Mcp.js"
 /** The configuration, checked. */
 export const configuration = Effect.flatMap(DataFolder.host, Configuration.load)
 
-/** The folder of the logins at servers: `mcp` in the user's own data folder. */
+/** The folder with the logins at servers: `mcp` in the user's own data folder. */
 export const logins = Effect.flatMap(DataFolder.host, (host) =>
   Effect.map(DataFolder.data(host), (data) => join(data, "mcp"))
 )
 
-/** Whether the user has any. */
+/** Whether the user has any servers. */
 export const hasAny = ({ mcpServers }: Configuration.Configuration): boolean => Object.keys(mcpServers).length > 0
 
-/** Those of the user, to be asked what they have. They end with the scope. */
+/** Opens the user's servers, to ask them what they offer. They end with the scope. */
 export const open = Effect.fnUntraced(function* ({ mcpServers }: Configuration.Configuration) {
   const Mcp = yield* Effect.promise(() => import("../mcp/Mcp.js"))
   return yield* Mcp.make(mcpServers, { logins: yield* logins })
@@ -43,7 +43,7 @@ const reach = (settings: ServerSettings): string =>
     ? settings.url.replace(/[?#].*$/, "")
     : [settings.command, ...settings.args].map(ShellText.word).join(" ")
 
-/** How a server is reached, without what may be secret, and where it counts. */
+/** How a server is reached, without anything that may be secret, and where it applies. */
 export const render = (name: string, settings: ServerSettings, ansi: Ansi): string => {
   const { folder } = settings
   const where = folder === undefined ? "" : ansi.dim(`  ${Texts.inFolder(TerminalText.line(folder))}\n`)
@@ -54,7 +54,7 @@ const File = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.
 const read = Schema.decodeUnknown(File)
 const write = Schema.encode(File)
 
-/** Stores servers under their names; null removes one. The file is replaced whole; a new one is its owner's alone. */
+/** Stores servers under their names; null removes one. The file is replaced whole; only its owner can use a new one. */
 export const store = Effect.fn("McpServers.store")(function* (
   path: string,
   changes: Readonly<Record<string, typeof ServerSettings.Encoded | null>>

@@ -6,7 +6,10 @@ import * as Providers from "../providers/Providers.js"
 import * as ModelName from "./ModelName.js"
 import * as Configuration from "./Configuration.js"
 
-/** The model that a person names. `field` is what they call it. A script's file is relative to the current folder, whatever the session's is. */
+/**
+ * The model that a person names. `field` names the input in errors. A script's file is relative to the current folder,
+ * whatever the session's folder is.
+ */
 export const named = Effect.fn("ModelChoice.named")(function* (field: string, text: string) {
   const path = yield* Path.Path
   const ref = yield* ModelName.parse(field, text)

@@ -1,5 +1,6 @@
 /**
- * The models that a provider says it has, for a person who named one that it has not. Asked only then, and only once.
+ * The models that a provider says it has, for a person who named one that it does not have. It is asked only then, and
+ * only once.
  *
  * Guaranteed: the key goes to the provider's own server and nowhere else (no redirect is followed), the answer's size and
  * time are bounded, and no failure is reported: without a list there is less to say.

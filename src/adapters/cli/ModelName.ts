@@ -4,7 +4,7 @@ import * as ModelRef from "../../domain/ModelRef.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 
-/** `field` is what the user calls it. */
+/** `field` names the input in errors. */
 export const parse = (field: string, text: string): Effect.Effect<ModelRef.ModelRef, InvalidInput> =>
   Effect.mapError(
     Effect.fromNullable(ModelRef.fromText(text)),

@@ -1,8 +1,8 @@
 /**
- * What is shown while an engine opens, if that takes long: how far the copy is that is made before a migration.
+ * What is shown while an engine opens, if that takes long: the progress of the copy that is made before a migration.
  *
- * A signal during the copy gives the copy up, and the database stays as it was. Afterwards, in the migration, which is
- * one step, a signal ends the process at once, and the database stays as it was too.
+ * A signal during the copy abandons the copy, and the database stays as it was. The migration after it is one step: a
+ * signal ends the process immediately, and the database stays as it was too.
  */
 import { Effect } from "effect"
 import { WorkProgress } from "../../services/WorkProgress.js"

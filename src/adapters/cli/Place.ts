@@ -1,8 +1,8 @@
 /**
- * Where a command finds the sessions: in a data folder, or in a PostgreSQL database that several hosts may share. What the
- * command line names counts before what the environment names.
+ * Where a command finds the sessions: in a data folder, or in a PostgreSQL database that several hosts may share. The
+ * command line takes precedence over the environment.
  *
- * The URL of a database may have a password. It is redacted, and a database is called by its host and name.
+ * The URL of a database may contain a password. It is redacted, and a database is shown by its host and name.
  */
 import { Effect, Redacted, Schema } from "effect"
 import { hostname } from "node:os"
@@ -22,7 +22,7 @@ export type Given = Pick<Values<"data" | "database">, "value">
 interface Common {
   /** For people. */
   readonly name: string
-  /** What the command line of another command needs, to mean the same place: "", or a blank and options. */
+  /** What another command line needs to mean the same place: "", or a blank and options. */
   readonly options: string
   /** What this host is called in sessions that can only go on where their folder is; null when it has no usable name. */
   readonly host: Placement | null
@@ -89,17 +89,17 @@ export const of = Effect.fn("Place.of")(function* (given: Given) {
   } satisfies Place
 })
 
-/** What a session is created with beside its folder: in a database that hosts share, that it goes on here only. */
+/** What a session is created with besides its folder: in a database that hosts share, that it can go on only here. */
 export const ofNewSession = ({ _tag, host }: Place): { readonly placement?: Placement } =>
   _tag === "Database" && host !== null ? { placement: host } : {}
 
-/** Fails for a session that goes on elsewhere. */
+/** Fails for a session that can go on only elsewhere. */
 export const check = ({ host }: Place, { id, placement }: Session): Effect.Effect<void, WrongUsage> =>
   placement === null || isServed(placement, host === null ? [] : [host])
     ? Effect.void
     : Effect.fail(new WrongUsage({ detail: Texts.elsewhere(id, placement) }))
 
-/** Fails for a command that works on files, where it was told of a database. */
+/** The data folder, for commands that work on files. Fails with `refusal` when the place is a database. */
 export const folder = (given: Given, refusal: string) =>
   Effect.flatMap(of(given), (place) =>
     place._tag === "Folder" ? Effect.succeed(place.data) : new WrongUsage({ detail: refusal })

@@ -1,3 +1,3 @@
-/** What works on a PostgreSQL database. It is loaded by `PostgresLoading.ts`, when a command is told of one. */
+/** What works on a PostgreSQL database. `PostgresLoading.ts` loads it when a command names a database. */
 export { look, repair } from "../postgres/PostgresDoctor.js"
 export { layer } from "../postgres/SkeinPostgres.js"

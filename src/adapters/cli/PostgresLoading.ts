@@ -1,7 +1,7 @@
-/** Loads what works on a PostgreSQL database, in one piece: a command that is told of none loads nothing of it. */
+/** Loads what works on a PostgreSQL database, in one piece: a command without a database loads none of it. */
 import { Effect } from "effect"
 
-/** The driver warns that its next version will not read ~/.pgpass. The one that is bundled here does. */
+/** The driver warns that its next version will not read ~/.pgpass. The version that is bundled here does. */
 const withoutWarning = <A>(load: () => Promise<A>): Effect.Effect<A> =>
   Effect.promise(() => {
     process.noDeprecation = true

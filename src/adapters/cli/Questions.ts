@@ -1,7 +1,7 @@
 /**
- * Questions whether a call may run, answered by a person at the terminal, by nobody, or by `--yes` in advance; what a call
- * asks while it runs only a person can answer. A person sees the exact input, harmless for the terminal, and answers one
- * question at a time.
+ * Questions about whether a call may run, answered by a person at the terminal, by nobody, or by `--yes` in advance.
+ * Only a person can answer the inquiry of a running call. A person sees the exact input, made harmless for the
+ * terminal, and answers one question at a time.
  */
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
@@ -44,7 +44,7 @@ const read =
     }
   }
 
-/** Few calls ask. */
+/** Loaded when needed: few calls have inquiries. */
 const inquiries = Effect.promise(() => import("./Inquiries.js"))
 
 interface OpenQuestion {
@@ -53,7 +53,7 @@ interface OpenQuestion {
   readonly answered: Deferred.Deferred<void>
 }
 
-/** Answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person for ever. */
+/** Answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person forever. */
 export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
   const gateway = yield* Gateway
   const screen = yield* Screen

@@ -1,12 +1,12 @@
 /**
- * A copy of a database, for reading it where it cannot be opened: SQLite needs a little room beside a database even to
+ * A copy of a database, for reading it where it cannot be opened: SQLite needs a little room next to a database even to
  * read it, and a full or read-only disk has none.
  *
  * Guaranteed: the original is not touched; only its owner can read the copy, and it is gone with the scope. The copy is
- * made of the database and its log, and only when neither changed meanwhile: a process that writes to the database keeps
- * room beside it, so it can be opened then.
+ * made of the database and its log, and only when neither changed meanwhile: a process that writes to the database
+ * keeps room next to it, so it can be opened then.
  *
- * Not guaranteed: that assets are there. Commands must read them where they are.
+ * Not guaranteed: that the copy has assets. Commands must read them where they are.
  */
 import { Effect } from "effect"
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
@@ -20,7 +20,7 @@ const codes = /^(SQLITE_(IOERR_SHM|FULL|READONLY|CANTOPEN)|ENOSPC|EDQUOT|EROFS)/
 export const isWorthwhile = (error: { readonly code: string } | { readonly detail: string }): boolean =>
   codes.test("code" in error ? error.code : error.detail)
 
-/** Where a copy may have room: the usual place, and memory. */
+/** Where there may be room for a copy: the folder for temp files, and memory. */
 const places = (): ReadonlyArray<string> => [tmpdir(), "/dev/shm"].filter((place) => existsSync(place))
 
 const stateOf = (path: string): string => {

@@ -1,8 +1,8 @@
 /**
- * The Gateway of a server, for what is written against the Gateway itself. What only a request can fail with is no error
- * of an operation: it is a defect, `ServerLost`.
+ * The Gateway of a server, for code that is written against the Gateway itself. What only a request can fail with is
+ * not an error of an operation: it is a defect, `ServerLost`.
  *
- * Events go on by themselves when the server comes back, and `await` does, as those of `skein/client` do.
+ * Events and `await` go on by themselves when the server comes back, as those of `skein/client` do.
  */
 import { Effect, Option, Stream } from "effect"
 import { Forbidden } from "../../domain/SkeinError.js"
@@ -22,7 +22,7 @@ const lostBy = (error: unknown): ServerLost =>
     ? new ServerLost({ reason: error.reason, detail: error.detail })
     : new ServerLost({ reason: "refused", detail: "Forbidden" })
 
-/** A change, which the gateway itself may refuse too. */
+/** A change, which the gateway itself may also refuse. */
 const change = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.catchAll(effect, (error) => (isAnswer(error) ? Effect.fail(error) : Effect.die(lostBy(error))))
 

@@ -21,7 +21,7 @@ export const layer = Layer.unwrapEffect(Effect.map(path, RuleFolder.layer))
 
 type Scope = Pick<RuleFolder.StoredRule, "folder" | "session">
 
-/** Where a command line says that a rule counts. */
+/** Where a rule applies, as a command line says it. */
 export const scope = Effect.fn("Rules.scope")(function* (given: Pick<Values<"folder" | "session">, "value">) {
   const [folder, session] = [given.value("folder"), given.value("session")]
   const { resolve } = yield* Path.Path
@@ -45,7 +45,7 @@ const places = ({ folder, session }: Scope): ReadonlyArray<string> => [
   ...(session === null ? [] : [Texts.inSession(session)])
 ]
 
-/** A rule on a line, and where it counts on another if that is not everywhere. */
+/** A rule on one line, and where it applies on another if that is not everywhere. */
 export const render = (ansi: Ansi, rule: RuleFolder.StoredRule): string => {
   const where = places(rule).join(", ")
   const line = `${ansi.bold(rule.word.padEnd(5))}  ${TerminalText.line(rule.pattern)}\n`

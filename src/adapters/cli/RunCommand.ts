@@ -109,7 +109,7 @@ const chosen = ({ agent, model }: Choice) => ({
   ...(agent === null ? {} : { agent })
 })
 
-/** What checks a session's model before anything changes: nothing where a server has the providers. */
+/** Checks a session's model before anything changes. Does nothing when a server has the providers. */
 type Check = (session: Session) => ReturnType<typeof ModelChoice.check>
 
 const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
@@ -119,7 +119,7 @@ const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
   choice: Choice
 ) {
   yield* check({ ...draft(workdir), ...chosen(choice) })
-  // Where other programs have sessions too, one that names no agent could be anybody's.
+  // Where other programs have sessions too, a session that names no agent could be anybody's.
   const agent = place._tag === "Database" ? { agent: AgentChoice.names[0] } : {}
   return yield* (yield* Gateway).create({ workdir, ...Place.ofNewSession(place), ...agent, ...chosen(choice) })
 })
@@ -142,7 +142,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
     : yield* gateway.patch({ sessionId, ...chosen(choice) })
 })
 
-/** What a run that is followed from its middle has open: the newest message that asks for calls. */
+/** The newest message that asks for calls: these are what a run that is followed from its middle has open. */
 const openerOf = Effect.fn("RunCommand.openerOf")(function* (sessionId: SessionId) {
   const gateway = yield* Gateway
   const opener = yield* gateway.transcript({ sessionId }).pipe(
@@ -152,19 +152,19 @@ const openerOf = Effect.fn("RunCommand.openerOf")(function* (sessionId: SessionI
   return Option.isSome(opener) ? { opener: opener.value.message } : {}
 })
 
-/** The run that nobody drives, and that an engine goes on with when it is asked to change the session; null for none. */
+/** The run that nobody drives, and that an engine resumes when it is asked to change the session; null for none. */
 const leftRun = ({ run: held }: Snapshot): Run.Id | null =>
   held !== null && (held.crashed || (held.run.state === "running" && held.run.releasedAt !== null)) ? held.run.id : null
 
-/** A message that is sent, its files saved. */
+/** A message to send, with its files saved. */
 interface Message extends Required<Pick<Send, "text" | "files">> {
   readonly queue: boolean
 }
 
 /**
- * Sends a message, and follows the run. When the session is busy with a run that this engine drives, as it continues an
- * interrupted one whose question still waits for an answer, that one is followed first. One that another process drives
- * is left alone.
+ * Sends a message, and follows the run. The session may be busy with a run that this engine drives, because it
+ * continues an interrupted one whose question still waits for an answer: then that run is followed first. A run that
+ * another process drives is left alone.
  */
 const send = Effect.fn("RunCommand.send")(function* (
   { id: sessionId }: Session,
@@ -241,7 +241,7 @@ const explain = Effect.fn("RunCommand.explain")(function* (
 
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")
 
-/** The server that the command goes through; null for none. A system prompt of its own needs an engine of its own. */
+/** The server that the command goes through; null for none. A custom system prompt needs an engine of its own. */
 const serverFor = Effect.fnUntraced(function* (
   input: Input,
   place: Place.Place,
@@ -283,7 +283,7 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const isAnswerAlone = RunOutput.isAnswerAlone(input, process.stdout.isTTY)
   const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
   const isFirst = yield* Ref.make(true)
-  // The first event of a run that waits says so; later ones of the kind are other runs'.
+  // The first event of a run that waits says so; later events of this kind belong to other runs.
   const onEvent = (event: SessionEvent) =>
     Effect.flatMap(Ref.getAndSet(isFirst, false), (isFirst) =>
       isFirst && event.type === "run.queued" && !input.json ? shown.writeError(`skein: ${Texts.queued}\n`) : Effect.void

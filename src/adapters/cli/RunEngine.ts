@@ -1,7 +1,8 @@
 /**
- * The engine that runs turns for the command line, with the user's providers. One agent has the workspace tools, reads at
- * once and asks for all else, as far as the user's stored rules do not decide; the other only reads. The system prompt of both ends with the instructions of the session's
- * folder. MCP servers of the configuration, and clients, give tools to the first.
+ * The engine that runs turns for the command line, with the user's providers. One agent has the workspace tools: it
+ * reads without asking and asks for everything else, unless the user's stored rules decide. The other only reads. The
+ * system prompt of both ends with the instructions of the session's folder. MCP servers of the configuration, and
+ * clients, add tools to the first.
  */
 import { Effect, Layer } from "effect"
 import type { Session } from "../../domain/Session.js"
@@ -24,13 +25,13 @@ import * as SystemPrompt from "./SystemPrompt.js"
 import * as Texts from "./texts/Agents.js"
 
 export interface Prompt {
-  /** In place of the agents' own; null for none. */
+  /** Replaces the agents' own; null keeps those. */
   readonly system: string | null
   /** The instructions for a folder. */
   readonly instructions: (workdir: string) => Effect.Effect<Instructions.Instructions>
 }
 
-/** The same agents, told what the session's folder says. */
+/** The same agents, with the instructions of the session's folder. */
 const withInstructions = ({ instructions, system }: Prompt) =>
   Layer.effect(
     Agents.Agents,
@@ -73,7 +74,7 @@ const agents = ({ providers, standard }: Configuration) => {
 const unavailable = ({ name }: Agents.Agent, { message }: DuplicateTool | InvalidInput) =>
   new AgentUnavailable({ agent: name, detail: message })
 
-/** The same agents, of which the first has more tools at each step. */
+/** The same agents; the first one gets more tools at each step. */
 const withTools = (
   add: (agent: Agents.Agent, session: Session) => Effect.Effect<Agents.Agent, DuplicateTool | InvalidInput>
 ) =>
@@ -89,7 +90,7 @@ const withTools = (
     })
   )
 
-/** Those of the user's MCP servers. What has changed meanwhile counts, and a server that comes late comes with the next step. */
+/** Adds the tools of the user's MCP servers. Changes meanwhile count, and a late server joins at the next step. */
 const withServers = ({ mcpServers }: Configuration) =>
   Layer.unwrapEffect(
     Effect.zipWith(
@@ -107,7 +108,7 @@ const withServers = ({ mcpServers }: Configuration) =>
     )
   )
 
-/** Those that a client has given the session. */
+/** Adds the tools that a client has given the session. */
 const withSessionTools = Layer.effect(
   Agents.Agents,
   Effect.flatMap(SessionTools.SessionTools, ({ withTools: add }) => withTools(add))

@@ -1,6 +1,6 @@
 /**
- * Where the output of `skein run` goes. On a terminal the run is shown on stdout. Elsewhere, and with `--quiet`, stdout is
- * the answer alone: one text at the end, nothing when there is no answer. Progress is on stderr then, or nowhere.
+ * Where the output of `skein run` goes. On a terminal the run is shown on stdout. Elsewhere, and with `--quiet`, stdout
+ * has only the answer: one text at the end, or nothing without an answer. Progress then goes to stderr, or nowhere.
  */
 import { Effect } from "effect"
 import type { Ref } from "../../domain/Run.js"

@@ -1,10 +1,10 @@
 /**
  * A run as people watch it: what each event adds to the output, and what the run is doing at the moment. Pure.
  *
- * A step's text is shown as it arrives; what did not arrive as deltas is added when its message is stored, so the output
- * has each step's whole text. After a failed try the text is shown when it is stored, so what several tries begin with
- * is shown once. A call is shown when it ends, so the calls are in the order in which they ended, with the files that it
- * gave or changed.
+ * A step's text is shown as it arrives; what did not arrive as deltas is added when its message is stored, so the
+ * output has each step's whole text. After a failed try the text is shown when it is stored, so that what several tries
+ * begin with is shown once. A call is shown when it ends, so the calls are in the order in which they ended, with the
+ * files that they returned or changed.
  */
 import { type CallId, callsOf, filesOf, isDiff, type Message, textOf } from "../../domain/Message.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
@@ -59,7 +59,7 @@ export const make = (options: Options): RunView => ({
   activity: ""
 })
 
-/** The message that `next` wants with an event; null for none. */
+/** The message that `next` needs with an event; null for none. */
 export const wants = (event: SessionEvent): Seq | null =>
   (event.type === "message.appended" && event.role === "assistant") || event.type === "call.finished" ? event.seq : null
 
@@ -88,7 +88,7 @@ const setCall = (view: RunView, callId: CallId, change: Partial<RunningCall>): R
   return { ...view, calls: new Map(view.calls).set(callId, call) }
 }
 
-/** Tells the view of a message's calls. */
+/** Adds a message's calls to the view. */
 export const withCalls = (view: RunView, message: Message): RunView =>
   callsOf(message).reduce(
     (view, { callId, input, name }) => setCall(view, callId, { summary: CallText.summary(name, input) }),
@@ -103,7 +103,7 @@ const addMessage = (view: RunView, message: Message): Next => {
   return [text + end + note, withCalls({ ...ended, shown: 0, isRetried: false }, message)]
 }
 
-/** The files of a result, each on a line: those that it changed, and those that it gave. */
+/** The files of a result, each on a line: those that it changed, and those that it returned. */
 const resultFiles = ({ ansi }: RunView, message: Message): string =>
   [
     ...(message.role === "tool" ? (message.parts ?? []) : [])
@@ -152,7 +152,7 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       return addLine({ ...view, shown: 0, isRetried: true, activity: Texts.waitingForModel }, view.ansi.yellow(line))
     }
     case "message.appended":
-      // A result: the model is asked again once there is one of each call.
+      // A result: the model is asked again once every call has one.
       if (event.role !== "assistant")
         return ["", { ...view, activity: view.calls.size > 0 ? "" : Texts.waitingForModel }]
       return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
@@ -163,7 +163,7 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
     case "call.finished":
       return addEnded(view, event, message)
     case "run.ended": {
-      // One that only waited is nothing of the run that is shown.
+      // A run that only waited is not the run that is shown.
       if (view.runId !== null && view.runId !== event.runId) return ["", view]
       const ended = { ...view, activity: "", calls: new Map<CallId, RunningCall>() }
       return event.stopReason === "cancelled" ? addLine(ended, `  ${Texts.cancelled}\n`) : endLine(ended)

@@ -1,9 +1,9 @@
 /**
- * `skein serve`: an engine that lives long, and a server before it. Whatever can be refused is refused before either is
- * there.
+ * `skein serve`: a long-lived engine, and a server in front of it. Whatever can be refused is refused before either
+ * exists.
  *
- * The first signal stops it in order: new runs are refused while those that go on have time to end; then event streams are
- * ended, and what clients find it by is removed. The second one ends it at once.
+ * The first signal stops it in good order: new runs are refused while running ones have time to end; then event streams
+ * are ended, and the file by which clients find the server is removed. The second signal ends it immediately.
  */
 import * as Path from "@effect/platform/Path"
 import { Cache, Deferred, Effect, Layer } from "effect"
@@ -42,7 +42,7 @@ export interface Input extends ServeSettings.Given {
   readonly place: Place.Given
 }
 
-/** How long the ends of the last runs have to reach those who watch, before their streams are ended. */
+/** How long the ends of the last runs have to reach those who watch before their streams are ended. */
 const lastWords = "200 millis"
 
 const rootOf = ({ root }: Input) =>
@@ -58,7 +58,7 @@ const makeFolder = Effect.fnUntraced(function* (given: Place.Given, place: Place
   return folder
 })
 
-/** Has the engine drain when it is told to leave, and tells when it has. */
+/** Tells the engine to drain when the server leaves, and waits until it has. */
 const makeLeaving = Effect.gen(function* () {
   const wanted = yield* Deferred.make<void>()
   const drained = yield* Deferred.make<void>()
@@ -71,7 +71,7 @@ const makeLeaving = Effect.gen(function* () {
   }
 })
 
-/** Instructions are read once in a while for each folder: a prompt that changes costs the provider's cache. */
+/** Instructions are read only now and then for each folder: a prompt that changes costs the provider's cache. */
 const makeInstructions = Cache.make({ capacity: 100, timeToLive: "10 minutes", lookup: Instructions.read })
 
 interface Served {
@@ -81,7 +81,7 @@ interface Served {
   readonly standard: ModelRef
 }
 
-/** Has the server be found, says where it listens, and returns when the first signal comes. */
+/** Publishes the server, says where it listens, and returns when the first signal comes. */
 const untilSignal = Effect.fnUntraced(
   function* (
     { json, open }: Input,

@@ -1,4 +1,4 @@
-/** How a server is reached, as its command line says it: addresses, names, and what a proxy before it does. */
+/** How a server is reached, as its command line says it: addresses, names, and what a proxy in front of it does. */
 import { Effect } from "effect"
 import { isIP } from "node:net"
 import { InvalidInput } from "../../domain/SkeinError.js"
@@ -50,13 +50,13 @@ const namePattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa
 const originPattern = /^https?:\/\/(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
 const basePattern = /^(?:\/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 
-/** Texts with commas between them, each of a form. */
+/** Texts with commas between them, each of which must match the pattern. */
 const listOf = (field: string, text: string | null, pattern: RegExp, limit: string) =>
   Effect.forEach(text === null ? [] : text.split(","), (one) =>
     pattern.test(one.trim()) ? Effect.succeed(one.trim()) : refused(field, limit, one)
   )
 
-/** The port to listen at; null for none, where a socket does. */
+/** The port to listen on; null when a socket is enough. */
 const listeningPortOf = ({
   host,
   open,
@@ -70,7 +70,7 @@ const listeningPortOf = ({
   return needless === null ? Effect.succeed(null) : new WrongUsage({ detail: Texts.needsPort(needless) })
 }
 
-/** How long runs have to end once the server is to stop. */
+/** How long runs have to end once the server is stopping. */
 export const drainMillis = ({ drain }: Given): Effect.Effect<number, InvalidInput> =>
   drain === null
     ? Effect.succeed(defaults.drainMillis)

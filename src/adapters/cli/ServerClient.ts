@@ -1,4 +1,4 @@
-/** Speaks to a server that was found, by its socket if it has one. Loaded when there is one. */
+/** Talks to a server that was found, through its socket if it has one. Loaded when there is a server. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, Option } from "effect"
 import { realpathSync } from "node:fs"
@@ -12,10 +12,10 @@ import type { LiveServer } from "./LiveServer.js"
 import * as RemoteGateway from "./RemoteGateway.js"
 import type { ServerFolder } from "./ServerFolder.js"
 
-/** How long a server has to show that it is there. */
+/** How long a server has to show that it is alive. */
 const patience = "3 seconds"
 
-/** The name by which a socket is called. */
+/** The URL that stands for a socket. */
 const atSocket = "http://localhost"
 
 const clientOf = ({ socket, url }: Discovery.Server, token: string, onLost: Effect.Effect<void>) => {

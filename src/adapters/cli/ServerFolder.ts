@@ -1,4 +1,6 @@
-/** Where a server of this host keeps what belongs to it, and where it is found: in the data folder, whatever has the sessions. */
+/**
+ * Where a server of this host keeps its files, and where it is found: in the data folder, wherever the sessions are.
+ */
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { join } from "node:path"

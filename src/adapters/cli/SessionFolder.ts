@@ -1,4 +1,4 @@
-/** The folders that sessions work in: one that a user names, and one that a session has had. */
+/** The folders that sessions work in: one that a user names, and one that a session already has. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Effect } from "effect"

@@ -29,7 +29,7 @@ const rowOf = ({ activity, agent, head, id, title, updatedAt, usage, workdir }: 
   folder: TerminalText.line(workdir ?? "")
 })
 
-/** What is shown when a session has it: an agent that it names, and a cost. */
+/** Columns that are shown only when some session has a value: an agent that it names, and a cost. */
 interface Shown {
   readonly agents: boolean
   readonly costs: boolean
@@ -46,7 +46,7 @@ const cellsOf = ({ agent, at, cost, folder, id, messages, state, title }: Row, s
   folder
 ]
 
-/** Columns of a folder that is worth showing. */
+/** The fewest columns in which a folder is worth showing. */
 const leastFolder = 12
 
 /** A session on lines of its own, for a terminal that is too narrow for a table. */
@@ -61,7 +61,7 @@ const stacked = (ansi: Ansi, columns: number, session: ListedSession): string =>
 
 /**
  * `total` counts all sessions that match, shown or not. `columns` is the width to fit into, null for none: folders are
- * cut, and where that is not enough each session has lines of its own.
+ * cut, and when that is not enough, each session has lines of its own.
  */
 export const render = (
   ansi: Ansi,

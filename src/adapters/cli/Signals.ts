@@ -1,12 +1,13 @@
 /**
  * How a command ends by SIGINT, SIGTERM, SIGQUIT or SIGHUP (a closed terminal).
  *
- * Until `arm`, each ends the process at once, as nothing is under way that has an end of its own. From then on the first
- * one interrupts the command, which ends in good order; the next one of any kind ends the process at once. A command that
- * a signal has cancelled ends by that signal, so that a script or a service manager which started it sees the cause.
+ * Until `arm`, each of them ends the process immediately, because nothing is under way that needs an end of its own.
+ * From then on the first signal interrupts the command, which ends in good order; the next one of any kind ends the
+ * process immediately. A command that a signal has cancelled ends by that signal, so that the script or service manager
+ * that started it sees the cause.
  *
- * Node sees a signal only between two steps of its event loop. A command that works for long in one step (a check of the
- * database, a migration) must not be armed meanwhile: then nothing could end it.
+ * Node sees a signal only between two steps of its event loop. A command that works for long in one step (a check of
+ * the database, a migration) must not be armed meanwhile, or nothing could end it.
  */
 import { Context, Deferred, Effect, type Exit, FiberId } from "effect"
 import { constants } from "node:os"
@@ -16,8 +17,8 @@ export interface Service {
   /** Takes `arm` back, unless a signal has come. */
   readonly disarm: Effect.Effect<void>
   /**
-   * From now on the first signal interrupts nothing, and the next one ends the process at once. The effect that it gives
-   * returns when the first one comes.
+   * From now on the first signal interrupts nothing, and the next one ends the process immediately. The returned effect
+   * completes when the first one comes.
    */
   readonly take: Effect.Effect<Effect.Effect<void>>
 }
@@ -29,10 +30,10 @@ export class Signals extends Context.Reference<Signals>()("skein/cli/Signals", {
 const names = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const
 type Name = (typeof names)[number]
 
-/** The exit code of a command that was cancelled, whoever did it. */
+/** The exit code of a command that was cancelled, by whatever means. */
 export const cancelled = 130
 
-/** Ends by the signal. SIGQUIT would leave a core file, so it becomes the code that a shell has for it. */
+/** Ends by the signal. SIGQUIT would leave a core file, so it becomes the exit code that a shell has for it. */
 const endBy = (signal: Name): never => {
   if (signal !== "SIGQUIT") process.kill(process.pid, signal)
   return process.exit(128 + constants.signals[signal])
@@ -48,7 +49,7 @@ export const runMain = <A, E>(command: Effect.Effect<A, E>, codeOf: (exit: Exit.
     disarm()
     fiber.unsafeInterruptAsFork(fiber.id())
   }
-  // A signal that has come and is not seen yet is lost with its listener, so none is put in the place of another.
+  // A signal that has come but was not seen yet is lost with its listener, so no listener is replaced by another.
   let isArmed = false
   const disarm = () => {
     isArmed = false

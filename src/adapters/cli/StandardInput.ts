@@ -1,9 +1,9 @@
 /**
  * The text on stdin, as a message or a part of one.
  *
- * What is read is decided by what stdin is, never by a time limit: a pipe of a shell and a file are read to their end. A
- * socket may be one that the starting program never closes (Node's `exec`, a server), so it is read only when it is asked
- * for. A device such as /dev/null is no text.
+ * What is read is decided by what stdin is, never by a time limit: a pipe of a shell and a file are read to their end.
+ * A socket may be one that the starting program never closes (Node's `exec`, a server), so it is read only when it is
+ * asked for. A device such as /dev/null is not a text.
  */
 import { Effect, Fiber } from "effect"
 import { fstatSync } from "node:fs"

@@ -1,4 +1,4 @@
-/** The system prompts of the command's agents: the built-in ones, or a file's. */
+/** The system prompts of the command's agents: the built-in ones, or one from a file. */
 import { Effect } from "effect"
 import { createReadStream } from "node:fs"
 import { InvalidInput } from "../../domain/SkeinError.js"
@@ -8,17 +8,17 @@ const looking =
   "You work in a folder of the user's computer, through tools. Look before you answer: read the files that matter " +
   "instead of guessing. Ask for tools that do not depend on each other in one go; they run at the same time."
 
-/** Of the agent that may change things. */
+/** For the agent that may change things. */
 export const workspace = `${looking} Change only what was asked for, and say in the end, in a few sentences, what you found or did.`
 
-/** Of the agent that only reads. */
+/** For the agent that only reads. */
 export const readOnly =
   `${looking} You can read and change nothing. Asked for a change, say which files you would change and how, in ` +
   "enough detail for somebody else to do it."
 
 const limits: BoundedText.Limits = { field: "--system", mostBytes: 256 * 1024 }
 
-/** The text of the file; null without one. Fails with `InvalidInput` when the file cannot be one. */
+/** The text of the file; null without one. Fails with `InvalidInput` when the file cannot be a prompt. */
 export const load = Effect.fn("SystemPrompt.load")(function* (file: string | null) {
   if (file === null) return null
   const text = yield* BoundedText.read(createReadStream(file), limits)

@@ -10,7 +10,7 @@ import * as Texts from "./texts/Tokens.js"
 
 const isName = Schema.is(TokenText.Name)
 
-/** A name that is given to a token, or was. */
+/** The name of a new or an existing token. */
 export const read = (text: string): Effect.Effect<TokenText.Name, InvalidInput> =>
   isName(text)
     ? Effect.succeed(text)

@@ -1,8 +1,8 @@
 /**
- * `skein watch`: follows a run that somebody else has, from its start to its end, and changes nothing: it answers no
- * question, and stopped it cancels nothing. Of a session it is the run that goes on, else the next one.
+ * `skein watch`: follows somebody else's run from its start to its end, and changes nothing: it answers no question,
+ * and cancels nothing when it is stopped. For a session, it follows the current run, or else the next one.
  *
- * It sees what the server sees that has the sessions, if there is one, and else what storage has.
+ * It sees what the server with the sessions sees, if there is one, otherwise what storage has.
  */
 import { Effect, Layer, Option, Schema, Stream } from "effect"
 import type { QuestionId } from "../../domain/Permission.js"
@@ -55,7 +55,7 @@ const watchedSession = Effect.fnUntraced(function* (named: string) {
   return { sessionId, runId: null, cursor: session.cursor } satisfies Watched
 })
 
-/** Says that a question waits, which a run that is followed by `skein run` puts to its person. */
+/** Says that a question waits. `skein run` would put it to the person who follows the run. */
 const tellQuestion = Effect.fnUntraced(function* (questionId: QuestionId) {
   const gateway = yield* Gateway
   const screen = yield* Screen

@@ -1,9 +1,9 @@
-/** Whole numbers from 1 on, as options of the command have them. */
+/** Whole numbers from 1 on, as values of options. */
 import { Effect } from "effect"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 
-/** Reads one of at most so many digits. A refusal names the option, and says what `limit` says is allowed. */
+/** Reads a number of at most `digits` digits. A refusal names `field`, and `limit` says what is allowed. */
 export const read = (
   text: string,
   { digits, field, limit }: { readonly field: string; readonly digits: number; readonly limit: string }

@@ -16,7 +16,7 @@ interface Program {
   readonly run: (given: Values) => Effect.Effect<void, unknown, Screen.Screen | FileSystem.FileSystem | Path.Path>
 }
 
-/** Commands that share much are one piece: each piece more splits what several have in common into more files. */
+/** Commands that share much are one piece: every further piece splits what they have in common into more files. */
 const runs = () => import("./commands/runs.js")
 const server = () => import("./commands/server.js")
 const tokens = () => import("./commands/tokens.js")

@@ -1,6 +1,6 @@
 /**
- * The program of `DoctorProcess.ts`: `node examining.mjs look PATH` looks at a database, `repair DATA` repairs a data
- * folder. It prints what it has to say as lines of JSON, and `Ended` as the last.
+ * The program of `DoctorProcess.ts`: `node examining.mjs look PATH` checks a database, `repair DATA` repairs a data
+ * folder. It prints its messages as lines of JSON, and `Ended` last.
  */
 import { Effect, Schema } from "effect"
 import * as Identity from "../node/Identity.js"
@@ -14,7 +14,7 @@ const [, , task = "", path = ""] = process.argv
 const encode = Schema.encodeSync(Line)
 const print = (line: Parameters<typeof encode>[0]) => Effect.sync(() => void process.stdout.write(`${encode(line)}\n`))
 
-// Nobody reads any more: whoever asked has gone.
+// Nobody reads any more: the process that asked is gone.
 process.stdout.on("error", () => process.exit(1))
 
 /** A hundred reports are enough. */

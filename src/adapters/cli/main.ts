@@ -8,7 +8,7 @@ import * as Help from "./Help.js"
 const about = readFileSync(new URL("../package.json", import.meta.url), "utf8")
 const version = /"version": "([^"]*)"/.exec(about)?.[1] ?? "unknown"
 
-/** A reader that has gone ends the output, and is no failure. */
+/** A reader that is gone ends the output, and is not a failure. */
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
 
 const request = CommandLine.read(process.argv.slice(2))

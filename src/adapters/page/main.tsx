@@ -1,6 +1,6 @@
 /**
- * The page's beginning. A one-time code in the address signs in; it is out of the address, and of the browser's history,
- * before anything else is done.
+ * The page's entry point. A one-time code in the address signs in; it is removed from the address, and from the
+ * browser's history, before anything else is done.
  */
 import { render } from "preact"
 import * as Route from "./model/Route.js"
@@ -23,7 +23,7 @@ const begin = async (): Promise<{ readonly isIn: boolean; readonly why: string |
   return { isIn: await Api.isKnown(), why: null }
 }
 
-// A link with a code that is opened where the page is already does not load it anew.
+// Opening a link with a code where the page is already open does not reload it.
 window.addEventListener("hashchange", () => {
   if (Route.code(location.hash) !== null) location.reload()
 })

@@ -1,11 +1,11 @@
 /**
  * `edit`: replaces a text in a file. Nothing is changed unless the text occurs exactly once, or at least once when all
- * are to be replaced, and the file still holds what was looked at. Occurrences that overlap count each; of those that
- * overlap, `all` replaces the first, and the result says how many are left.
+ * are to be replaced, and the file still has the content that was checked. Overlapping occurrences count separately;
+ * `all` skips those that overlap a replaced one, and the result says how many are left.
  *
- * Texts are compared character by character, but for line ends: each kind matches the other, and what is written has the
- * file's own, for `read` shows lines and models write line feeds.
- * People are given the file before and after, unless it is large.
+ * Texts are compared character by character, except for line ends: each kind matches the other, and the new text gets
+ * the file's own, because `read` shows lines and models write line feeds.
+ * People see the file before and after, unless it is large.
  */
 import { Effect, Option, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"

@@ -1,10 +1,11 @@
 /**
- * Text files of the workspace as the editor that steers the session has them, with what is not saved yet; as they are on
- * disk where it offers none. What may be read and changed is decided on disk in either case: a file that leads out of the
- * workspace, is binary or too large is never asked for.
+ * Text files of the workspace as the editor that steers the session has them, unsaved changes included, or as they are
+ * on disk when no editor offers them. What may be read and changed is decided on disk in either case: the editor is
+ * never asked for a file that leads out of the workspace, is binary or is too large.
  *
- * Through an editor a file is changed as the editor does it: not by a rename, and what somebody types between the last look
- * at the content and the change may be lost. Files that the editor does not know are read from disk; one that it refuses to read is not read.
+ * The editor changes a file in its own way, not by a rename, and what somebody types between the last check of the
+ * content and the change may be lost. A file that the editor does not know is read from disk; a file that it refuses to
+ * read is not read.
  */
 import { Effect, Option } from "effect"
 import { Call } from "../../services/Tool.js"
@@ -21,7 +22,10 @@ const offered = <K extends keyof Editors.Editor>(what: K) =>
     Option.flatMap((editor) => Option.fromNullable(editor[what]))
   )
 
-/** What the editor has of a file that holds these bytes on disk; those, where it has none or they are no text. */
+/**
+ * Returns the editor's version of a file that holds these bytes on disk, or those bytes when the editor has none, or
+ * when they are not text or too large.
+ */
 export const orOnDisk = Effect.fnUntraced(function* (place: Place, onDisk: Uint8Array) {
   const read = yield* offered("read")
   if (Option.isNone(read) || onDisk.length > FileReplacement.maxBytes || FileContent.isBinary(onDisk)) return onDisk
@@ -44,7 +48,7 @@ export const readWhole = (
 ): Effect.Effect<Uint8Array, FileRefused | Editors.EditorFailed, Call> =>
   Effect.flatMap(FileContent.readWhole(file, FileReplacement.maxBytes), (onDisk) => orOnDisk(place, onDisk))
 
-/** The whole file where the session has an editor that reads files and the file is not too large for it; else none. */
+/** The whole file if the session has an editor that reads files and the file is not too large for it; else none. */
 export const ofEditor = (file: OpenFile, place: Place) =>
   Effect.flatMap(offered("read"), (read) =>
     Option.isNone(read) || file.stats.size > BigInt(FileReplacement.maxBytes)
@@ -63,7 +67,7 @@ const checkUnchanged = (workspace: Workspace, place: Place, expected: string) =>
     )
   )
 
-/** `FileReplacement.replaceFile`, through the editor where it writes files. */
+/** Does what `FileReplacement.replaceFile` does, through the editor if it writes files. */
 export const replace = Effect.fn("EditedFiles.replace")(function* (
   workspace: Workspace,
   place: Place,

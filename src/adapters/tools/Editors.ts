@@ -1,6 +1,7 @@
 /**
- * The editors that steer sessions, as far as they offer their own files and terminals to tools. What an editor has of a
- * file counts before what is on disk, saved or not. Where no editor steers a session, tools work by themselves.
+ * The editors that steer sessions, as far as they offer their own files and terminals to tools. An editor's version of
+ * a file, saved or not, takes precedence over the one on disk. Where no editor steers a session, tools work on their
+ * own.
  */
 import { Context, Effect, Option, Schema, type Scope } from "effect"
 import * as OneLine from "../../domain/OneLine.js"
@@ -18,12 +19,12 @@ const explanations = {
 
 const detailCharacters = 200
 
-/** What an editor was asked for did not come. */
+/** An editor did not do what it was asked to do. */
 export class EditorFailed extends Schema.TaggedError<EditorFailed>()("EditorFailed", {
   reason: Schema.Literal("gone", "silent", "refused", "unknown"),
   /** What it was asked to do, such as "read src/app.ts". */
   asked: Schema.String,
-  /** What the editor said, if it said something. */
+  /** What the editor said, if anything. */
   detail: Schema.NullOr(Schema.String)
 }) {
   override get message(): string {
@@ -32,13 +33,13 @@ export class EditorFailed extends Schema.TaggedError<EditorFailed>()("EditorFail
   }
 }
 
-/** What an editor does for a session's tools; null is left to the tools. */
+/** What an editor does for a session's tools; the tools themselves do what is null here. */
 export interface Editor {
   /** The text of a file of the workspace. */
   readonly read: ((place: Place) => Effect.Effect<string, EditorFailed>) | null
-  /** Writes one whole. */
+  /** Writes a whole file. */
   readonly write: ((place: Place, text: string) => Effect.Effect<void, EditorFailed>) | null
-  /** Runs a command in a terminal that its person sees, to its end. */
+  /** Runs a command to its end, in a terminal that the editor's user sees. */
   readonly run: ((command: Command) => Effect.Effect<Completion, ExecFailed | EditorFailed>) | null
 }
 

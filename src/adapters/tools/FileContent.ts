@@ -1,6 +1,6 @@
 /**
- * What an opened file holds, in bounded memory whatever its size: bytes piece by piece, lines block by block, or whole
- * up to a limit. A file with a NUL byte in its first 64 KiB is binary and refused as text.
+ * The content of an opened file, in bounded memory whatever its size: bytes piece by piece, lines block by block, or
+ * whole up to a limit. A file with a NUL byte in its first 64 KiB is binary and refused as text.
  */
 import { Effect, Option, Stream } from "effect"
 import { createHash } from "node:crypto"
@@ -25,15 +25,15 @@ const pieces = (file: OpenFile): Stream.Stream<Uint8Array, FileRefused> =>
     )
   )
 
-/** Whether the first 64 KiB of a content hold a NUL byte. */
+/** Whether there is a NUL byte in the first 64 KiB. */
 export const isBinary = (bytes: Uint8Array): boolean => bytes.subarray(0, pieceBytes).includes(0)
 
 const refuseBinary = (file: OpenFile, first: Uint8Array): Effect.Effect<Uint8Array, FileRefused> =>
   isBinary(first) ? Effect.fail(refuse(file.printed, "binary")) : Effect.succeed(first)
 
 /**
- * The lines of a text file. Bytes that are not valid UTF-8 become U+FFFD, a byte order mark is dropped, and of a line
- * longer than `Lines.maxCharacters` the rest is dropped.
+ * The lines of a text file. Bytes that are not valid UTF-8 become U+FFFD, a byte order mark is dropped, and a line is
+ * cut after `Lines.maxCharacters`.
  */
 export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> => linesIn(file, pieces(file))
 
@@ -57,12 +57,12 @@ const linesIn = (file: OpenFile, content: Stream.Stream<Uint8Array, FileRefused>
     )
   })
 
-/** As many first bytes as tell a picture from a text that begins like one. */
+/** The first bytes of a file: enough to tell a picture from a text that begins like one. */
 const lookBytes = 4 * 1024
 
 /**
- * The picture that a file holds, by its content; null when it holds none, and nothing was read then. Fails with
- * `too-large` when it has more than `limit` bytes, with `binary` when its header is damaged.
+ * The picture that a file holds, by its content. Null when it holds none; the handle's position has not moved then.
+ * Fails with `too-large` when it has more than `limit` bytes and with `binary` when its header is damaged.
  */
 export const picture = Effect.fn("FileContent.picture")(function* (file: OpenFile, limit: number) {
   const { buffer, bytesRead } = yield* attempt(file.printed, () =>
@@ -78,7 +78,7 @@ export const picture = Effect.fn("FileContent.picture")(function* (file: OpenFil
 const smallBytes = 256 * 1024
 export const filesAtOnce = 16
 
-/** A file's text, or why there is none here: `Large` takes `lines` to read, `None` is no file any more. */
+/** A file's text, or why it is missing here: `Large` must be read with `lines`, `None` is no longer a file. */
 export type Small =
   | { readonly _tag: "Text"; readonly name: string; readonly text: string }
   | { readonly _tag: "Large"; readonly name: string }
@@ -88,7 +88,9 @@ export type Small =
 
 const none: Small = { _tag: "None" }
 
-/** Whether a file that a folder named was there and would not be read; not one that is gone, or no file by now. */
+/**
+ * Whether a file that a folder listed exists but cannot be read. False when it is gone, no longer a file, or binary.
+ */
 export const isUnreadable = ({ reason }: FileRefused): boolean =>
   !["not-found", "link", "not-a-file", "binary"].includes(reason)
 
@@ -100,7 +102,7 @@ const readIfSmall = async (name: string, opened: OpenFile | OpenFolder): Promise
   return isBinary(bytes) ? { _tag: "Binary", name } : { _tag: "Text", name, text: new TextDecoder().decode(bytes) }
 }
 
-/** The small ones of a folder's files, all at once, in the order of the names: `filesAtOnce` at most. */
+/** Reads the small ones of a folder's files, all at the same time, in the order of `names`: at most `filesAtOnce`. */
 export const readSmall = (
   workspace: Workspace,
   folder: OpenFolder,
@@ -116,7 +118,7 @@ export const readSmall = (
     )
   )
 
-/** The first bytes of a file: all of it, when it holds `limit` at most, else a piece more than that at most. */
+/** The first bytes of a file: all of it when it holds at most `limit`, else at most one piece more than `limit`. */
 export const readStart = (file: OpenFile, limit: number): Effect.Effect<Uint8Array, FileRefused> =>
   pieces(file).pipe(
     Stream.runFoldWhile(
@@ -134,7 +136,7 @@ export const readWhole = Effect.fn("FileContent.readWhole")(function* (file: Ope
   return bytes.length > limit ? yield* refuse(file.printed, "too-large") : bytes
 })
 
-/** The text that bytes are, byte order mark and all. Fails when they are binary or no valid UTF-8. */
+/** Decodes bytes as text and keeps a byte order mark. Fails when they are binary or not valid UTF-8. */
 export const textOf = (printed: string, bytes: Uint8Array): Effect.Effect<string, FileRefused> =>
   bytes.includes(0)
     ? Effect.fail(refuse(printed, "binary"))
@@ -149,5 +151,5 @@ export const bytesOf = (printed: string, text: string): Effect.Effect<Uint8Array
     ? Effect.fail(refuse(printed, "not-text"))
     : Effect.sync(() => new TextEncoder().encode(text))
 
-/** Identifies a content. */
+/** The SHA-256 hash that identifies a content. */
 export const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")

@@ -1,4 +1,4 @@
-/** What people see of a changed file. */
+/** The diff of a changed file, for people. */
 import { Effect } from "effect"
 import { sideBytes } from "../../domain/ResultParts.js"
 import type { ResultDiff } from "../../services/ToolResult.js"
@@ -7,8 +7,8 @@ import * as FileContent from "./FileContent.js"
 const isSmall = (content: Uint8Array | null): boolean => content === null || content.length <= sideBytes
 
 /**
- * The diff of a content, null for none, to another; nothing where one of them is no text or more than a result keeps,
- * as all that would come of it is a note for the model. Never fails.
+ * The diff from one content, null for none, to another. Empty when either is not text or is larger than a result keeps,
+ * because it would only become a note for the model. Never fails.
  */
 export const of = (
   path: string,

@@ -1,6 +1,6 @@
 /**
  * Why a workspace tool refused a call. Paths in these errors are as the tools print them, relative to the workspace. No
- * message says where the workspace is, or what a link outside of it points at.
+ * message says where the workspace is, or where a link out of it points.
  */
 import { Predicate, Schema } from "effect"
 
@@ -11,10 +11,10 @@ import { Predicate, Schema } from "effect"
  * - `link`: a symbolic link that points at nothing, or at itself, or took the file's place
  * - `not-a-file`: a folder, a pipe, a device or a socket
  * - `not-a-folder`: a file, where a folder was expected
- * - `hard-linked`: the file has other names, which a change would part from it
+ * - `hard-linked`: the file has other names, which a change would separate from it
  * - `pseudo`: the file is one of the kernel's, such as those in /proc
  * - `binary`: holds NUL bytes in its first 64 KiB
- * - `not-text`: is not valid UTF-8, or would become so
+ * - `not-text`: is not valid UTF-8, or would no longer be
  * - `too-large`: larger than a tool takes whole
  * - `changed`: the file changed after it was read
  * - `no-access`, `no-space`, `name-too-long`: what the system said
@@ -59,7 +59,7 @@ const explanations: Record<FileRefusal, string> = {
   failed: "the system failed"
 }
 
-/** A file or folder that a tool may not or cannot use. */
+/** A file or folder that a tool must not or cannot use. */
 export class FileRefused extends Schema.TaggedError<FileRefused>()("FileRefused", {
   path: Schema.String,
   reason: FileRefusal,
@@ -91,7 +91,7 @@ export class TextNotFound extends Schema.TaggedError<TextNotFound>()("TextNotFou
   }
 }
 
-/** The text to replace and what is to take its place are the same, but for line ends, which stay the file's own. */
+/** The text to replace and its replacement are the same, except for line ends, which stay the file's own. */
 export class NothingToChange extends Schema.TaggedError<NothingToChange>()("NothingToChange", {
   path: Schema.String
 }) {
@@ -100,7 +100,7 @@ export class NothingToChange extends Schema.TaggedError<NothingToChange>()("Noth
   }
 }
 
-/** The file has fewer lines than the one to start from. */
+/** The line to start from is beyond the end of the file. */
 export class OffsetPastEnd extends Schema.TaggedError<OffsetPastEnd>()("OffsetPastEnd", {
   path: Schema.String,
   offset: Schema.Int,

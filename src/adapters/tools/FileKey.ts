@@ -1,4 +1,4 @@
-/** What orders the calls that work on one file. */
+/** The key by which calls on one file are put in order. */
 import { Either } from "effect"
 import * as WorkspacePath from "../../domain/WorkspacePath.js"
 import * as PathText from "./PathText.js"
@@ -6,8 +6,8 @@ import { platform } from "./WorkspaceFiles.js"
 
 /**
  * The key of calls on a file. A handler's key is made from its input alone, without the workspace, so it is the file's
- * own name: every spelling of a path gives the same key, and so do files of the same name elsewhere. A link of another
- * name does not.
+ * own name: every spelling of a path gives the same key, and so do files of the same name elsewhere. A link with
+ * another name does not.
  */
 export const keyOf = (text: string): string => {
   const path = PathText.parse(text)

@@ -1,19 +1,19 @@
 /**
- * The one way in which tools change a file of the workspace.
+ * The only way in which tools change a file of the workspace.
  *
  * Guaranteed:
- * - a reader sees the old content or the new one, never a part, also after a power failure once this has succeeded;
- * - mode and owner stay, but for set-user-id and set-group-id, which are dropped;
- * - a file that has other names, is not regular, or may not be written is left alone;
+ * - a reader sees the old content or the new one, never a part; a change that succeeded survives a power failure;
+ * - mode and owner stay, except for set-user-id and set-group-id, which are dropped;
+ * - a file that has other names, is not regular, or is not writable is left alone;
  * - when `expected` is given and the content differs, nothing is changed;
- * - interrupted or failed, no temp file stays.
+ * - a change that fails or is interrupted leaves no temp file.
  *
- * How: a temp file in the same folder, synced, renamed over the file, folder synced. Nothing is truncated. Nothing is
- * created before its folder was opened and found to be in the workspace.
+ * How: a temp file in the same folder is written, synced and renamed over the file, then the folder is synced. Nothing
+ * is truncated. Nothing is created until its folder has been opened and found to be in the workspace.
  *
- * Not guaranteed: another program that writes between the last look at the content and the rename loses what it wrote;
- * calls of this process do not. ACLs and extended attributes are not kept. Missing folders that were made for a write
- * stay when it then fails. A process that is killed may leave `.skein-<id>.tmp` behind.
+ * Not guaranteed: another program that writes between the last check of the content and the rename loses what it wrote;
+ * calls of this process do not. ACLs and extended attributes are not kept. Missing folders that were created for a
+ * write stay when it then fails. A process that is killed may leave `.skein-<id>.tmp` behind.
  */
 import { Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
@@ -28,12 +28,12 @@ import type { FileRefused } from "./FileErrors.js"
 import * as Files from "./WorkspaceFiles.js"
 import type { OpenFile, OpenFolder, Place, Workspace } from "./WorkspaceFiles.js"
 
-/** Bytes of a file that tools take or make whole. */
+/** The most bytes of a file that tools read or write whole. */
 export const maxBytes = 10 * 1024 * 1024
 
 const commit = OneByOne.make()
 
-/** Whether a name is one of those that files have while they are written. */
+/** Whether a name is that of a temp file that is being written. */
 export const isTemporary = (name: string): boolean => name.startsWith(".skein-") && name.endsWith(".tmp")
 
 const orWhenAbsent =
@@ -45,7 +45,7 @@ const orWhenAbsent =
       () => Effect.sync(absent)
     )
 
-/** The folders that are still missing between an existing folder and the file, and that folder, without links. */
+/** The nearest existing folder above the file, with links resolved, and the folders that are missing below it. */
 const nearestFolder = (
   workspace: Workspace,
   place: { readonly absolute: string; readonly printed: string }
@@ -105,7 +105,7 @@ const openExisting = Effect.fnUntraced(function* (workspace: Workspace, folder: 
   return file
 })
 
-/** Not set-user-id and set-group-id: a program with other rights must not get new content and keep them. */
+/** Without set-user-id and set-group-id: a program with other rights must not keep them when its content changes. */
 const keptMode = 0o1777n
 
 const keepOwnerAndMode = (printed: string, handle: FileHandle, { stats }: OpenFile) =>
@@ -115,7 +115,7 @@ const keepOwnerAndMode = (printed: string, handle: FileHandle, { stats }: OpenFi
     await handle.chmod(Number(stats.mode & keptMode))
   })
 
-/** A synced file with the content, beside the one that it will replace; gone with the scope, unless renamed. */
+/** Writes and syncs a temp file next to the one that it will replace. Gone with the scope unless renamed. */
 const writeTemporary = Effect.fnUntraced(function* (
   workspace: Workspace,
   folder: OpenFolder,
@@ -152,7 +152,7 @@ const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed
     syncFolder(folder, printed)
   )
 
-/** The folder of the file to replace, and the file if it is there; each may be used. */
+/** Opens the folder of the file to replace, and the file if it exists. Fails when either cannot be used. */
 const openTarget = Effect.fnUntraced(function* (
   workspace: Workspace,
   place: Place,
@@ -171,11 +171,11 @@ const openTarget = Effect.fnUntraced(function* (
 /**
  * Writes this content to the file at a place. Creates the file and the folders above it when it is missing and nothing
  * is expected. `expected` is the hash (`FileContent.hash`) of the content to replace. Returns whether the file is new.
- * Through a link the file that it points at is changed, when that is in the workspace.
+ * Through a link, the file that it points at is changed if that is in the workspace.
  *
  * Fails with `FileRefused`: `changed` when the content is not the expected one, `hard-linked`, `not-a-file`, `link`,
- * `outside`, `no-access`, `no-space`, or another error of the system. When the folder's sync failed, the new content is
- * in place all the same.
+ * `outside`, `no-access`, `no-space`, or another error of the system. When only the sync of the folder fails, the new
+ * content is already in place.
  */
 export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   workspace: Workspace,
@@ -195,7 +195,7 @@ export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   return { isNew: Option.isNone(existing) }
 }, Effect.scoped)
 
-/** Does all of `replaceFile` that comes before the content is written, for who writes it another way. */
+/** Does everything that `replaceFile` does before it writes the content, for a caller that writes it another way. */
 export const prepare = (workspace: Workspace, place: Place, content: Uint8Array, expected: Option.Option<string>) =>
   openTarget(workspace, place, content, expected).pipe(
     Effect.map(({ existing }) => ({ isNew: Option.isNone(existing) })),

@@ -1,4 +1,4 @@
-/** What a search has found so far, within its bounds, what it did not look at, and the text that reports both. */
+/** What a search has found so far, within its bounds, what it did not search, and the text that reports both. */
 export interface Limits {
   readonly lines: number
   readonly characters: number
@@ -12,12 +12,12 @@ export interface Places {
 export interface Findings {
   readonly lines: ReadonlyArray<string>
   readonly characters: number
-  /** Folders that could not be searched, or not all of them. */
+  /** Folders that could not be searched, or only in part. */
   readonly skippedFolders: number
   /** Files that could not be read. */
   readonly unreadFiles: number
   readonly binaryFiles: Places
-  /** Lines without a match of which the end was not looked at. */
+  /** Lines without a match whose end was not searched. */
   readonly cutLines: Places
   /** Lines on which the expression exhausted its stack. */
   readonly untriedLines: Places
@@ -72,7 +72,7 @@ export const addBinaryFile = (findings: Findings, path: string): Findings => ({
   binaryFiles: addPlaces(findings.binaryFiles, [path])
 })
 
-/** Adds lines that were not looked at, or not wholly. */
+/** Adds lines that were not searched, or not to their end. */
 export const addUnsearched = (
   findings: Findings,
   { cut, untried }: { readonly cut: ReadonlyArray<string>; readonly untried: ReadonlyArray<string> }
@@ -85,7 +85,7 @@ export const addUnsearched = (
 const noteOf = ({ count, first }: Places, text: string, which = "the first at"): ReadonlyArray<string> =>
   count === 0 ? [] : [`[${text}: ${count}, ${which} ${first}]`]
 
-/** The lines, and then in brackets why they may not be all. `stopped` says what ended the search early, if anything did. */
+/** The lines, then in brackets why there may be more. `stopped` says what ended the search early, if anything did. */
 export const format = (findings: Findings, stopped: string | null): string => {
   const { binaryFiles, cutLines, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
   const notes = [

@@ -1,4 +1,4 @@
-/** What an opened folder holds. Links are reported as links; nothing is opened. */
+/** The entries of an opened folder. Links are reported as links; nothing is opened. */
 import { Array as Arr, Effect } from "effect"
 import type { Dirent } from "node:fs"
 import { lstat, opendir } from "node:fs/promises"
@@ -26,16 +26,16 @@ const kindOf = async (folder: OpenFolder, entry: Dirent): Promise<Entry["kind"]>
   return entry.isFile() ? "file" : "special"
 }
 
-/** Groups of so many entries. `Array.chunksOf` copies what is left for each of them, which is too much of a large folder. */
+/** Groups of `size` entries. `Array.chunksOf` copies the rest for each group, which is too much for a large folder. */
 export const groupsOf = (entries: ReadonlyArray<Entry>, size: number): ReadonlyArray<Array<Entry>> =>
   Array.from({ length: Math.ceil(entries.length / size) }, (_, group) =>
     entries.slice(group * size, (group + 1) * size)
   )
 
-/** Entries that are sorted, or looked at, in one turn of the event loop. */
+/** Entries that are sorted or visited in one turn of the event loop. */
 const atOnce = 4_096
 
-/** Does something with each of the entries, with a turn of the event loop after some of them. */
+/** Calls `look` with each entry, with a turn of the event loop between groups of them. */
 export const forEach = (entries: ReadonlyArray<Entry>, look: (entry: Entry) => void): Effect.Effect<void> =>
   Effect.forEach(
     groupsOf(entries, atOnce),
@@ -47,7 +47,7 @@ export const forEach = (entries: ReadonlyArray<Entry>, look: (entry: Entry) => v
     { discard: true }
   )
 
-/** By name in code unit order: some at a time, which are then merged, two and two. */
+/** Sorts by name in code unit order: group by group, and then merges the groups in pairs. */
 const sorted = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
   let runs: ReadonlyArray<ReadonlyArray<Entry>> = yield* Effect.forEach(groupsOf(entries, atOnce), (some) =>
     Effect.zipRight(
@@ -79,7 +79,7 @@ const merged = (some: ReadonlyArray<Entry>, others: ReadonlyArray<Entry>): Effec
     })
   })
 
-/** What a folder holds, by name in code unit order; `isComplete` is false when it holds more than `limit`. */
+/** The entries of a folder, by name in code unit order; `isComplete` is false when it has more than `limit`. */
 export const read = Effect.fn("FolderEntries.read")(function* (folder: OpenFolder, limit: number) {
   const found = yield* attemptLong(PathText.print(folder.relative), async (signal) => {
     const all: Array<Entry> = []

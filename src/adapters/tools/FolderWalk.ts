@@ -1,9 +1,9 @@
 /**
- * The files below a folder of the workspace, folder by folder in code unit order. Links are not followed, so a walk ends.
- * It stops as soon as its reader does, and holds one handle a level.
+ * The files below a folder of the workspace, folder by folder in code unit order. Links are not followed, so a walk
+ * ends. It stops as soon as its reader does, and holds one handle per level.
  *
- * `onSkipped` reports folders that cannot be read, lie deeper than 64 levels, or hold more than 100,000 entries, of which
- * the first that the system names are taken.
+ * `onSkipped` reports folders that cannot be read, lie deeper than 64 levels, or hold more than 100,000 entries, of
+ * which the first ones that the system lists are taken.
  */
 import { Effect, Stream } from "effect"
 import type { FileRefused } from "./FileErrors.js"
@@ -22,7 +22,7 @@ const usuallySkipped: ReadonlyArray<string> = [".git", "node_modules"]
 /** Some of the regular files and links that one folder holds. */
 export interface FolderFiles {
   readonly folder: OpenFolder
-  /** What to put before a name for its path from where the walk started. */
+  /** The prefix that turns a name into its path from the start of the walk. */
   readonly prefix: string
   readonly files: ReadonlyArray<FolderEntries.Entry>
 }
@@ -61,7 +61,7 @@ export const filesBelow = (
         } else if (kind !== "special" && !isTemporary(name)) files.push(entry)
       })
       if (!isComplete || isUnreadable) yield* onSkipped
-      // One group at a time, whatever is done with them: a reader that waits between them lets others have their turn.
+      // One group at a time, whatever is done with the groups: a reader that waits between them lets other fibers run.
       const here = Stream.fromIterable(FolderEntries.groupsOf(files, groupSize)).pipe(
         Stream.rechunk(1),
         Stream.map((some) => ({ folder, prefix, files: some }))

@@ -1,9 +1,11 @@
 /**
- * Glob patterns as expressions for paths with `/` between names. A pattern without `/` is for names at any depth.
+ * Glob patterns as regular expressions for paths with `/` between names. A pattern without `/` matches names at any
+ * depth.
  *
- * Guaranteed: a pattern finds what exists by that very name. `[id]`, `{a,b}`, `(group)` and an escape stand for what
- * they mean and for themselves, each on its own: `app/(group)/[id]/*.tsx` finds app/(group)/[id]/page.tsx. No pattern
- * fails; the work and the length of the expression are bounded, and the expression is compiled and tried by `Matcher`.
+ * Guaranteed: a pattern always finds the path that is exactly its text. `[id]`, `{a,b}`, `(group)` and an escape match
+ * both what they mean and their own text, each independently: `app/(group)/[id]/*.tsx` finds app/(group)/[id]/page.tsx.
+ * No pattern fails; the work and the length of the expression are bounded, and the expression is compiled and tried by
+ * `Matcher`.
  *
  * Not guaranteed: `!(a)` before a star, such as `!(a)*`, also leaves out what only begins with `a`.
  */
@@ -15,7 +17,7 @@ import * as PathText from "./PathText.js"
 
 const maxCharacters = 1000
 
-/** Characters of an expression: what nested brackets can come to is more. */
+/** The most characters of an expression. Nested brackets could produce more. */
 const maxSource = 100_000
 
 const within = "[^/]*"
@@ -46,7 +48,7 @@ interface Edges {
 
 const quantifiers: Readonly<Record<string, string>> = { "?(": "?", "*(": "*", "+(": "+" }
 
-/** `loose`: what `!(…)` forbids is allowed, so that it can be looked for behind another one. */
+/** `loose` allows what `!(…)` forbids, so that this can be searched for behind another `!(…)`. */
 const write = (sequence: GlobSyntax.Sequence, { isAtEnd, isAtStart }: Edges, loose = false): string => {
   let source = ""
   let starts = isAtStart
@@ -108,13 +110,13 @@ const write = (sequence: GlobSyntax.Sequence, { isAtEnd, isAtStart }: Edges, loo
   return source
 }
 
-/** Without empty names and `.`, which no path has; a separator at the end stays. */
+/** Removes empty names and `.`, which no path has; keeps a separator at the end. */
 const normalise = (pattern: string): string => pattern.replaceAll(/\/{2,}/g, "/").replaceAll(/(^|\/)(?:\.\/)+/g, "$1")
 
 /**
  * The pattern as an expression. It may have `*`, `**`, `?`, `[…]`, `{a,b}`, `{1..9}`, `(a|b)` and `?(…)`, `*(…)`,
- * `+(…)`, `@(…)`, `!(…)`; a pattern as `PathText` prints a path is read as that path. Fails with `PatternRefused` when it
- * is empty, too long, or leaves the folder that is searched.
+ * `+(…)`, `@(…)`, `!(…)`; a pattern in the form in which `PathText` prints a path is read as that path. Fails with
+ * `PatternRefused` when the pattern is empty, too long, or leads out of the folder that is searched.
  */
 export const compile = (text: string): Either.Either<Expression, PatternRefused> => {
   const refuse = (detail: string) => Either.left(new PatternRefused({ pattern: text.slice(0, maxCharacters), detail }))

@@ -1,5 +1,5 @@
 /**
- * What the characters of a glob pattern mean. Every text is a pattern: what is not closed is plain text.
+ * What the characters of a glob pattern mean. Every text is a pattern: an unclosed bracket is plain text.
  *
  * Guaranteed: the work is bounded by the square of the pattern's length. Which bracket closes which is found in one
  * pass before anything is parsed, so nothing is parsed twice.
@@ -13,7 +13,7 @@ export type Node =
   | { readonly _tag: "Escape"; readonly text: string }
   | { readonly _tag: "Separator" }
   | { readonly _tag: "Any" }
-  /** One `*` within a name, or more, which may stand for folders. */
+  /** One `*`, which stays within a name, or several, which may stand for folders. */
   | { readonly _tag: "Star"; readonly isDouble: boolean }
   /** `members` is the inside of a class of a regular expression; `own` is the text in the pattern. */
   | { readonly _tag: "Class"; readonly isNegated: boolean; readonly members: string; readonly own: string }
@@ -26,13 +26,13 @@ export type Node =
 
 export type Sequence = ReadonlyArray<Node>
 
-/** Elements of all ranges such as {1..9} together; a range that has more than are left is plain text. */
+/** Elements of all ranges such as {1..9} together; a range with more elements than are left is plain text. */
 const maxElements = 1000
 
-/** How deep groups may be nested; those outside of so many others are plain text. */
+/** How deep groups may be nested; a group around that many levels is plain text. */
 const maxDepth = 16
 
-/** Groups `!(…)`, of which each is looked for again behind those before it; further ones are plain text. */
+/** The most `!(…)` groups, each of which is searched for again behind those before it; further ones are plain text. */
 const maxNegated = 16
 
 const named: Readonly<Record<string, string>> = {
@@ -79,7 +79,7 @@ const readClass = (pattern: string, at: number): ClassText | null => {
   return { end: at + own.length, node: { _tag: "Class", isNegated: negation !== "", members: membersOf(inside), own } }
 }
 
-/** Where each bracket that is closed ends: after its last character. */
+/** The end of each closed bracket: the position after its last character. */
 type Ends = ReadonlyMap<number, number>
 
 interface Brackets {
@@ -145,7 +145,7 @@ export const parse = (pattern: string): Sequence => {
   const { classes, groups } = findBrackets(pattern)
   let elementsLeft = maxElements
 
-  /** Where the branches between two places begin and end, split at a character that is in no bracket. */
+  /** The start and end of each branch between two positions, split at a character that is outside of all brackets. */
   const branchesOf = (from: number, to: number, separator: string): ReadonlyArray<readonly [number, number]> => {
     const branches: Array<readonly [number, number]> = []
     let start = from

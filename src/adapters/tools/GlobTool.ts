@@ -1,6 +1,6 @@
 /**
- * `glob`: paths of files by pattern. Bounded in time and size, and says when it stopped early. Folders that are links are
- * not entered; .git and node_modules only when the pattern or the path names them.
+ * `glob`: paths of files by pattern. Bounded in time and size, and says when it stopped early. Folders that are links
+ * are never entered; .git and node_modules are entered only when the pattern or the path names them.
  */
 import { Effect, Option, Ref, Schema, Stream } from "effect"
 import * as Tool from "../../services/Tool.js"

@@ -2,9 +2,9 @@
  * `grep`: lines of text files that match a regular expression. Bounded in time and size, and says when it stopped early;
  * an expression that never finishes ends with the time limit, and blocks nothing meanwhile.
  *
- * Links are passed over, .git and node_modules unless path or include names them; the description says so. Binary files
- * are not searched, nor is the end of a line longer than `Lines.maxCharacters`. The result says so, and how many files
- * and folders could not be read.
+ * Links are skipped, and so are .git and node_modules unless path or include names them; the description says so.
+ * Binary files are not searched, nor is the end of a line longer than `Lines.maxCharacters`. The result says so, and
+ * how many files and folders could not be read.
  */
 import { Array as Arr, Effect, Option, Ref, Schema, Stream } from "effect"
 import * as Tool from "../../services/Tool.js"
@@ -29,20 +29,20 @@ interface Search {
   readonly matcher: Matcher.Matcher
   readonly expression: Matcher.Expression
   readonly include: Option.Option<Matcher.Expression>
-  /** A path or pattern whose folders are searched though they are usually left out. */
+  /** A path or pattern whose folders are searched even if they are usually left out. */
   readonly asked: string
   readonly findings: Ref.Ref<Findings.Findings>
-  /** The folder, or when it is large the file, that is being searched. */
+  /** The folder that is being searched, or the file when it is large. */
   readonly at: Ref.Ref<string>
 }
 
-/** JavaScript has no inline flags, but `(?i)` at the start is what other greps take. */
+/** JavaScript has no inline flags, but other greps take `(?i)` at the start. */
 const expressionOf = (pattern: string): Matcher.Expression =>
   pattern.startsWith("(?i)")
     ? { pattern, source: pattern.slice(4), flags: "i" }
     : { pattern, source: pattern, flags: "" }
 
-/** The line, or when it is long the part of it that matched. */
+/** The line, or the part around the match when it is long. */
 const excerpt = (line: string, column: number): string => {
   const text = line.trimEnd()
   if (text.length <= shownCharacters) return text
@@ -55,15 +55,15 @@ interface Part {
   readonly printed: string
   readonly first: number
   readonly lines: ReadonlyArray<string>
-  /** Which of the lines are not whole. */
+  /** Which of the lines are cut. */
   readonly cut: ReadonlyArray<number>
 }
 
 interface PartResults {
   readonly lines: ReadonlyArray<string>
-  /** Where lines are of which the part that was tried does not match. */
+  /** The places of lines that were tried only in part, without a match. */
   readonly cut: ReadonlyArray<string>
-  /** Where lines are that could not be tried. */
+  /** The places of lines that could not be tried. */
   readonly untried: ReadonlyArray<string>
 }
 
@@ -88,7 +88,7 @@ const found = (parts: ReadonlyArray<Part>, { matches, untried }: Matcher.Answer)
   return results
 }
 
-/** Tries all lines of the parts at once; returns whether to go on. */
+/** Tries all lines of the parts in one request; returns whether to go on. */
 const searchParts = Effect.fnUntraced(function* (search: Search, parts: ReadonlyArray<Part>) {
   const answer = yield* search.matcher.find({
     expression: search.expression,
@@ -114,7 +114,7 @@ const addUnread = (search: Search) => Ref.update(search.findings, Findings.addUn
 const addBinary = (search: Search, folder: OpenFolder, name: string) =>
   Ref.update(search.findings, (findings) => Findings.addBinaryFile(findings, Files.placeOf(folder, name).printed))
 
-/** A file that went away or changed its kind meanwhile is passed over. */
+/** Skips a file that is gone or has changed its kind in the meantime. */
 const searchLarge = (search: Search, folder: OpenFolder, name: string) =>
   Files.openChild(search.workspace, folder, name).pipe(
     Effect.flatMap(Files.asFile),
@@ -150,7 +150,7 @@ const partOf = (folder: OpenFolder, name: string, text: string): Part => ({
   cut: []
 })
 
-/** Searches a few files of a folder in order, those that are small at once. */
+/** Searches a few files of a folder in order, small ones together. */
 const searchFew = Effect.fnUntraced(function* (search: Search, folder: OpenFolder, names: ReadonlyArray<string>) {
   let parts: Array<Part> = []
   for (const file of yield* FileContent.readSmall(search.workspace, folder, names)) {

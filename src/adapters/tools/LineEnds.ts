@@ -1,6 +1,6 @@
 /**
- * The line ends of a text file: a line feed, or one after a carriage return. A carriage return alone does not end a line.
- * Everything here works on UTF-8 bytes and takes time in proportion to their number.
+ * The line ends of a text file: a line feed, alone or after a carriage return. A carriage return alone does not end a
+ * line. Everything here works on UTF-8 bytes and takes time in proportion to their number.
  */
 
 const lineFeed = 10
@@ -9,7 +9,7 @@ const carriageReturn = 13
 /** `mixed` when a file has both, `none` when it has neither. */
 type Ends = "lf" | "crlf" | "mixed" | "none"
 
-/** A text whose ends are all line feeds, and which of those had a carriage return before them. */
+/** A text whose line ends are all line feeds, and which of these had a carriage return before them. */
 export interface Plain {
   readonly bytes: Uint8Array
   /** Where in `bytes` the line feeds are, in order. */
@@ -56,7 +56,7 @@ export const verbatim = (bytes: Uint8Array): Plain => ({
   ends: "none"
 })
 
-/** A text without carriage returns in its line ends, with one in each of them. */
+/** Adds a carriage return to each line end of a text whose line ends have none. */
 const withPairs = (bytes: Uint8Array): Uint8Array => {
   const paired = new Uint8Array(bytes.length + countFeeds(bytes))
   let length = 0
@@ -81,8 +81,8 @@ export interface Fit {
 }
 
 /**
- * A new content for a text file with the byte order mark and the line ends of the old one. Where the old one has both
- * kinds of ends, or none, or is binary, those of the new content stay.
+ * Returns the new content of a text file with the byte order mark and the line ends of the old one. Where the old
+ * content has both kinds of line ends, or none, or is binary, the new content keeps its own.
  */
 export const fit = (before: Uint8Array, content: Uint8Array): Fit => {
   if (before.includes(0)) return { bytes: content, isMarked: false, ends: null }

@@ -1,4 +1,6 @@
-/** Lines out of text that arrives in pieces, cut anywhere. Lines end at a line feed; a carriage return before it stays. */
+/**
+ * Lines of text that arrives in pieces, cut anywhere. Lines end at a line feed; a carriage return before it stays.
+ */
 import { Option } from "effect"
 
 /**
@@ -10,10 +12,10 @@ export const maxCharacters = 1024 * 1024
 
 /** Lines that follow one another. */
 export interface Block {
-  /** Number of the first, counted from 1. */
+  /** Number of the first line, counted from 1. */
   readonly first: number
   readonly lines: ReadonlyArray<string>
-  /** Which of the lines, counted from 0, were longer than what is kept of them. */
+  /** Which of the lines, counted from 0, were longer than `maxCharacters`. */
   readonly cut: ReadonlyArray<number>
   /** False only for the last line of a text that does not end in a line feed. */
   readonly isTerminated: boolean
@@ -31,14 +33,14 @@ export const start: OpenLine = { number: 1, text: "", isCut: false }
 
 const isHighSurrogate = (text: string, at: number): boolean => /[\ud800-\udbff]/.test(text.charAt(at))
 
-/** At most `limit` characters from `from` on, with no half of a surrogate pair that is whole in the text. */
+/** At most `limit` characters from `from` on, without splitting a surrogate pair. */
 export const window = (text: string, from: number, limit: number): string => {
   const start = from > 0 && isHighSurrogate(text, from - 1) ? from - 1 : from
   const end = Math.min(text.length, start + limit)
   return text.slice(start, end < text.length && isHighSurrogate(text, end - 1) ? end - 1 : end)
 }
 
-/** A line with more characters. A line that is full already costs nothing. */
+/** Adds characters to a line. Adding to a line that is already full costs nothing. */
 const extend = (open: OpenLine, text: string): OpenLine => {
   if (open.isCut || text === "") return open
   const whole = open.text + text
@@ -47,7 +49,7 @@ const extend = (open: OpenLine, text: string): OpenLine => {
     : { ...open, text: window(whole, 0, maxCharacters), isCut: true }
 }
 
-/** Takes the next piece, or the end of the text, and returns the lines that are finished with it. */
+/** Takes the next piece, or the end of the text, and returns the lines that it completes. */
 export const push = (open: OpenLine, piece: Option.Option<string>): [OpenLine, Block] => {
   if (Option.isNone(piece)) {
     const isEmpty = open.text === ""

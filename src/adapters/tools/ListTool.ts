@@ -1,4 +1,7 @@
-/** `list`: what one folder holds. Links are named and not followed; the result is bounded and says when it is not all. */
+/**
+ * `list`: the entries of one folder. Links are named, not followed; the result is bounded and says when it is
+ * incomplete.
+ */
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FolderEntries from "./FolderEntries.js"

@@ -1,20 +1,20 @@
 /**
- * Regular expressions that others wrote, compiled and tried where they can be stopped. JavaScript's expressions can take
- * for ever (`(a+)+$`); here they run in a thread of their own, which is ended with the scope, in the middle of a match if
- * need be. A part on which an expression exhausts its stack is passed over and reported.
+ * Untrusted regular expressions, compiled and tried where they can be stopped. JavaScript's expressions can run forever
+ * (`(a+)+$`); here they run in a thread of their own, which is ended with the scope, in the middle of a match if need
+ * be. A part on which an expression exhausts its stack is skipped and reported.
  *
- * What a request may hold is for its maker to bound, a few MiB. A thread that needs more than its memory is ended, and the
+ * The caller must bound the size of a request to a few MiB. A thread that exceeds its memory limit is ended, and the
  * search is refused.
  *
- * The thread has no environment, no arguments and no imports but node:worker_threads. Its program is a string, so that it
- * survives being bundled into one file.
+ * The thread has no environment, no arguments and no imports except node:worker_threads. Its program is a string, so
+ * that it survives being bundled into one file.
  */
 import { Effect, Option, Schema } from "effect"
 import type { Scope } from "effect"
 import { Worker } from "node:worker_threads"
 import { PatternRefused } from "./FileErrors.js"
 
-/** What `new RegExp` takes, and the pattern as it was given, for errors. */
+/** The arguments of `new RegExp`, and the original pattern for errors. */
 export interface Expression {
   readonly pattern: string
   readonly source: string
@@ -23,14 +23,14 @@ export interface Expression {
 
 interface Request {
   readonly expression: Expression
-  /** Is split at `separator`; each part is tried on its own, a line without a carriage return at its end. */
+  /** Split at `separator`; each part is tried on its own, a line without the carriage return at its end. */
   readonly text: string
   readonly separator: "\n" | "\0"
-  /** Parts that match, at most. */
+  /** The most matching parts to return. */
   readonly limit: number
 }
 
-/** A part that matches: its place among the parts, from 0, and where in it the match starts. */
+/** A part that matches: its index among the parts, from 0, and where in it the match starts. */
 interface Match {
   readonly index: number
   readonly column: number
@@ -38,12 +38,12 @@ interface Match {
 
 export interface Answer {
   readonly matches: ReadonlyArray<Match>
-  /** Places of parts on which the expression exhausted its stack. */
+  /** Indexes of the parts on which the expression exhausted its stack. */
   readonly untried: ReadonlyArray<number>
 }
 
 export interface Matcher {
-  /** One at a time: a second call must wait for the first. */
+  /** One search at a time: a second call must wait for the first. */
   readonly find: (request: Request) => Effect.Effect<Answer, PatternRefused>
 }
 
@@ -91,7 +91,8 @@ const acquireWorker = Effect.acquireRelease(
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 256 }
     })
-    // An error is followed by "exit", which is what callers wait for; without a listener it would end the process.
+    // An error is followed by "exit", which is what callers wait for; an error without a listener would end the
+    // process.
     worker.on("error", () => undefined)
     return worker
   }),

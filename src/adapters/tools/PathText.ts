@@ -1,9 +1,9 @@
 /**
- * How paths stand in the text that a model reads and writes. Guaranteed: `parse(print(path))` is `path`, and a printed
- * path holds no line break, no control character and nothing that reorders or hides text.
+ * How paths are written in the text that a model reads and writes. Guaranteed: `parse(print(path))` is `path`, and a
+ * printed path holds no line break, no control character and nothing that reorders or hides text.
  *
- * Plain paths are printed as they are. One with such characters, with white space at an end or a quote at the start, is
- * printed as a JSON string. A path that a model writes as a JSON string is therefore read as one.
+ * Plain paths are printed as they are. A path with such characters, with white space at either end or a quote at the
+ * start, is printed as a JSON string. A path that a model writes as a JSON string is therefore read as one.
  */
 import { Option, Schema } from "effect"
 
@@ -15,7 +15,7 @@ const escapeUnits = (character: string): string =>
     .map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`)
     .join("")
 
-/** The path as a model may read it and give it back. */
+/** The path in a form that a model can read and pass back. */
 export const print = (path: string): string =>
   hidden.test(path) || path.startsWith('"') || path !== path.trim()
     ? JSON.stringify(path).replace(hiddenAll, escapeUnits)

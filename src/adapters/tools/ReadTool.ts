@@ -1,8 +1,8 @@
 /**
- * `read`: lines of a text file, as they are, so that they can be given to `edit`. The result is bounded whatever the
+ * `read`: lines of a text file, as they are, so that they can be passed to `edit`. The result is bounded whatever the
  * file's size; when it is not the whole file, a last line in brackets says which lines it has and where to go on.
  *
- * Of a picture the result has the file itself, for models that see it.
+ * For a picture, the result has the file itself, for models that can see it.
  */
 import { Effect, Option, Schema, Stream } from "effect"
 import { basename } from "node:path"
@@ -19,16 +19,16 @@ const maxLines = 2000
 const maxLineCharacters = 2000
 const maxResultCharacters = 28_000
 
-/** Bytes of a picture: more, no provider takes. */
+/** The most bytes of a picture: no provider takes more. */
 const maxPictureBytes = (5 * 1024 * 1024 * 3) / 4
 
 interface Selection {
   readonly lines: ReadonlyArray<string>
   readonly characters: number
-  /** Lines of the file that were seen so far. */
+  /** Lines of the file that have been seen so far. */
   readonly seen: number
   readonly isTerminated: boolean
-  /** Whether a line that would follow was left out. */
+  /** Whether the next line was left out. */
   readonly hasMore: boolean
 }
 

@@ -1,11 +1,11 @@
 /**
  * Which simple commands a command line for bash runs, for permission rules. Nothing is run or expanded.
  *
- * Only lines of simple commands joined by `;`, `&&`, `||`, `|` and line breaks are understood, with words that are plain,
- * quoted or patterns of file names. With anything else in it (expansions, substitutions, redirections, assignments, loops,
- * jobs, syntax errors) the commands that can be seen are found, and the line is not whole.
+ * Only lines of simple commands joined by `;`, `&&`, `||`, `|` and line breaks are understood, with words that are
+ * plain, quoted or patterns of file names. In a line with anything else (expansions, substitutions, redirections,
+ * assignments, loops, jobs, syntax errors) the visible commands are still found, but the line is not whole.
  *
- * The parser is another's and loaded when it is first needed. It is given no more than 8 KiB.
+ * The parser is a third-party package and is loaded when it is first needed. It never gets more than 8,192 characters.
  */
 import { Effect } from "effect"
 import type { Command, CommandArgument, Redirection, Statement, SyntaxNode, Word } from "unbash"
@@ -23,7 +23,7 @@ const notUnderstood: Commands = { commands: [], isWhole: false }
 
 const quoted = (value: string): string => (isPlain.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`)
 
-/** A word as rules have it; null when it is only known once it is expanded. */
+/** A word as rules write it; null when it is known only after expansion. */
 const written = ({ parts = [], text, value }: Word): string | null => {
   if (text.startsWith("~")) return null
   if (parts.some(({ type }) => type === "Glob")) return isGlob.test(text) ? text : null
@@ -38,7 +38,7 @@ const written = ({ parts = [], text, value }: Word): string | null => {
 
 const isWord = (argument: CommandArgument | Redirection): argument is Word => argument.type === "Word"
 
-/** A simple command as rules have it, without what is not known of it. */
+/** A simple command as rules write it, without the words that are not known. */
 const commandOf = ({ name, prefix, suffix }: Command): Commands => {
   if (name === undefined) return notUnderstood
   const words = [name, ...suffix.filter(isWord)].map(written)
@@ -56,7 +56,7 @@ const joined = (all: ReadonlyArray<Commands>): Commands => ({
   isWhole: all.every(({ isWhole }) => isWhole)
 })
 
-/** What of a node is understood, without what is inside of it. */
+/** Whether a node is understood, apart from what is inside it. */
 const isUnderstood = (node: SyntaxNode | Statement): boolean => {
   switch (node.type) {
     case "Script":
@@ -79,7 +79,7 @@ const read = (text: string, { forEachChild, parse }: typeof import("unbash")): C
     const isOfCommand = node.type === "Command"
     forEachChild(node, (child) => {
       const found = walk(child)
-      // A word of a command is judged with it; what it substitutes is found all the same.
+      // A word is judged with its command; the commands that the word substitutes are still found.
       inside.push(isOfCommand && isWordOf(child) ? { ...found, isWhole: true } : found)
     })
     const own = isOfCommand ? commandOf(node) : { commands: [], isWhole: isUnderstood(node) }

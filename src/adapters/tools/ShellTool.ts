@@ -1,10 +1,10 @@
 /**
- * `shell`: a command for the host's shell, in the session's folder. Bounded in time and output by `Exec`, which ends all
- * that the command started in its process group and gives it none of the engine's keys.
+ * `shell`: a command for the host's shell, in the session's folder. Bounded in time and output by `Exec`, which ends
+ * everything that the command started in its process group and passes none of the engine's keys to it.
  *
- * Where an editor steers the session and has terminals, the command runs in one of those, and its person sees it.
+ * Where an editor steers the session and has terminals, the command runs in one of them, and the editor's user sees it.
  *
- * Not confined: the command can read and change whatever this process may, in the workspace and outside of it.
+ * Not confined: the command can read and change whatever this process can, in the workspace and outside of it.
  */
 import { Effect, Option, Schema } from "effect"
 import { Exec } from "../../services/Exec.js"

@@ -1,10 +1,15 @@
 /**
- * A text found and replaced in the bytes of a file.
+ * Finds and replaces a text in the bytes of a file.
  *
- * Guaranteed: time in proportion to the file, the texts and the result, whatever they are; matches that overlap count
- * each; the size of the result is known before any of it is made; the event loop turns meanwhile. A line feed of the text matches a line end of either
- * kind. What takes a match's place has the file's own line ends: where they are mixed, those of the match in order,
- * then the last of these, and without any in the match that of the line in which it ends.
+ * Guaranteed:
+ * - time in proportion to the file, the texts and the result, whatever they hold;
+ * - overlapping matches count separately;
+ * - the size of the result is known before any of it is made;
+ * - the event loop turns meanwhile.
+ *
+ * A line feed of the text matches a line end of either kind. The replacement gets the file's own line ends. Where these
+ * are mixed, it takes those of the match in order and then repeats the last one; if the match has none, it takes the
+ * line end of the line in which the match ends.
  */
 import { Effect } from "effect"
 import * as EventLoop from "../EventLoop.js"
@@ -22,10 +27,10 @@ const fallbacks = (text: Uint8Array): Uint32Array => {
   return table
 }
 
-/** Bytes that are looked at in one turn of the event loop. */
+/** Bytes that are searched in one turn of the event loop. */
 const turnBytes = 256 * 1024
 
-/** Calls back with the start of each match in order, overlapping ones too, until that returns false. */
+/** Calls `onMatch` with the start of each match in order, overlapping ones too, until it returns false. */
 const eachMatch = (bytes: Uint8Array, text: Uint8Array, onMatch: (start: number) => boolean): Effect.Effect<void> =>
   Effect.suspend(() => {
     const table = fallbacks(text)
@@ -51,10 +56,10 @@ export interface Replacement {
   readonly newText: Plain
 }
 
-/** Where matches are, asked in order. */
+/** Locates matches; must be asked for them in order. */
 const makePlaces = ({ file: { feeds, pairs }, newText, oldText }: Replacement) => {
   let next = 0
-  /** How many line feeds are before a place. */
+  /** The number of line feeds before a position. */
   const feedsBefore = (place: number): number => {
     while (next < feeds.length && (feeds[next] ?? 0) < place) next++
     return next
@@ -69,7 +74,7 @@ const makePlaces = ({ file: { feeds, pairs }, newText, oldText }: Replacement) =
     let returns = 0
     for (let index = 0; index < newText.feeds.length; index++) if (hasReturn(index)) returns++
     return {
-      /** In the file as it is. */
+      /** In the file with its own line ends. */
       from: start + (pairs[first] ?? 0),
       to: start + oldText.bytes.length + (pairs[end] ?? 0),
       line: first + 1,
@@ -80,13 +85,15 @@ const makePlaces = ({ file: { feeds, pairs }, newText, oldText }: Replacement) =
 }
 
 interface Survey {
-  /** Matches, each that overlaps another one too. */
+  /** All matches, overlapping ones too. */
   readonly matches: number
-  /** Matches of which none overlaps the one before it. */
+  /** Matches that are replaced: each that does not overlap the last one replaced. */
   readonly replaceable: number
   /** The line of the first match, from 1; 0 without a match. */
   readonly line: number
-  /** Bytes of the file when all that are replaceable are replaced; at least this many when that is beyond the limit. */
+  /**
+   * Bytes of the file when all replaceable matches are replaced; some number beyond the limit when that is beyond it.
+   */
   readonly size: number
 }
 
@@ -112,7 +119,7 @@ export const survey = Effect.fnUntraced(function* (replacement: Replacement, lim
   return { matches, replaceable, line, size } satisfies Survey
 })
 
-/** Replaces every match that does not overlap the one before it in `bytes`, which the file was made of. */
+/** Replaces every match that does not overlap the last one replaced in `bytes`, from which the file was made. */
 export const replace = Effect.fnUntraced(function* (replacement: Replacement, bytes: Uint8Array, size: number) {
   const { file, newText, oldText } = replacement
   const placeOf = makePlaces(replacement)

@@ -6,9 +6,9 @@
  * pipe, and then the system is asked what was opened. Only then is anything read. Folders are entered from the opened
  * folder, not by name. Links to places inside the workspace are followed.
  *
- * Not guaranteed where there is no /proc/self/fd (macOS, Windows): there it can only be asked what a name stands for, so
- * another program on the same machine that swaps a folder for a link and back at the right moments can have a file
- * outside read, made or replaced. Windows has no flag against links, and none of its own kinds of link was tried.
+ * Not guaranteed where there is no /proc/self/fd (macOS, Windows): there the system can only say what a name stands
+ * for, so another program on the same machine that swaps a folder for a link and back at the right moments can have a
+ * file outside read, created or replaced. Windows has no flag against links, and its own kinds of link were not tested.
  * Mounts and hard links are part of the workspace for reading; the kernel's own file systems are not.
  */
 import { Effect, Either } from "effect"
@@ -35,7 +35,7 @@ export interface Workspace {
   readonly hasDescriptorPaths: boolean
 }
 
-/** A path that lies in the workspace as its text goes. */
+/** A path that lies in the workspace, judged by its text. */
 export interface Place {
   readonly absolute: string
   /** From the workspace down. */
@@ -58,15 +58,15 @@ export interface OpenFolder {
   readonly stats: BigIntStats
   /** Absolute, without links. */
   readonly real: string
-  /** What to put before a name in this folder. */
+  /** The path to put before the name of an entry. */
   readonly at: string
 }
 
 const failure = (printed: string) => (cause: unknown) => refusalOf(printed, cause)
 
 /**
- * One short call of node:fs. Interrupted, it still waits for its end: a path through a descriptor must not be used after
- * the descriptor was closed, for by then it may stand for another folder.
+ * One short call of node:fs. When interrupted, it still waits for the call to end: a path through a descriptor must not
+ * be used after the descriptor was closed, because by then it may stand for another folder.
  */
 export const attempt = <A>(printed: string, run: () => Promise<A>): Effect.Effect<A, FileRefused> =>
   Effect.uninterruptible(Effect.tryPromise({ try: run, catch: failure(printed) }))
@@ -93,7 +93,7 @@ export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatM
   workdir === null ? Effect.fail(refuse(".", "no-workspace")) : open(workdir)
 )
 
-/** Where a path, as a model writes it, lies by its text alone. It may be spelled from either name of the workspace. */
+/** Locates a path that a model wrote, by its text alone. The path may start with either name of the workspace. */
 export const locate = (workspace: Workspace, text: string): Either.Either<Place, WorkspacePath.PathRefused> => {
   const path = PathText.parse(text)
   const from = (base: string) =>
@@ -130,7 +130,7 @@ export const realPath = (
 interface OpenHandle {
   readonly handle: FileHandle
   readonly stats: BigIntStats
-  /** By which it was opened. */
+  /** The path by which it was opened. */
   readonly path: string
 }
 
@@ -210,7 +210,7 @@ const openAt = (
     ({ handle }) => closeQuietly(candidate.printed, handle)
   )
 
-/** Makes a file that was not there, open for writing until the scope ends. */
+/** Creates a file that must not exist yet, open for writing until the scope ends. */
 export const createFile = (
   printed: string,
   path: string,
@@ -223,7 +223,7 @@ export const createFile = (
     (handle) => closeQuietly(printed, handle)
   )
 
-/** Opens what is at a place, a regular file or a folder, for reading. */
+/** Opens the regular file or folder at a place for reading. */
 export const openPlace = Effect.fn("WorkspaceFiles.openPlace")(function* (workspace: Workspace, place: Place) {
   const path = yield* realPath(workspace, place)
   const before = yield* attempt(place.printed, () => lstat(path))
@@ -236,14 +236,14 @@ const childOf = (folder: OpenFolder, name: string): Candidate => ({
   path: `${folder.at}/${name}`
 })
 
-/** Opens what an opened folder holds under a name, without following a link. */
+/** Opens the file or folder with this name in an opened folder, without following a link. */
 export const openChild = (
   workspace: Workspace,
   folder: OpenFolder,
   name: string
 ): Effect.Effect<OpenFile | OpenFolder, FileRefused, Scope.Scope> => openAt(workspace, childOf(folder, name))
 
-/** Uses what an opened folder holds under a name; as `openChild`, for many at once. Rejects with `FileRefused`. */
+/** Opens like `openChild`, uses the result and closes it; for many at the same time. Rejects with `FileRefused`. */
 export const useChild = async <A>(
   workspace: Workspace,
   folder: OpenFolder,
@@ -258,10 +258,10 @@ export const useChild = async <A>(
   }
 }
 
-/** Of what was opened, a file or nothing. */
+/** Returns what was opened if it is a file, and fails otherwise. */
 export const asFile = (opened: OpenFile | OpenFolder): Effect.Effect<OpenFile, FileRefused> =>
   opened._tag === "File" ? Effect.succeed(opened) : Effect.fail(refuse(PathText.print(opened.relative), "not-a-file"))
 
-/** Of what was opened, a folder or nothing. */
+/** Returns what was opened if it is a folder, and fails otherwise. */
 export const asFolder = (opened: OpenFile | OpenFolder): Effect.Effect<OpenFolder, FileRefused> =>
   opened._tag === "Folder" ? Effect.succeed(opened) : Effect.fail(refuse(opened.printed, "not-a-folder"))

@@ -13,8 +13,11 @@ import { write } from "./WriteTool.js"
 /** Tools that change nothing: `read`, `list`, `glob` and `grep`. */
 export const readOnly = [read, list, glob, grep] as const
 
-/** And those that change files: `write` and `edit`. For `Agents.layer({ tools: WorkspaceTools.files, … })`. */
+/**
+ * `readOnly` and the tools that change files, `write` and `edit`. For `Agents.layer({ tools: WorkspaceTools.files, …
+ * })`.
+ */
 export const files = [...readOnly, write, edit] as const
 
-/** And `shell`, which is not confined to the workspace. Needs `Exec`. */
+/** `files` and `shell`, which is not confined to the workspace. Needs `Exec`. */
 export const all = [...files, shell] as const

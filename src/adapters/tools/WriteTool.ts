@@ -1,8 +1,8 @@
 /**
- * `write`: a whole file, new or in place of the old one. How, and what is promised, is in FileReplacement.
+ * `write`: a whole file, new or in place of the old one. FileReplacement says how, and with what guarantees.
  *
- * A text file that is replaced keeps its byte order mark and its kind of line ends, and the result says so: `read` shows
- * neither, so a model cannot give them back. Of a larger file than tools take whole, the beginning counts.
+ * A text file that is replaced keeps its byte order mark and its kind of line ends, and the result says so: `read`
+ * shows neither, so a model cannot write them back. For a file larger than tools read whole, the beginning counts.
  */
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
@@ -15,7 +15,7 @@ import * as FileReplacement from "./FileReplacement.js"
 import * as LineEnds from "./LineEnds.js"
 import * as Files from "./WorkspaceFiles.js"
 
-/** What a place holds, as far as a tool takes it; nothing when it cannot be read. */
+/** The content at a place, as far as tools read it; empty when it cannot be read. */
 const contentAt = (workspace: Files.Workspace, place: Files.Place) =>
   Files.openPlace(workspace, place).pipe(
     Effect.flatMap(Files.asFile),

@@ -1,6 +1,6 @@
 /**
- * Who changed what, and when: the events that bear an actor, in the order of their times. What a run does by itself is
- * nobody's. Of a deleted session nothing is left; of one whose old events were removed, its messages are.
+ * Who changed what, and when: the events that have an actor, ordered by time. What a run does by itself has no actor. A
+ * deleted session leaves nothing; a session whose old events were removed keeps its messages.
  */
 import { Chunk, Effect, Stream } from "effect"
 import { Cursor, type SessionId } from "../../../domain/Session.js"

@@ -1,6 +1,6 @@
 /**
- * Exports sessions to stdout or into a new file, which is removed again when the export fails or is stopped. What is left
- * out of a session that is in use is said on stderr.
+ * Exports sessions to stdout or into a new file, which is removed again when the export fails or is stopped. What is
+ * left out of a session in use is reported on stderr.
  */
 import * as Path from "@effect/platform/Path"
 import { Effect, Exit, Option, Schema, Stream } from "effect"
@@ -32,7 +32,7 @@ interface Target {
   readonly finish: Effect.Effect<void, TransferFailed>
 }
 
-/** A new file of this user alone, gone again unless the scope ends well. */
+/** A new file that only this user can use, removed again unless the scope succeeds. */
 const newFile = (path: string) =>
   Effect.gen(function* () {
     const attempt = <A>(work: () => Promise<A>) =>

@@ -31,7 +31,7 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
   const path = file === "-" ? null : (yield* Path.Path).resolve(file)
   const name = path === null ? Texts.stdin : TerminalText.line(path)
   const content = bytesOf(name, () => (path === null ? process.stdin : createReadStream(path)))
-  // A file that is not there is told before a data folder is made.
+  // A missing file is reported before a data folder is created.
   const total =
     path === null
       ? null

@@ -7,7 +7,7 @@ export interface Ansi {
   readonly yellow: (text: string) => string
 }
 
-/** The end of the line is left out of it. */
+/** Line ends are left out. */
 const style =
   (open: number, close: number) =>
   (text: string): string =>
@@ -28,18 +28,18 @@ const colours: Ansi = {
 
 export const make = (isColoured: boolean): Ansi => (isColoured ? colours : none)
 
-/** Empties everything from the cursor on. */
+/** Erases everything from the cursor on. */
 export const eraseBelow = "\x1b[0J"
 
 export const hideCursor = "\x1b[?25l"
 
 export const showCursor = "\x1b[?25h"
 
-/** Goes to the start of the line that is so many rows above. */
+/** Goes to the start of the line that is `rows` rows above. */
 export const up = (rows: number): string => (rows === 0 ? "\r" : `\x1b[${rows}A\r`)
 
 /** A cursor of our own, where the next character will appear. */
 export const cursor = "\x1b[7m \x1b[27m"
 
-/** Shows all of it at once, in terminals that can. */
+/** Shows all of the text in one update, in terminals that can. */
 export const atOnce = (text: string): string => `\x1b[?2026h${text}\x1b[?2026l`

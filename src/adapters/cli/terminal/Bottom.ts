@@ -2,8 +2,9 @@
  * What is at the bottom of a terminal, below the finished lines, and the rows that it takes there. Pure.
  *
  * From top to bottom: the line that is being written, the question's subject, what is running, what the program waits
- * for, the question's prompt. They take no more columns than the terminal has, and leave one of its rows free. Where
- * there is too little room for all, the prompt comes first, then a row of the line and of what is running, then the rest.
+ * for, the question's prompt. They take no more columns than the terminal has, and leave one of its rows free. When
+ * there is too little room for all, the prompt comes first, then a row of the line and of what is running, then the
+ * rest.
  *
  * All texts are harmless already, as `TerminalText` returns them.
  */
@@ -17,10 +18,10 @@ export interface Task {
   readonly startedAt: number
 }
 
-/** What is asked, and about what. */
+/** What a question is about. */
 export interface Subject {
   readonly title: string
-  /** Any length; what does not fit is left out in its middle. */
+  /** Of any length; what does not fit is left out in the middle. */
   readonly body: string
   /** How to see the whole of a body that does not fit. */
   readonly hint: string
@@ -34,7 +35,7 @@ export interface QuestionText {
 
 /** @internal */
 export interface Question extends QuestionText {
-  /** What was typed so far. Null while nothing that is typed counts: the prompt is not shown yet. */
+  /** What was typed so far. Null while typing does not count and the prompt is not shown yet. */
   readonly typed: string | null
 }
 
@@ -98,7 +99,7 @@ const taskRows = (tasks: ReadonlyArray<Task>, { columns, rows }: Size, now: numb
   return isAll || rows < 1 ? shown : [...shown, { text: fit(more, columns), style: "dim" }]
 }
 
-/** The text's end, without half a pair and without marks that stood on what is left out. */
+/** The text's end, without half a surrogate pair and without marks that belong to what is left out. */
 const tail = (text: string, units: number): string => text.slice(-units).replace(/^[\udc00-\udfff]?\p{M}*/u, "")
 
 /** The subject's rows without an indent, what does not fit left out in the middle of the body. */

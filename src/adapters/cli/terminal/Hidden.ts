@@ -1,6 +1,7 @@
 /**
- * What a text can hide in a terminal: control characters (escape sequences begin with these), what reorders text, what
- * is invisible, and marks that pile up on a letter or stand on nothing. `replace` puts a sign in the place of each.
+ * What a text can hide in a terminal: control characters (escape sequences begin with these), characters that reorder
+ * text, invisible characters, and marks that pile up on a letter or are on nothing. `replace` puts a sign in the place
+ * of each.
  *
  * Invisible characters stay where a script needs them: inside the emoji that Unicode recommends, and a joiner or
  * non-joiner after a letter of a script that has them. At most four marks stay on a letter (UTS 39, 5.4).
@@ -8,13 +9,13 @@
  * Not guaranteed: that two texts that look alike are alike.
  */
 
-/** What hides something, or may. */
+/** Characters that hide something, or may. */
 const suspects =
   "[[\\p{M}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\u{13430}-\\u{1343f}]--[\\t\\n]]"
 
 const isSuspect = new RegExp(suspects, "v")
 
-/** Emoji are found first, as they are made of suspects. */
+/** Emoji are found first, because they contain suspects. */
 const candidates = new RegExp(`(?=\\p{Emoji})(\\p{RGI_Emoji})|${suspects}+`, "gv")
 
 const mark = /^\p{M}$/u
@@ -27,12 +28,12 @@ const joiner = /^[\u200c\u200d]$/
 const joining =
   /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}\p{Script=Mongolian}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gurmukhi}\p{Script=Gujarati}\p{Script=Oriya}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}\p{Script=Myanmar}]$/u
 
-/** What a mark can stand on: no blank, no quote, no bracket. */
+/** What a mark can be on: not a blank, a quote or a bracket. */
 const base = /[A-Za-z0-9\u0080-\uffff]$/
 
 const mostMarks = 4
 
-/** A run of suspects after `before`, the two UTF-16 units before it. */
+/** A run of suspects with the signs in it. `before` is the two UTF-16 units before the run. */
 const judged = (run: string, before: string, sign: (character: string) => string): string => {
   let shown = ""
   let hasBase = base.test(before)
@@ -56,10 +57,10 @@ export const replace = (text: string, sign: (character: string) => string): stri
       )
     : text
 
-/** What belongs together is judged together as far as it fits into this many UTF-16 units. */
+/** Characters that belong together are judged together if they fit into this many UTF-16 units. */
 const mostOpen = 64
 
-/** Emoji that are being joined, a character, suspects after it, half of a pair. */
+/** Emoji that are being joined, a character, suspects after it, half of a surrogate pair. */
 const open = new RegExp(
   `(?:\\p{Extended_Pictographic}\\p{Emoji_Modifier}?\\ufe0f?\\u200d)*(?:\\p{Extended_Pictographic}\\p{Emoji_Modifier}|[^\\t\\n])?${suspects}*[\\ud800-\\udbff]?$`,
   "v"

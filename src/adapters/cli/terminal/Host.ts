@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream"
 /** Signals that a terminal sends for keys. */
 export type Signal = "SIGINT" | "SIGQUIT" | "SIGTSTP"
 
-/** The process exits, fails with what nothing caught, or goes on after it was stopped. */
+/** The process exits, fails with an uncaught error, or goes on after it was stopped. */
 type Event = "exit" | "uncaughtExceptionMonitor" | "SIGCONT"
 
 export interface Output extends Writable {
@@ -19,9 +19,9 @@ export interface Host {
   readonly stdout: Output
   readonly stderr: Output
   readonly env: { readonly [name: string]: string | undefined }
-  /** Whether the terminal is with this job. */
+  /** Whether this job has the terminal. */
   readonly isForeground: () => boolean
-  /** Whether the signal would end the process at once. */
+  /** Whether the signal would end the process immediately. */
   readonly isFatal: (signal: Signal) => boolean
   /** Sends a signal to each process of the job. */
   readonly signal: (signal: Signal) => void
@@ -35,7 +35,7 @@ const statFields = (): ReadonlyArray<string> => {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
 }
 
-/** Where the system does not say, a process is taken to be in the foreground. */
+/** When the system does not say, a process is taken to be in the foreground. */
 const isForeground = (): boolean => {
   try {
     const [, , group, , , terminalGroup] = statFields()

@@ -1,6 +1,6 @@
 /**
- * What a person types at the terminal. While the keyboard is open nothing that is typed is shown by the terminal itself,
- * and what no one waits for is dropped. The keys for signals send them, as a terminal does that nobody took over.
+ * What a person types at the terminal. While the keyboard is open, the terminal itself shows nothing that is typed, and
+ * input that nobody waits for is dropped. The keys for signals still send them, as in a terminal that nobody took over.
  */
 import { Effect } from "effect"
 import * as readline from "node:readline"
@@ -20,10 +20,10 @@ export interface Keyboard {
   /** Opens it for whole lines, which the terminal itself shows. */
   readonly openPlain: () => void
   readonly close: () => void
-  /** What was typed of a line. */
+  /** The part of a line that has been typed. */
   readonly typed: () => string
   readonly clear: () => void
-  /** The next line. Null when the input ends or somebody types its end. */
+  /** The next line. Null when the input ends, or somebody types its end. */
   readonly line: Effect.Effect<string | null>
 }
 
@@ -62,7 +62,7 @@ export const make = ({ onKey, onSignal, stdin }: Options): Keyboard => {
     opened.on("close", () => {
       stdin.removeListener("keypress", onKeypress)
       if (lines !== opened) return
-      // Somebody typed the end of the input, which a terminal can go on after.
+      // Somebody typed the end of the input; a terminal can go on after that.
       lines = null
       openWith(options)
       deliver(null)

@@ -1,9 +1,9 @@
 /**
  * The text that a terminal must be sent so that finished lines stay in it for good, and `Bottom` is below them.
  *
- * Between two texts the cursor is at the beginning of the bottom's first row, so the next text begins by
- * emptying the terminal from there on. A terminal that wraps its rows anew when its width changes moves the cursor
- * along, so nothing is left behind and nothing above is lost.
+ * Between two texts the cursor is at the beginning of the bottom's first row, so the next text begins by erasing the
+ * terminal from there on. A terminal that rewraps its rows when its width changes moves the cursor along, so nothing is
+ * left behind and nothing above is lost.
  *
  * A line that is longer than its room at the bottom is broken where it ran out of it; all other lines are sent whole,
  * and the terminal wraps them itself.
@@ -18,7 +18,7 @@ export interface Painter {
   readonly insert: (lines: string) => string
   /** Changes what is at the bottom. */
   readonly change: (change: Partial<Bottom.Bottom>) => string
-  /** Shows what has changed since, as the time. */
+  /** Shows what has changed since, such as the time. */
   readonly tick: () => string
   /** Takes the bottom away until the next text. */
   readonly pause: () => string
@@ -34,18 +34,18 @@ export interface Options {
   readonly now: () => number
   /** Whether the bottom is shown; finished lines always are. */
   readonly isShown: () => boolean
-  /** Whether the cursor is to be hidden: whoever cannot show it again at a signal must not hide it. */
+  /** Whether to hide the cursor. It must not be hidden when it cannot be shown again at a signal. */
   readonly hidesCursor: () => boolean
 }
 
 const nothing: Bottom.Layout = { above: [], rows: [] }
 
-/** A line that grows fast is shown this often. */
+/** A line that grows fast is shown at most this often. */
 const frameMillis = 30
 
 export const make = ({ ansi, hidesCursor, isShown, now, size }: Options): Painter => {
   let bottom = Bottom.empty
-  /** What is shown of it, and since when; null for nothing. */
+  /** What is shown of the bottom, and since when; null for nothing. */
   let shown: { readonly rows: string; readonly at: number } | null = null
   let isHidden = false
 

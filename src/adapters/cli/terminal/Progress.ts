@@ -1,6 +1,7 @@
 /**
- * Long work that a person waits for: how far it is, and how long it will still take. On a terminal that is at its bottom
- * while the work lasts; elsewhere it is a line on stderr every few seconds, and work that is done sooner has none.
+ * Long work that a person waits for: how far it is, and how long it will still take. On a terminal this is at the
+ * bottom while the work lasts; elsewhere it is a line on stderr every few seconds, and work that is done sooner has
+ * none.
  *
  * The time left is what the rest takes at the speed so far. It is not shown in the first second.
  */
@@ -8,7 +9,7 @@ import { Clock, Effect, Ref } from "effect"
 import { Screen } from "./Screen.js"
 
 export interface Subject {
-  /** What is done, as "Backing up". */
+  /** What is done, such as "Backing up". */
   readonly label: string
   /** What is counted: bytes, or the plural of anything else. */
   readonly unit: string
@@ -16,7 +17,7 @@ export interface Subject {
   readonly mayBeNothing?: boolean
 }
 
-/** Tells how much is done, in units, and how much there is; null while nobody knows. */
+/** Tells how much is done, in units, and how much there is; null while that is unknown. */
 export type Report = (done: number, total: number | null) => Effect.Effect<void>
 
 /** Bytes for people. */
@@ -48,7 +49,7 @@ interface Amount {
 }
 
 /**
- * What is shown after so many milliseconds: the amounts where there is room for them, else how much of a hundred.
+ * What is shown after `millis` milliseconds: the amounts if there is room for them, otherwise the percentage.
  *
  * @internal
  */

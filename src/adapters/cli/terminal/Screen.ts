@@ -1,12 +1,12 @@
 /**
  * Where a command writes and whom it can ask. Results go to stdout, everything else to stderr.
  *
- * While an effect is `live`, the bottom of the terminal has this one owner: finished lines go above it for good,
- * whatever their stream. The bottom is gone when the effect ends, however it ends, and when
- * the process exits or is stopped. A dumb terminal, and one that another job has, only gets finished lines.
+ * While an effect is `live`, it alone has the bottom of the terminal: finished lines go above it for good, whatever
+ * their stream. The bottom is gone when the effect ends, however it ends, and when the process exits or is stopped. A
+ * dumb terminal, and one that another job has, only gets finished lines.
  *
- * A key that was typed before a question counts for nothing: what waits when the question is shown is dropped, and so is
- * what is typed in the first 300 ms after it. The question says that it can be answered when it can.
+ * Keys that were typed before a question do not count: input that waits when the question is shown is dropped, and so
+ * is what is typed in the first 300 ms after that. The prompt appears when the question can be answered.
  *
  * Not guaranteed: that nothing is left behind by a process that is killed.
  */
@@ -20,7 +20,7 @@ import * as Keyboard from "./Keyboard.js"
 import * as Terminal from "./Terminal.js"
 import * as TerminalText from "./TerminalText.js"
 
-/** What a typed line answers; null when it is none and must be typed again. The line is null when the input ended. */
+/** The answer in a typed line; null when it must be typed again. The line is null when the input ended. */
 type AnswerReader<A> = (line: string | null) => A | null
 
 /** What is at the bottom of the terminal besides questions. */
@@ -35,9 +35,9 @@ export interface Service {
   readonly write: (text: string) => Effect.Effect<void, OutputFailed>
   /** Writes whole lines to stderr. */
   readonly writeError: (text: string) => Effect.Effect<void>
-  /** Writes whole lines to stderr at once, for loggers. */
+  /** Writes whole lines to stderr immediately, for loggers. */
   readonly log: (lines: string) => void
-  /** Columns of the terminal that stdout is, 80 when it is none. */
+  /** Columns of stdout, 80 when it is not a terminal. */
   readonly columns: Effect.Effect<number>
   /** Whether there is a terminal that can show a bottom. */
   readonly hasBottom: boolean
@@ -49,7 +49,7 @@ export interface Service {
   readonly canAsk: boolean
   /** Asks until a typed line is an answer. The question stays above, with the answer. */
   readonly ask: <A>(asked: Bottom.QuestionText, read: AnswerReader<A>) => Effect.Effect<A>
-  /** For what goes to stdout. */
+  /** The colours for stdout. */
   readonly ansi: Ansi.Ansi
 }
 
@@ -60,18 +60,18 @@ const graceMillis = 300
 
 const tickMillis = 50
 
-/** The room for what is asked about on a terminal that may not have any size. */
+/** The room for a question's subject on a terminal that may not have a size. */
 const plainSize: Bottom.Size = { columns: 80, rows: 24 }
 
 type WriteCallback = (error?: Error | null) => void
 
-/** What `send` sends, once it is written. */
+/** Waits until what `send` sends is written. */
 const written = (send: (done: WriteCallback) => void): Effect.Effect<void, OutputFailed> =>
   Effect.async((resume) =>
     send((error) => resume(error ? Effect.fail(new OutputFailed({ code: codeOf(error) })) : Effect.void))
   )
 
-/** Waits until the input that has come is read. */
+/** Waits until the input that has arrived is read. */
 const inputRead = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 /**

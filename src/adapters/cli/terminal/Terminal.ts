@@ -1,6 +1,6 @@
 /**
  * The terminal while Skein has it: `Painter`'s texts are sent to it, its keys are taken, and it is given back at the
- * end, when the process exits or fails, and before a key ends or stops it. In the background nothing but finished lines is
+ * end, when the process exits or fails, and before a key ends or stops it. In the background only finished lines are
  * sent, until the job comes to the foreground.
  */
 import * as Ansi from "./Ansi.js"
@@ -11,9 +11,9 @@ import * as Painter from "./Painter.js"
 import * as TerminalText from "./TerminalText.js"
 
 /**
- * Whether what is typed is taken, or left to the terminal. While it is taken, the keys for signals only work between two
- * steps of the event loop, so work that is one long step leaves them. As a signal may end that work at once, the cursor
- * stays shown then.
+ * Whether keys are taken, or left to the terminal. While they are taken, the keys for signals only work between two
+ * steps of the event loop, so work that is one long step leaves them. A signal may end such work immediately, so the
+ * cursor then stays shown.
  */
 export type Keys = "taken" | "left"
 
@@ -22,7 +22,7 @@ export interface Terminal {
   readonly painter: Painter.Painter
   readonly keyboard: Keyboard.Keyboard
   readonly size: () => Bottom.Size
-  /** Takes the terminal and, if asked for, its keys, until `close` was called as often. */
+  /** Takes the terminal and, if asked for, its keys, until `close` has been called as often. */
   readonly open: (keys: Keys) => void
   readonly close: (keys: Keys) => void
   readonly isOpen: () => boolean
@@ -63,7 +63,7 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
     if (signal === "SIGTSTP") send(painter.pause())
     if (isFatal || signal === "SIGTSTP") keyboard.close()
     host.signal(signal)
-    // The process was not stopped when nobody is there who could let it go on.
+    // The process was not stopped if nobody is there to continue it.
     if (signal === "SIGTSTP") setImmediate(take)
   }
 

@@ -27,7 +27,7 @@ const escaped = (character: string): string =>
     (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`
   ).join("")
 
-/** A line of JSON, still the same JSON: what JSON leaves as it is and a terminal does not is escaped. */
+/** A line of JSON, still the same JSON: characters that are harmless in JSON but not in a terminal are escaped. */
 export const json = (line: string): string => Hidden.replace(line, escaped)
 
 /** A text that arrives in parts, so far. */
@@ -42,7 +42,7 @@ export const begin: Parts = { context: "", held: "" }
 
 const shownOf = (context: string, text: string): string => block(context + text).slice(context.length)
 
-/** The next part: what can be shown, and what is so far. */
+/** Adds the next part; returns what can be shown, and the text so far. */
 export const next = ({ context, held }: Parts, part: string): readonly [shown: string, parts: Parts] => {
   const text = held + part
   if (text === "") return ["", { context, held }]
@@ -55,11 +55,11 @@ export const next = ({ context, held }: Parts, part: string): readonly [shown: s
 /** What was held back, at the text's end. */
 export const end = ({ context, held }: Parts): string => shownOf(context, held)
 
-/** The text with blanks up to `columns`. */
+/** The text, padded with blanks up to `columns`. */
 export const pad = (text: string, columns: number): string =>
   text + " ".repeat(Math.max(0, columns - Columns.width(text)))
 
-/** UTF-16 units that are looked at for each column. */
+/** UTF-16 units that are read for each column. */
 const unitsPerColumn = 16
 
 /** The text on one line, cut to what fits into `columns`. */

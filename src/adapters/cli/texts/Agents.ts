@@ -1,11 +1,11 @@
-/** What is said of the command's agents. Names are made harmless by the caller. */
+/** Texts about the command's agents. Names are made harmless by the caller. */
 
 export const oneOf = (names: ReadonlyArray<string>): string => `must be ${names.join(" or ")}`
 
 export const foreign = (sessionId: string, agent: string, names: ReadonlyArray<string>): string =>
   `session ${sessionId} has the agent ${agent} of another program; give it one of ${names.join(", ")} with --agent NAME`
 
-/** What a model is told that wants to do more. */
+/** What a model that wants to do more is told. */
 export const onlyReads = "This agent only reads. Say what you would do instead."
 
 export const of = (agent: string): string => `agent ${agent}`

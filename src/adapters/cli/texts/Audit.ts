@@ -1,4 +1,4 @@
-/** What `skein audit` says of who changed what. Texts of sessions are made harmless by the caller. */
+/** What `skein audit` says about who changed what. Texts of sessions are made harmless by the caller. */
 import type { Durable } from "../../../domain/SessionEvent.js"
 
 export const none = "No changes that somebody is named for"

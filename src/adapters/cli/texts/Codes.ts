@@ -1,4 +1,6 @@
-/** Codes of the system, of SQLite and of PostgreSQL in words. The code stays beside them, to be searched for. */
+/**
+ * Codes of the system, of SQLite and of PostgreSQL in words. The code stays next to the words, for searches.
+ */
 
 const words: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^(ENOSPC|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)$/, "the disk is full"],
@@ -55,7 +57,7 @@ const ofDatabases: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^UNABLE_TO_|CERT/, "the server's certificate is not trusted: see sslrootcert"]
 ]
 
-/** The same of a code that a database, or a connection to it, has failed with. */
+/** The same for a code that a database, or a connection to it, has failed with. */
 export const ofDatabase = (code: string): string => {
   const [, found] = ofDatabases.find(([pattern]) => pattern.test(code)) ?? []
   return found === undefined ? code : `${found}, ${code}`

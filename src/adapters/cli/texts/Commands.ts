@@ -1,17 +1,17 @@
-/** What the help says: every command with its arguments and options. The command line is parsed by this table too. */
+/** What the help says: every command with its arguments and options. The command line is parsed with this table too. */
 import * as McpCommands from "./McpCommands.js"
 
 export interface Argument {
   readonly name: string
   readonly about: string
   readonly isOptional?: boolean
-  /** Whether there may be several of it, at the end. */
+  /** Whether there may be several, at the end. */
   readonly isRepeated?: boolean
 }
 
 export interface Option<Name extends string = string> {
   readonly name: Name
-  /** What stands for the value in the help; null for an option without one. */
+  /** The placeholder for the value in the help; null for an option without one. */
   readonly value: string | null
   readonly about: string
 }

@@ -1,4 +1,4 @@
-/** What `skein demo` says. Its model is a script, so its answers stand here too. */
+/** What `skein demo` says. Its model is a script, so its answers are here too. */
 
 export const title = "skein demo"
 

@@ -1,4 +1,4 @@
-/** What is said of failures that are the command's own. Names and paths are made harmless by the caller. */
+/** Texts about the command's own failures. Names and paths are made harmless by the caller. */
 import * as Issues from "../../../domain/Issues.js"
 
 export const internal = (what: string): string => `internal error, please report it: ${what}`

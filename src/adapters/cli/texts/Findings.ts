@@ -1,4 +1,4 @@
-/** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
+/** What people read about a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
 import { unread } from "./Maintenance.js"
 import { inUse } from "../../../services/storage/sql/doctor/Database.js"
 import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
@@ -17,7 +17,7 @@ type Text = readonly [what: string, remedy: string, done?: string]
 
 const range = (first: number, last: number): string => (first === last ? `${first}` : `${first} to ${last}`)
 
-/** What a finding is about: a path, or a session and what of it. @internal */
+/** What a finding is about: a path, or a session and the part of it. @internal */
 export const where = (ids: Ids[Kind]): string => {
   if (!("session" in ids)) return ids.path
   const session = `session ${ids.session.id}`
@@ -71,7 +71,7 @@ const secondLook = {
   "no-answer": "was to check it again and did not answer"
 }
 
-/** The repair of a row of which a copy is kept. */
+/** The repair of a row whose original is kept. */
 const kept = (table: string): string =>
   `${tables.find(({ name }) => name === table)?.damage.remedy ?? "repair it"}; the original is moved aside`
 

@@ -1,4 +1,4 @@
-/** What a person at the terminal is told of a question that a call asks. Names are made harmless by the caller. */
+/** What a person at the terminal is told about the inquiry of a running call. Names are made harmless by the caller. */
 import type { FieldKind } from "../../../domain/Inquiry.js"
 
 export const asks = (from: string, tool: string): string => `${from} asks, as ${tool} runs:`

@@ -1,4 +1,4 @@
-/** What is said of the instructions that a folder has for agents. Names are made harmless by the caller. */
+/** Texts about the instructions that a folder has for agents. Names are made harmless by the caller. */
 
 const kibibytes = (bytes: number): string => `${Math.floor(bytes / 1024)} KiB`
 

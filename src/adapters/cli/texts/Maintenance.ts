@@ -1,11 +1,14 @@
-/** What `skein doctor`, `skein backup` and `skein restore` print; a doctor's findings are in `Findings.ts`. Names and paths are made harmless by the caller. */
+/**
+ * What `skein doctor`, `skein backup` and `skein restore` print. A doctor's findings are in `Findings.ts`. Names and
+ * paths are made harmless by the caller.
+ */
 
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
 interface Lost {
   readonly messages: number
   readonly files: number
-  /** Rows and pages of which nobody knows whose they were. */
+  /** Rows and pages of unknown origin. */
   readonly rows: number
 }
 
@@ -19,7 +22,7 @@ export const unhealthy = (path: string, what: "folder" | "database", damaged: nu
     ? `${counted(damaged, "problem")} in ${path}`
     : `${counted(damaged, "problem")} in ${path}; copy the ${what}, then run skein doctor --repair to repair ${repairable}`
 
-/** Rows that could not be read, and pages of which nothing could. */
+/** Rows that could not be read, and pages that could not be read at all. */
 export const unread = (count: number): string =>
   `${count === 1 ? "1 row or page" : `${count} rows or pages`} could not be read`
 

@@ -1,4 +1,4 @@
-/** What the help says of the commands for MCP servers. */
+/** What the help says about the commands for MCP servers. */
 import type { Argument, Command } from "./Commands.js"
 
 const server: Argument = { name: "NAME", about: "The server's name, which begins the names of its tools" }

@@ -1,4 +1,4 @@
-/** What is said of the place that has the sessions. */
+/** Texts about the place that has the sessions. */
 
 export const onePlace = "--data and --database exclude each other"
 
@@ -7,7 +7,7 @@ const faults = {
   form: "is no URL that can be used; in a password, write / ? # @ % as %2F %3F %23 %40 %25"
 }
 
-/** Never with the URL, which may have a password. */
+/** Never contains the URL, which may have a password. */
 export const databaseUrl = (field: string, fault: keyof typeof faults): string => `${field} ${faults[fault]}`
 
 export const placementForm = "must be 1 to 64 of A-Z a-z 0-9 . _ -"

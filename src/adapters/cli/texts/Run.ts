@@ -1,4 +1,4 @@
-/** What `skein run` prints beside the run itself. */
+/** What `skein run` prints besides the run itself. */
 
 export const session = (sessionId: string): string => `session ${sessionId}`
 

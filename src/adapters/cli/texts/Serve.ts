@@ -1,6 +1,6 @@
-/** What is said of a server. Paths and addresses are made harmless by the caller. */
+/** Texts about a server. Paths and addresses are made harmless by the caller. */
 
-/** At least one of them is there. */
+/** At least one place is not null. */
 export const listening = (...places: ReadonlyArray<string | null>): string =>
   `listening at ${places.filter((place) => place !== null).join(" and ")}`
 
@@ -38,7 +38,7 @@ export const signIn = (url: string): string => `no browser was found; sign in wi
 export const serverGone =
   "the server is gone; the run goes on when it is back, or by skein run --session ID --resume (Ctrl-C ends this wait)"
 
-/** A request of a command that goes through the server. */
+/** A failed request of a command that goes through the server. */
 export const serverLost = (reason: "unreachable" | "refused" | "malformed", detail: string): string =>
   reason === "unreachable"
     ? "the server that has these sessions does not answer any more; start it again, or try again without it"

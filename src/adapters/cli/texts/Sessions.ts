@@ -40,7 +40,7 @@ export const deletionUnconfirmed = "cannot ask without a terminal; confirm the d
 /** The parts of a transcript that are not its messages. */
 export const messageCount = (count: number): string => `${count} message${count === 1 ? "" : "s"}`
 
-/** How many tokens a session has had, by what its steps say, and what they cost by the prices that were stated. */
+/** The tokens of a session, as its steps report them, and their cost by the stated prices. */
 export const usage = (input: string, output: string, cost: string): string =>
   `${input} tokens in, ${output} out${cost === "" ? "" : ` for ${cost}`}`
 

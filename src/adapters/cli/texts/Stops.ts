@@ -1,4 +1,7 @@
-/** Why a run stopped, and what to do about it. The cause comes first. Texts of others are made harmless by the caller. */
+/**
+ * Why a run stopped, and what to do about it. The cause comes first. Texts that others wrote are made harmless by the
+ * caller.
+ */
 
 /** How a run that ended without an answer is continued. */
 export const resume = (sessionId: string, options: string): string =>

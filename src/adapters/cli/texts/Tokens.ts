@@ -1,4 +1,4 @@
-/** What is said of tokens. Names are of letters, digits, - and _; owners are made harmless by the caller. */
+/** Texts about tokens. Names consist of letters, digits, - and _; owners are made harmless by the caller. */
 
 export const created = (name: string): string =>
   `this is the token ${name}, and nothing shows it again; skein token revoke ${name} ends it`

@@ -1,4 +1,4 @@
-/** What is said of a command line that cannot be understood. Each names what is wrong and what leads on. */
+/** Texts about a command line that cannot be understood. Each says what is wrong and what to do next. */
 
 const help = (command: string | null): string => `skein ${command === null ? "" : `${command} `}--help`
 

@@ -1,4 +1,4 @@
-/** What a call's input says to a person: a command, a change of a file, or its fields. Pure; nothing of it is left out. */
+/** A call's input as a person reads it: a command, a change of a file, or its fields. Pure; nothing is left out. */
 
 export type Field =
   | { readonly kind: "text"; readonly name: string; readonly text: string }
@@ -27,7 +27,7 @@ const pairs = [
   ["old_str", "new_str"]
 ] as const
 
-/** The fields of an input, in its order. One that is no JSON object is shown as it is. */
+/** The fields of an input in order, a change last. An input that is not a JSON object is shown as it is. */
 export const fields = (input: string): ReadonlyArray<Field> => {
   const object = parsed(input)
   if (object === null) return [{ kind: "code", name: "input", text: input }]

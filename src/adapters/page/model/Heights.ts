@@ -1,6 +1,8 @@
-/** Where rows are, of which only those in sight are mounted: heights that were measured, an estimate for all others. Pure. */
+/**
+ * The positions of rows, of which only those in sight are mounted: measured heights, estimates for others. Pure.
+ */
 
-/** The offset of each row, and behind the last one the height of all. */
+/** The offset of each row and, after the last one, the total height. */
 export const offsets = (
   keys: ReadonlyArray<string>,
   measured: ReadonlyMap<string, number>,
@@ -16,7 +18,7 @@ export const offsets = (
   return all
 }
 
-/** The row that a height is in. */
+/** The row at a height. */
 export const indexAt = (offsets: Float64Array, top: number): number => {
   let [low, high] = [0, Math.max(0, offsets.length - 2)]
   while (low < high) {
@@ -27,7 +29,7 @@ export const indexAt = (offsets: Float64Array, top: number): number => {
   return low
 }
 
-/** The rows between two heights, and some more on either side: from the first up to, not including, the last. */
+/** The rows between two heights, and some more on either side: from `first` up to but not including `end`. */
 export const between = (
   offsets: Float64Array,
   top: number,

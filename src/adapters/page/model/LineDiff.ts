@@ -1,4 +1,6 @@
-/** What of a text changed, by lines. Pure, and bounded: where two texts are too far apart all between them counts as changed. */
+/**
+ * What changed in a text, by lines. Pure, and bounded: a middle that is too large to compare counts as changed.
+ */
 
 export interface Line {
   readonly sign: " " | "+" | "-" | "…"
@@ -8,7 +10,7 @@ export interface Line {
 const linesOf = (text: string | null): ReadonlyArray<string> =>
   text === null || text === "" ? [] : text.replace(/\n$/, "").split(/\r\n|\n/)
 
-/** How many lines two texts have in common from their beginning. */
+/** How many lines two texts have in common at their beginning. */
 const common = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): number => {
   const differs = one.findIndex((line, at) => line !== other[at])
   return differs === -1 ? one.length : differs
@@ -16,7 +18,7 @@ const common = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): numbe
 
 const mostCells = 1_000_000
 
-/** Lines that came and went, by the longest common subsequence. */
+/** The removed and added lines, by the longest common subsequence. */
 const changes = (old: ReadonlyArray<string>, now: ReadonlyArray<string>): ReadonlyArray<Line> => {
   const removed = old.map((text): Line => ({ sign: "-", text }))
   const added = now.map((text): Line => ({ sign: "+", text }))
@@ -65,7 +67,7 @@ export const of = (before: string | null, after: string): ReadonlyArray<Line> =>
   ]
 }
 
-/** How many lines came and went. */
+/** How many lines were added and removed. */
 export const count = (lines: ReadonlyArray<Line>): { readonly added: number; readonly removed: number } => ({
   added: lines.filter(({ sign }) => sign === "+").length,
   removed: lines.filter(({ sign }) => sign === "-").length

@@ -1,4 +1,4 @@
-/** What the server offers to choose from, and which of it a session has. Pure. */
+/** What the server offers to choose from, and what a session has chosen. Pure. */
 import { withEffort } from "../../../domain/Effort.js"
 import type { OfferedAgent, OfferedModel, ReasoningEffort, Session } from "./Wire.js"
 
@@ -6,7 +6,7 @@ import type { OfferedAgent, OfferedModel, ReasoningEffort, Session } from "./Wir
 export const nameOf = ({ model, provider }: { readonly provider: string; readonly model: string }): string =>
   `${provider}/${model}`
 
-/** What somebody wants of a session, as it is chosen or typed. What is empty is left to others. */
+/** What somebody wants for a session, as chosen or typed. An empty field leaves the choice to others. */
 export interface Wanted {
   readonly agent: string
   /** `provider/model`. */
@@ -16,7 +16,7 @@ export interface Wanted {
 
 export const nothing: Wanted = { agent: "", model: "", effort: "" }
 
-/** What a session is set to. */
+/** The current choices of a session. */
 export const wantedOf = ({ agent, model }: Pick<Session, "agent" | "model">): Wanted => ({
   agent: agent ?? "",
   model: model === null ? "" : nameOf(model),
@@ -28,14 +28,14 @@ const modelNamed = (text: string) => {
   return { provider: text.slice(0, Math.max(0, slash)), model: text.slice(slash + 1) }
 }
 
-/** Of an effort alone it is the agent's usual model, as far as that is known. */
+/** For an effort without a model, it is the agent's usual model if that is known. */
 const nameWanted = (agents: ReadonlyArray<OfferedAgent>, { agent, effort, model }: Wanted): string => {
   const usual = standardOf(agentNamed(agents, agent.trim()))
   if (model.trim() !== "" || effort === "" || usual === undefined) return model.trim()
   return nameOf(usual)
 }
 
-/** The model that is wanted of a session, how it is asked included; null to leave it to the agent. */
+/** The model that is wanted for a session, with its options; null to leave it to the agent. */
 export const modelWanted = (
   agents: ReadonlyArray<OfferedAgent>,
   wanted: Wanted,
@@ -46,15 +46,15 @@ export const modelWanted = (
   return withEffort({ ...modelNamed(name), options: before?.options }, wanted.effort === "" ? null : wanted.effort)
 }
 
-/** The agent of sessions that name this one, or none. */
+/** The agent with this name; for an empty name, the agent of sessions that name none. */
 export const agentNamed = (agents: ReadonlyArray<OfferedAgent>, name: string): OfferedAgent | undefined =>
   agents.find((agent) => (name === "" ? agent.standard : agent.name === name))
 
-/** The model that an agent takes where a session names none. */
+/** The model that an agent uses when a session names none. */
 export const standardOf = (agent: OfferedAgent | undefined): OfferedModel | undefined =>
   agent?.models.find(({ standard }) => standard)
 
-/** The model that a session's next step is made with, as far as that is known. */
+/** The model of a session's next step, if it is known. */
 export const nextModel = (
   agents: ReadonlyArray<OfferedAgent>,
   { agent, model }: Pick<Session, "agent" | "model">

@@ -1,4 +1,4 @@
-/** Which session, and which place of it, an address names: `#/ID` or `#/ID/PLACE`. Pure. */
+/** The session, and the place in it, that an address names: `#/ID` or `#/ID/PLACE`. Pure. */
 
 export interface Route {
   readonly sessionId: string | null

@@ -1,4 +1,7 @@
-/** The transcript as rows: one a place, then what is being written, then how it ended. Which rows to show, where to jump. Pure. */
+/**
+ * The transcript as rows: one per place, then what is being written or how the run ended. Filters rows, and finds where
+ * to jump. Pure.
+ */
 import { isThinking, type SessionView } from "./SessionView.js"
 import { type Call, isTrouble, stateOf } from "./Strands.js"
 import { type Entry, textOf } from "./Wire.js"
@@ -30,7 +33,7 @@ const inputOf = (view: SessionView, call: Call): string | undefined => {
   return undefined
 }
 
-/** A message that has nothing to be read but the calls that follow it. */
+/** A message with nothing to read except the calls that follow it. */
 const isSilent = (entry: Entry | undefined): boolean =>
   entry?.message.role === "assistant" &&
   entry.message.partial !== true &&
@@ -78,7 +81,7 @@ const searched = (row: Row): string => {
   return row.kind === "message" && row.entry !== undefined ? textOf(row.entry.message) : ""
 }
 
-/** The rows of a kind that have a text in them, in either case. */
+/** The rows of a kind that contain a text, in upper or lower case. */
 export const filter = (rows: ReadonlyArray<Row>, kind: Kind, text: string): ReadonlyArray<Row> => {
   if (kind === "all" && text === "") return rows
   const wanted = text.toLowerCase()
@@ -92,7 +95,7 @@ export const isError = (row: Row): boolean =>
 export const isQuestion = (row: Row): boolean => row.kind === "call" && stateOf(row.call) === "asked"
 export const isTurn = (row: Row): boolean => row.kind === "message" && row.entry?.message.role === "user"
 
-/** The next row from a place for which something holds, forwards or backwards, from the other end when there is none. */
+/** The next row from a place for which `holds` is true, forwards or backwards; continues from the other end. */
 export const next = (
   rows: ReadonlyArray<Row>,
   from: number,

@@ -2,7 +2,7 @@
 
 const schemes = new Set(["http:", "https:", "mailto:"])
 
-/** An address that may be opened; null for all others, such as `javascript:`, `data:` and what has no scheme. */
+/** An address that may be opened; null for all others, such as `javascript:`, `data:` and any without a scheme. */
 export const of = (address: string): string | null => {
   if (address.length > 2000) return null
   try {

@@ -1,13 +1,14 @@
 /**
- * Where in a group's lanes a moment is. Time in which some call ran is drawn as it was; time in which all of them waited,
- * for a person mostly, is cut to a sixth of that, so that a wait does not make the work too small to be seen.
+ * Where a moment is in a group's lanes. Time in which some call ran is drawn to scale. A wait of all of them, mostly
+ * for a person, is cut to at most a sixth of the total running time, so that it does not make the work too small to
+ * see.
  */
 import type { Call } from "./Strands.js"
 
 export interface Scale {
   /** From 0 to 1. */
   readonly at: (moment: number) => number
-  /** For how long some call ran, in milliseconds. */
+  /** How long at least one call ran, in milliseconds. */
   readonly busy: number
 }
 
@@ -36,7 +37,7 @@ export const of = (calls: ReadonlyArray<Call>, now: number): Scale => {
   const begin = Math.min(...calls.map(({ askedAt }) => askedAt))
   const end = Math.max(begin, ...calls.map(({ endedAt }) => endedAt ?? now))
   const most = busy === 0 ? 1 : busy / 6
-  // Each piece is a stretch of time and the width that it gets.
+  // Each piece is a span of time and its width.
   const pieces: Array<{ readonly from: number; readonly to: number; readonly width: number }> = []
   let from = begin
   const idle = (to: number) => {

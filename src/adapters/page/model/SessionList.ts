@@ -1,6 +1,6 @@
 /**
- * The list of sessions as the page has it: pages of the server's list, and what hints and answers told since. A session is
- * never made older by a late answer: the newer of two wins. Pure.
+ * The list of sessions as the page has it: pages of the server's list, and what hints and answers have told since. A
+ * late answer never makes a session older: the newer of two versions wins. Pure.
  */
 import type { Hint, Listed, SessionPage } from "./Wire.js"
 
@@ -24,13 +24,13 @@ const merged = (list: SessionList, told: ReadonlyArray<Listed>): ReadonlyArray<L
   return [...all.values()].toSorted(byActivity)
 }
 
-/** One session of it as it is now. */
+/** Puts in a session as it is now. */
 export const put = (list: SessionList, session: Listed): SessionList => ({
   ...list,
   sessions: merged(list, [session])
 })
 
-/** The first page again: what is on it is all there is, but for sessions that are older than its last. */
+/** The first page again: it lists everything except sessions that are older than its last one. */
 export const first = (list: SessionList, page: SessionPage): SessionList => {
   const last = page.sessions.at(-1)
   const told = new Set(page.sessions.map(({ id }) => id))
@@ -57,7 +57,7 @@ export const without = (list: SessionList, sessionId: string): SessionList => ({
   sessions: list.sessions.filter(({ id }) => id !== sessionId)
 })
 
-/** What a hint says at once; the session itself is to be read. */
+/** Applies what the hint itself says; the session must still be read. */
 export const hint = (list: SessionList, told: Hint): SessionList => {
   if (told.kind === "gap") return list
   if (told.kind === "session.deleted") return without(list, told.sessionId)

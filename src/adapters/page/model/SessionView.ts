@@ -1,7 +1,7 @@
 /**
- * A session as the page shows it, and what each event makes of it. Pure. It begins with the snapshot, the timeline and the
- * transcript's end; events go on from the snapshot's cursor. What was loaded later than the snapshot may hold what events
- * tell again: an event that is told twice changes nothing.
+ * A session as the page shows it, and how each event changes it. Pure. It begins with the snapshot, the timeline and
+ * the transcript's end; events go on from the snapshot's cursor. What was loaded after the snapshot may already include
+ * what later events say: an event that repeats it changes nothing.
  */
 import { add } from "../../../domain/UsageSum.js"
 import * as Strands from "./Strands.js"
@@ -40,11 +40,11 @@ export interface Ended {
 
 export interface SessionView {
   readonly session: Session
-  /** The last event that is in here. */
+  /** The cursor of the last event that is included. */
   readonly cursor: number
-  /** The oldest event that is kept. */
+  /** The cursor of the oldest event that is kept. */
   readonly oldest: number
-  /** By place, less one; undefined for what is not loaded. Beyond the head: results that wait for earlier ones. */
+  /** By place minus one; undefined where nothing is loaded. Beyond the head: results that wait for earlier ones. */
   readonly entries: ReadonlyArray<Entry | undefined>
   readonly steps: ReadonlyArray<Strands.Step>
   readonly run: { readonly id: string; readonly startedAt: number | null; readonly left: boolean } | null
@@ -53,12 +53,12 @@ export interface SessionView {
   readonly live: Live | null
   /** The newest progress of running calls. */
   readonly progress: ReadonlyMap<string, string>
-  /** Null while nothing has ended, and while a run goes on. */
+  /** Null before any run has ended, and while a run goes on. */
   readonly ended: Ended | null
   /** Grows when a file is saved or deleted. */
   readonly files: number
   readonly deleted: boolean
-  /** The server's newest time that was seen. */
+  /** The latest server time that was seen. */
   readonly seenAt: number
 }
 
@@ -88,7 +88,7 @@ const liveOf = (draft: Draft, since: number): Live => {
   return { runId, seq, text, reasoning, calls, retry, since }
 }
 
-/** The end of the run that ended last; one that never began ends nothing. */
+/** The end of the run that ended last; runs that never started do not count. */
 const endedOf = (runs: ReadonlyArray<Run>): Ended | null => {
   let last: Extract<Run, { readonly state: "ended" }> | null = null
   for (const run of runs) {
@@ -98,7 +98,7 @@ const endedOf = (runs: ReadonlyArray<Run>): Ended | null => {
   return last === null ? null : { runId: last.id, stopReason: last.stopReason, detail: last.detail }
 }
 
-/** The view that a snapshot gives, with what was loaded beside it. `runs` are the session's newest. */
+/** The view of a snapshot and what was loaded with it. `runs` are the session's newest. */
 export const load = (
   snapshot: Snapshot,
   rows: ReadonlyArray<TimelineRow>,
@@ -150,7 +150,7 @@ const blank = (runId: string, seq: number, since: number): Live => ({
   since
 })
 
-/** What is written of the step at a place; of another step nothing is known yet. */
+/** What has been written of the step at a place; blank when the known step is another one. */
 const liveAt = (view: SessionView, { runId, seq }: { readonly runId: string; readonly seq: number }): Live =>
   view.live?.seq === seq && view.live.runId === runId ? view.live : blank(runId, seq, view.seenAt)
 
@@ -165,7 +165,7 @@ const withArguments = (live: Live, event: Of<"call.arguments">): Live => {
   return { ...live, calls: call === undefined ? [...live.calls, now] : live.calls.with(at, now) }
 }
 
-/** Text that is stored already is not written any more. */
+/** Whether a text is already stored, and therefore no longer live. */
 const isStored = (view: SessionView, { seq }: { readonly seq: number }): boolean => seq <= view.session.head
 
 const appended = (view: SessionView, event: Of<"message.appended">): SessionView => {
@@ -310,7 +310,7 @@ const ephemeral = (view: SessionView, event: Event): SessionView => {
   }
 }
 
-/** What an event makes of a view. */
+/** Applies an event to a view. */
 export const fold = (view: SessionView, event: Event): SessionView => {
   if (!("cursor" in event)) return ephemeral(view, event)
   if (event.cursor <= view.cursor) return view
@@ -320,7 +320,7 @@ export const fold = (view: SessionView, event: Event): SessionView => {
   }
 }
 
-/** What the session does, in a word. */
+/** The activity of the session. */
 export const activityOf = ({ queued, questions, run }: SessionView): Activity => {
   if (run === null) return queued.length > 0 ? "queued" : "idle"
   if (questions.length > 0) return "asks"

@@ -1,6 +1,7 @@
 /**
- * The strands: what a session did, a group a step and a lane a call. Built of the timeline, kept up by events, and the same
- * by either way. A step's calls stand in the order in which it asked for them, whatever the order of finishing.
+ * The strands: what a session did, with a group per step and a lane per call. Built from the timeline and kept up to
+ * date by events, with the same result either way. A step's calls are in the order in which it asked for them, whatever
+ * the order of finishing.
  */
 import type { Assistant, Entry, Outcome, TimelineRow } from "./Wire.js"
 
@@ -9,9 +10,9 @@ type TimelineCall = Extract<TimelineRow, { readonly type: "call" }>
 
 /** A call, at the place of its result. */
 export interface Call extends Omit<TimelineCall, "type"> {
-  /** The question about it that nobody has answered. */
+  /** The question about it that is still open. */
   readonly questionId: string | null
-  /** Whether anybody was asked about it: the wait for a person is no work. */
+  /** Whether anybody was asked about it: waiting for a person is not work. */
   readonly wasAsked: boolean
 }
 
@@ -49,7 +50,7 @@ export const isTrouble = (call: Call): boolean => {
 
 const noDisplay = { kind: "other", title: null, locations: [] } as const
 
-/** Puts a step at its place. What is known of its calls already is kept. */
+/** Puts a step at its place. What is already known about its calls is kept. */
 export const putStep = (steps: ReadonlyArray<Step>, step: Step): ReadonlyArray<Step> => {
   const at = steps.findLastIndex(({ seq }) => seq <= step.seq)
   const known = at === -1 ? undefined : steps[at]
@@ -58,7 +59,7 @@ export const putStep = (steps: ReadonlyArray<Step>, step: Step): ReadonlyArray<S
   return steps.with(at, { ...step, startedAt: step.startedAt ?? known.startedAt, calls })
 }
 
-/** Changes the call at a place; nothing when it is not known. */
+/** Changes the call at a place; does nothing when the call is unknown. */
 export const patchCall = (
   steps: ReadonlyArray<Step>,
   place: { readonly seq: number },
@@ -73,7 +74,7 @@ export const patchCall = (
     : steps.with(at, { ...step, calls: step.calls.with(index, { ...call, ...changes }) })
 }
 
-/** The step that a message is. `startedAt` is when the first of it was seen. */
+/** A message as a step. `startedAt` is when its first text was seen. */
 export const ofMessage = (entry: Entry, message: Assistant, startedAt: number | null): Step => ({
   seq: entry.seq,
   runId: entry.runId,
@@ -131,7 +132,7 @@ export const ordered = (calls: ReadonlyArray<Call>, order: "asked" | "finished")
     ? calls
     : calls.toSorted((a, b) => (a.finished ?? Infinity) - (b.finished ?? Infinity) || a.seq - b.seq)
 
-/** By place, which of its step's calls finished first, second and so on. */
+/** By place, the position of each call in the order of finishing, from 1. */
 export const finishingOrder = (calls: ReadonlyArray<Call>): ReadonlyMap<number, number> =>
   new Map(
     ordered(

@@ -1,6 +1,6 @@
 /**
- * What the server says, as types: the encoded forms of the Gateway's Schemas. Page and server are of one build, so nothing
- * is decoded; only types are taken from there, and no Schema is in the page.
+ * The types of what the server sends: the encoded forms of the Gateway's Schemas. Page and server come from one build,
+ * so nothing is decoded; only types are imported, and the page contains no Schema.
  */
 import type * as AssetSchema from "../../../domain/Asset.js"
 import type * as InquirySchema from "../../../domain/Inquiry.js"

@@ -1,6 +1,6 @@
 /**
- * The server's routes. All addresses are relative to the page's own, so that it works under any path; the cookie that
- * signing in gave goes along by itself. What fails is a `Failed`, with the server's own words where it has said some.
+ * The server's routes. All addresses are relative to the page's own, so that it works under any path; the browser sends
+ * the sign-in cookie by itself. Failures are `Failed`, in the server's own words if it sent any.
  */
 import type {
   Asset,
@@ -40,10 +40,10 @@ const isRefusal = (value: unknown): value is Refusal =>
   "message" in value &&
   typeof value.message === "string"
 
-/** Page and server are of one build: an answer is of the type that its route has. */
+/** Page and server come from one build: an answer has the type of its route. */
 const isOf = <A>(value: unknown): value is A => value !== undefined
 
-/** Told when the server does not know who asks. */
+/** Called when the server does not know who is asking. */
 export const signedOut = { tell: (): void => {} }
 
 interface Wish {
@@ -57,7 +57,7 @@ const refusalOf = async (response: Response): Promise<Failed> => {
   try {
     said = await response.json()
   } catch {
-    // Something before the server answered.
+    // Something in front of the server answered.
   }
   return isRefusal(said)
     ? new Failed(response.status, said._tag, said.message)
@@ -106,7 +106,7 @@ const query = (fields: Readonly<Record<string, string | number | undefined>>): s
   return text === "" ? "" : `?${text}`
 }
 
-/** Makes retries of one change harmless. */
+/** An idempotency key, which makes retries of one change harmless. */
 export const newKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 
@@ -122,7 +122,7 @@ export interface NewMessage {
   readonly key: string
 }
 
-/** What a session is to be. */
+/** The fields of a new session. */
 interface Fields {
   readonly title?: string
   readonly workdir?: string
@@ -139,7 +139,7 @@ export interface Changes {
 export const login = (code: string) => tell("POST", "login", { json: { code } })
 export const logout = () => tell("POST", "logout", { json: {} })
 
-/** Whether the server knows who asks. One that cannot be reached is asked again by what is shown then. */
+/** Whether the server knows who is asking. True also when it cannot be reached: what is shown then asks it again. */
 export const isKnown = async (): Promise<boolean> => {
   try {
     await ask<SessionPage>("GET", `v1/sessions${query({ limit: 1 })}`)
@@ -163,7 +163,7 @@ export const transcript = (id: string, range: { readonly from?: number; readonly
   ask<ReadonlyArray<Entry>>("GET", `${session(id)}/transcript${query(range)}`)
 export const lastRuns = (id: string) => ask<ReadonlyArray<Run>>("GET", `${session(id)}/runs${query({ limit: 10 })}`)
 
-/** Sends a message, which waits for its turn where a run holds the session. */
+/** Sends a message, which waits for its turn if a run holds the session. */
 export const send = (id: string, { files, key, text }: NewMessage) =>
   ask<RunRef>("POST", `${session(id)}/messages`, {
     json: { text, ...(files.length === 0 ? {} : { files }), whenBusy: "queue" },
@@ -176,7 +176,7 @@ export const answer = (questionId: string, verdict: Verdict, message?: string) =
     json: message === undefined || message === "" ? { verdict } : { verdict, message }
   })
 
-/** Answers what a call asks while it runs. */
+/** Answers the inquiry of a running call. */
 export const fillIn = (questionId: string, values: Values) =>
   tell("POST", `v1/questions/${encodeURIComponent(questionId)}/answer`, { json: { verdict: "allow-once", values } })
 

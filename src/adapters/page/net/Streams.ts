@@ -1,12 +1,12 @@
 /**
- * Event streams that come back. `EventSource` goes on after the last id by itself when it is cut; when it gives up, as it
- * does at any status but 200, a new one begins after the last cursor that was seen, after a wait that doubles up to 30
- * seconds. While the page is out of sight nothing is open: browsers have six connections for a server, and six pages would
- * take all of them.
+ * Event streams that reconnect. When `EventSource` is cut off, it goes on after the last id by itself. When it gives
+ * up, as it does at any status except 200, a new one begins after the last cursor that was seen, following a wait that
+ * doubles up to 30 seconds. A page that is out of sight keeps nothing open: browsers have six connections per server,
+ * and six pages would take all of them.
  */
 import type { Event, EventType, Hint } from "../model/Wire.js"
 
-/** All types of events, so that none is forgotten: the compiler asks for each. */
+/** All types of events: the compiler makes sure that none is missing. */
 const types: Readonly<Record<EventType, true>> = {
   "session.created": true,
   "session.renamed": true,
@@ -47,12 +47,12 @@ export interface Stream {
 
 interface Source {
   readonly address: () => string
-  /** Adds what is to be heard. */
+  /** Adds the listeners. */
   readonly listen: (source: EventSource) => void
   readonly opened: () => void
-  /** It comes back by itself. */
+  /** The connection is lost and comes back by itself. */
   readonly lost: () => void
-  /** It does not: whether to try again. */
+  /** The connection does not come back by itself. Returns whether to try again. */
   readonly refused: () => Promise<boolean>
 }
 
@@ -121,7 +121,7 @@ const keep = ({ address, listen, lost, opened, refused }: Source): Stream => {
 export interface SessionHandlers {
   readonly event: (event: Event) => void
   readonly synced: () => void
-  /** What was not told cannot be told any more: load it again. */
+  /** Missed events can no longer be told: the session must be loaded again. */
   readonly reload: () => void
   readonly opened: () => void
   readonly lost: () => void
@@ -173,11 +173,11 @@ const ownHints = (handlers: HintHandlers): Stream =>
   })
 
 /**
- * Hints of all sessions. Of the pages of a server that are in sight one has the connection, whichever has the lock, and
- * passes on to the others what it is told.
+ * Hints of all sessions. Of the pages of a server that are in sight, the one with the lock has the connection, and
+ * passes on what it is told to the others.
  */
 export const hints = (handlers: HintHandlers): Stream => {
-  // Browsers have locks for pages of the loopback and of https alone.
+  // Browsers have locks only for pages from loopback or over https.
   if (!("locks" in navigator)) return ownHints(handlers)
   const name = `skein hints ${location.pathname}`
   const channel = new BroadcastChannel(name)
@@ -204,7 +204,7 @@ export const hints = (handlers: HintHandlers): Stream => {
         }
       })
     navigator.locks.request(name, { signal: waiting.signal }, leading).catch(() => {
-      // It was left before it had the lock.
+      // The page left before it had the lock.
     })
   }
   const look = () => {

@@ -1,4 +1,6 @@
-/** Work that is done once a frame, however often it is asked for; in pages that are not drawn, a few times a second. */
+/**
+ * Work that is done once per frame, however often it is asked for; a few times a second in pages that are not drawn.
+ */
 export const once = (work: () => void): (() => void) => {
   let isAsked = false
   return () => {

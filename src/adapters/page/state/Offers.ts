@@ -5,7 +5,7 @@ import { Store } from "./Store.js"
 
 export const offers = new Store<ReadonlyArray<OfferedAgent>>([])
 
-/** Where they cannot be loaded, what is known stays, and names can be typed. */
+/** When they cannot be loaded, the known ones stay, and names can be typed. */
 export const load = (): void =>
   void Api.agents()
     .then((agents) => offers.set(agents))

@@ -1,6 +1,6 @@
 /**
- * The session that is shown: loaded by snapshot, timeline and the transcript's end, kept up by events. What is older is
- * loaded when it comes into sight. Whatever arrives within a frame is drawn at once.
+ * The session that is shown: loaded from the snapshot, the timeline and the transcript's end, and kept up to date by
+ * events. Older entries are loaded when they come into sight. Everything that arrives within a frame is drawn together.
  */
 import * as Api from "../net/Api.js"
 import * as Streams from "../net/Streams.js"
@@ -9,17 +9,17 @@ import type { Entry, Event } from "../model/Wire.js"
 import * as Frames from "./Frames.js"
 import { Store } from "./Store.js"
 
-/** How the view stands to the server: `gap` while it is loaded again since events are gone. */
+/** How the view relates to the server: `gap` while it is loaded again because events are gone. */
 export type Badge = "connecting" | "live" | "reconnecting" | "gap" | "ended"
 
 export interface State {
   readonly view: SessionView.SessionView | null
   readonly badge: Badge
-  /** Why there is nothing to be shown. */
+  /** Why there is nothing to show. */
   readonly failed: Api.Failed | null
 }
 
-/** Places of a portion of a transcript. */
+/** Places per portion of a transcript. */
 const portion = 200
 
 export class OpenSession {
@@ -91,7 +91,7 @@ export class OpenSession {
         state.view === null ? state : { ...state, view: SessionView.putEntries(state.view, entries) }
       )
     } catch {
-      // It is asked for again when it is in sight again.
+      // The range is requested again when it comes into sight again.
       this.loading.delete(from)
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The list of sessions. Hints say which have changed; those are read again, each at most three times a second. After a cut
- * the first page is loaded again. A late answer never takes the place of a newer one.
+ * The list of sessions. Hints say which have changed; those are read again, each at most three times a second. After a
+ * lost connection the first page is loaded again. A late answer never replaces a newer one.
  */
 import * as Api from "../net/Api.js"
 import * as Streams from "../net/Streams.js"
@@ -71,7 +71,7 @@ export class Sessions {
     if (asked === this.asked) this.update((list) => SessionList.more(list, page))
   }
 
-  /** What the session that is open tells needs no other look. */
+  /** What the open session tells needs no further request. */
   tell(view: SessionView): void {
     if (view.deleted) return this.forget(view.session.id)
     this.update((list) =>
@@ -112,7 +112,7 @@ export class Sessions {
   private async read(id: string): Promise<void> {
     const { list, search } = this.state.value
     const known = list.sessions.find((session) => session.id === id)
-    // Whether one that is new here belongs to a search, only the server can tell.
+    // Only the server can tell whether a session that is new here matches the search.
     if (known === undefined) return this.load()
     try {
       const session = await Api.listed(id)

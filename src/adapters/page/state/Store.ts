@@ -1,4 +1,4 @@
-/** A value that components watch: each by a part of it, and each is drawn again only when its part has changed. */
+/** A value that components watch: each watches a part of it, and is drawn again only when that part has changed. */
 import { useEffect, useState } from "preact/hooks"
 
 export class Store<T> {
@@ -22,7 +22,7 @@ export class Store<T> {
   }
 }
 
-/** A part of a store's value. `select` gives the same thing for what has not changed. */
+/** A part of a store's value. `select` must return the identical value for an unchanged part. */
 export const useStore = <T, S>(store: Store<T>, select: (value: T) => S): S => {
   const now = select(store.value)
   const [, redraw] = useState(0)

@@ -1,4 +1,6 @@
-/** What a card of a question says of its answer: that it is sent, or why it failed. Somebody else may have been first. */
+/**
+ * The state of an answer on a question's card: sent, or why it failed. Somebody else may have been first.
+ */
 import { useState } from "preact/hooks"
 import * as Api from "../net/Api.js"
 import { wordsOf } from "./Failure.js"

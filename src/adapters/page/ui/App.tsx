@@ -1,4 +1,4 @@
-/** The page: who is not signed in is told how to be, who is has the list of sessions beside the one that is open. */
+/** The page: without a sign-in it says how to sign in, otherwise it shows the list of sessions next to the open one. */
 import { useEffect, useState } from "preact/hooks"
 import * as Route from "../model/Route.js"
 import * as Rows from "../model/Rows.js"
@@ -148,7 +148,7 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
   )
 }
 
-/** Streams are closed before the cookie is given up, so that none of them is refused. */
+/** Streams are closed before the cookie is dropped, so that none of them is refused. */
 export const App = ({ isIn, why }: { readonly isIn: boolean; readonly why: string | null }) => {
   const [signedIn, sign] = useState(isIn)
   const [reason, setReason] = useState(why)

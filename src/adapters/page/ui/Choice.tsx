@@ -1,4 +1,6 @@
-/** The agent, the model and its effort of a session: chosen of what the server offers, or typed, as it may serve others too. */
+/**
+ * A session's agent, model and effort: chosen from the server's offers, or typed, because it may serve others too.
+ */
 import { useEffect, useState } from "preact/hooks"
 import { efforts } from "../../../domain/Effort.js"
 import * as Offers from "../model/Offers.js"
@@ -13,7 +15,7 @@ interface Option {
   readonly text: string
 }
 
-/** No name of an agent or a model has a blank in it at its beginning. */
+/** No name of an agent or a model begins with a space. */
 const another = " another"
 
 const Choice = ({
@@ -25,7 +27,7 @@ const Choice = ({
   value
 }: {
   readonly label: string
-  /** What is had without a choice. */
+  /** The label for no choice. */
   readonly none: string
   readonly options: ReadonlyArray<Option>
   readonly placeholder: string
@@ -90,7 +92,7 @@ const Effort = ({
   set,
   value
 }: {
-  /** Whether a model is known that can be told. */
+  /** Whether a model is known that the effort can be set for. */
   readonly isOpen: boolean
   readonly label: string
   readonly value: Offers.Wanted["effort"]
@@ -119,7 +121,7 @@ export const AgentAndModel = ({
   when
 }: {
   readonly wanted: Offers.Wanted
-  /** From when on they count, after the labels. */
+  /** Follows the labels and says when the choices take effect. */
   readonly when: string
   readonly set: (wanted: Offers.Wanted) => void
 }) => {

@@ -1,6 +1,6 @@
 /**
- * Where a message is written. What is written for a session stays there while others are looked at. A message has its key
- * before it is sent, so that sending it again after a cut stores it once.
+ * Where a message is written. What is written for a session stays with it while other sessions are shown. A message has
+ * its key before it is sent, so that sending it again after a lost connection stores it once.
  */
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { SessionView } from "../model/SessionView.js"
@@ -23,7 +23,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
   const [draft, write] = useState(() => drafts.get(id) ?? blank())
   const [failed, fail] = useState<string | null>(null)
   const [isSending, sending] = useState(false)
-  /** Whether to send once the files are there. */
+  /** Whether to send once the files are uploaded. */
   const [isWanted, want] = useState(false)
   const [uploads, setUploads] = useState<ReadonlyArray<string>>([])
   const chooser = useRef<HTMLInputElement>(null)

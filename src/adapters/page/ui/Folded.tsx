@@ -1,6 +1,6 @@
 /**
- * Long content: its beginning, and all of it when somebody asks. What is not shown is not in the page. What is longer than a
- * person reads and a browser lays out with ease is to be had as a file.
+ * Long content: its beginning, and all of it on request. What is not shown is not in the page. Content that is too long
+ * for a person to read and for a browser to lay out with ease can be saved as a file.
  */
 import { useMemo, useState } from "preact/hooks"
 import * as Visible from "../model/Visible.js"

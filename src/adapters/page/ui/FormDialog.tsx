@@ -1,4 +1,4 @@
-/** A dialog that asks for something to be done: it stays open, and says why, until it is done. */
+/** A dialog for an action: when the action fails, it stays open and says why. */
 import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 import { Dialog } from "./Dialog.js"
@@ -14,7 +14,7 @@ export const FormDialog = ({
   title
 }: {
   readonly title: string
-  /** What the button that does it says, and the one that leaves all as it is. */
+  /** The text of the button that acts, and of the one that leaves everything as it is. */
   readonly label: string
   readonly leave?: string
   readonly isDangerous?: boolean

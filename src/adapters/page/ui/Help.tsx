@@ -1,4 +1,4 @@
-/** What keys do. */
+/** The keyboard shortcuts. */
 import { Dialog } from "./Dialog.js"
 
 const keys = [

@@ -1,6 +1,6 @@
 /**
- * What a call asks while it runs: fields to fill in, or a link for the person to open. It is in words of whoever asks, such as
- * an MCP server, and says so.
+ * An inquiry of a running call: fields to fill in, or a link for the person to open. It is in the words of whoever
+ * asks, such as an MCP server, and the card says so.
  */
 import * as Visible from "../model/Visible.js"
 import type { Inquiry, InquiryField, Question, Values } from "../model/Wire.js"
@@ -103,7 +103,7 @@ const Title = ({ field: { about, isRequired, title } }: { readonly field: Inquir
   </>
 )
 
-/** Of several boxes each has its own label. */
+/** A field with several boxes has a label for each of them. */
 const Labelled = ({ field }: { readonly field: InquiryField }) =>
   field.kind === "choices" ? (
     <fieldset>

@@ -1,4 +1,4 @@
-/** Signs of states. Each has a shape of its own, so that no colour has to be told apart. */
+/** Icons for states. Each has a shape of its own, so that nobody has to tell colours apart. */
 import type { Badge } from "../state/OpenSession.js"
 import type { State } from "../model/Strands.js"
 import type { Activity } from "../model/Wire.js"
@@ -14,7 +14,7 @@ const shapes: Readonly<Record<State, string>> = {
   "not-started": "M4 8h8"
 }
 
-/** What a call does. */
+/** The state of a call. */
 export const Mark = ({ state }: { readonly state: State }) => (
   <svg class={`mark ${state}`} viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
     <path d={shapes[state]} />
@@ -29,7 +29,7 @@ const ofActivity: Readonly<Record<Activity, string>> = {
   crashed: shapes.interrupted
 }
 
-/** What a session does. */
+/** The activity of a session. */
 export const ActivityMark = ({ activity }: { readonly activity: Activity }) => (
   <svg class={`mark of-${activity}`} viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
     <path d={ofActivity[activity]} />
@@ -44,7 +44,7 @@ const words: Readonly<Record<Badge, readonly [word: string, why: string]>> = {
   ended: ["ended", "The session is gone"]
 }
 
-/** How the page stands to the server. */
+/** How the page relates to the server. */
 export const BadgeMark = ({ badge }: { readonly badge: Badge }) => {
   const [word, why] = words[badge]
   return (

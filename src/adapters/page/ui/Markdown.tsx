@@ -1,8 +1,9 @@
 /**
- * Markdown as elements. The lexer's tokens are read, and no HTML is made or parsed anywhere: tags of a text are shown as
- * they were written, links are opened only by an allowed scheme, images are named and not loaded.
+ * Markdown as elements. The lexer's tokens are read, and no HTML is made or parsed anywhere: tags in a text are shown
+ * as they were written, links open only with an allowed scheme, images are named and not loaded.
  *
- * The lexer is others' code on others' texts: long ones are kept from it, and what is nested deeply is shown as it is.
+ * The lexer is third-party code on untrusted texts: it never sees long ones, and deep nesting is shown as it was
+ * written.
  */
 import { Lexer, type Token } from "marked"
 import type { ComponentChildren } from "preact"
@@ -10,7 +11,7 @@ import * as SafeLink from "../model/SafeLink.js"
 import { memo } from "./memo.js"
 import { Shown } from "./Shown.js"
 
-/** Characters of the longest text that the lexer is given. */
+/** Characters of the longest text that is passed to the lexer. */
 const longest = 20_000
 const deepest = 12
 
@@ -33,7 +34,7 @@ type Texts = { readonly text?: unknown; readonly raw?: unknown }
 
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00A0" }
 
-/** What the writer meant by an entity is shown as the character; it is text all the same. */
+/** An entity is shown as the character that it stands for, and is still only text. */
 const unescaped = (text: string): string =>
   text.replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (whole, name: string) => entities[name] ?? whole)
 

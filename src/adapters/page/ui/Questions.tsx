@@ -1,6 +1,6 @@
 /**
- * Questions that wait for an answer. The answers stand above the input, so that no long one can push them out of sight; the
- * input is shown whole and as it is. A question that somebody else answers goes by itself.
+ * Questions that wait for an answer. The answers are above the input, so that a long input cannot push them out of
+ * sight; the input is shown whole and as it is. A question that somebody else answers disappears by itself.
  */
 import { useState } from "preact/hooks"
 import * as Visible from "../model/Visible.js"

@@ -1,4 +1,4 @@
-/** The session's name, what it is set to, and what can be done with all of it. */
+/** The session's title, its settings, and the actions on the whole session. */
 import { useEffect, useRef, useState } from "preact/hooks"
 import * as MarkdownExport from "../model/MarkdownExport.js"
 import * as Offers from "../model/Offers.js"
@@ -95,7 +95,7 @@ const AllFiles = ({
   )
 }
 
-/** The agent and the model of the next step, as far as they are known. */
+/** The agent and the model of the next step, if they are known. */
 const settingOf = (agents: ReadonlyArray<OfferedAgent>, session: Session): string => {
   const agent = session.agent ?? Offers.agentNamed(agents, "")?.name
   const model = Offers.nextModel(agents, session)

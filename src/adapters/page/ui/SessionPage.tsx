@@ -16,7 +16,7 @@ import { Strands } from "./Strands.js"
 import { Transcript } from "./Transcript.js"
 import { CallRow, EndedRow, LiveRow, MessageRow } from "./TranscriptRow.js"
 
-/** What keys and buttons do with the session that is open. */
+/** What keys and buttons do with the open session. */
 export const commands = {
   jump: (_: (row: Rows.Row) => boolean, _direction: 1 | -1): void => {},
   move: (_: 1 | -1): void => {},

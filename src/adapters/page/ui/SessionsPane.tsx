@@ -1,4 +1,4 @@
-/** The list of sessions: the last changed first, with what each does. */
+/** The list of sessions: the last changed first, with the activity of each. */
 import { useEffect, useRef, useState } from "preact/hooks"
 import * as Offers from "../model/Offers.js"
 import * as Visible from "../model/Visible.js"

@@ -1,6 +1,7 @@
 /**
- * The strands of a session: a group a step, a lane a call. Lanes are drawn on the time in which something ran; each has its
- * place in the record and its order of finishing. Only the lanes in sight are in the page.
+ * The strands of a session: a group per step, a lane per call. The lanes of a step share a time scale on which waits
+ * are shortened; each shows its place in the record and its order of finishing. Only the lanes in sight are in the
+ * page.
  */
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks"
 import * as Scale from "../model/Scale.js"
@@ -34,7 +35,7 @@ const linesOf = (steps: ReadonlyArray<Step>, order: "asked" | "finished"): Reado
     ...ordered(step.calls, order).map((call) => ({ kind: "lane" as const, key: `c${call.seq}`, step, call }))
   ])
 
-/** The time, a few times a second for as long as something runs. */
+/** The time, updated a few times a second while something runs. */
 const useNow = (isRunning: boolean, seenAt: number): number => {
   const [now, tick] = useState(() => Date.now())
   useEffect(() => {

@@ -1,7 +1,7 @@
 /**
- * The transcript: only the rows in sight are in the page. Rows are as high as they are: those that were seen are measured,
- * others estimated. What is in sight stays where it is when something above it changes its height, and the end stays in
- * sight for whoever is there.
+ * The transcript: only the rows in sight are in the page. Rows have their natural heights: rows that were seen are
+ * measured, others are estimated. What is in sight stays where it is when something above it changes its height, and a
+ * reader at the end stays at the end.
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks"
@@ -24,7 +24,7 @@ const estimateOf = (row: Row): number => {
 }
 
 interface Anchor {
-  /** The first row in sight, and how much of it is above. Null at the end. */
+  /** The first row in sight, and how much of it is above. The anchor is null at the end. */
   readonly key: string
   readonly above: number
 }
@@ -43,7 +43,7 @@ export const Transcript = ({
   readonly rows: ReadonlyArray<Row>
   readonly row: (row: Row) => ComponentChildren
   readonly empty: ComponentChildren
-  /** Loads what is at a place. */
+  /** Loads the entry at a place. */
   readonly need: (seq: number) => void
 }) => {
   const box = useRef<HTMLDivElement>(null)
@@ -53,7 +53,7 @@ export const Transcript = ({
   const anchor = useRef<Anchor | null>(null)
   const before = useRef<{ readonly anchor: Anchor | null } | null>(null)
   const height = useRef(800)
-  /** Where it was scrolled to as far as is known here. Anything else is somebody's scrolling that is yet to be told. */
+  /** The last known scroll position. Any other position means that somebody scrolled and the event is yet to come. */
   const known = useRef(0)
 
   const goal = useStore(Pointing.target, (target) => target?.seq ?? null)
@@ -69,14 +69,14 @@ export const Transcript = ({
   const [first, last] = Heights.between(offsets, top, top + height.current, 8)
   const shown = rows.slice(first, last)
 
-  /** Takes over what somebody has scrolled to; false when nobody has. */
+  /** Takes over the position that somebody scrolled to; returns false when nobody did. */
   const scrolled = (): boolean => {
     const element = box.current
     if (element === null || Math.abs(element.scrollTop - known.current) < 1) return false
     const now = element.scrollTop
     const wasCutShort = now < known.current && now + element.clientHeight >= element.scrollHeight - 1
     known.current = now
-    // What is shown became shorter than where it was scrolled to: that was the browser.
+    // The content became too short for the old position: the browser scrolled, not a person.
     if (wasCutShort) return false
     before.current = null
     const index = Heights.indexAt(offsets, now)

@@ -213,7 +213,7 @@ export const CallRow = memo(
   }
 )
 
-/** Longer texts are shown as they are while they are written: Markdown is read anew with each piece. */
+/** Longer texts are shown as they are while they are written: Markdown is parsed again with each piece. */
 const mostLive = 8000
 
 /** What is being written. */
@@ -252,7 +252,7 @@ export const LiveRow = ({ live, seq }: { readonly live: Live | null; readonly se
   </div>
 )
 
-/** Why it does not go on. */
+/** Why the run does not go on. */
 export const EndedRow = ({ ended, resume }: { readonly ended: Ended; readonly resume: () => void }) => (
   <div class="row ended">
     <span class="place" />

@@ -1,4 +1,4 @@
-/** A component that is drawn again only when one of its properties is another one. */
+/** A component that is drawn again only when one of its properties has changed. */
 import { Component, type ComponentChildren, type FunctionComponent, h } from "preact"
 
 export const memo = <P extends object>(draw: (props: P) => ComponentChildren): FunctionComponent<P> => {

@@ -1,4 +1,4 @@
-/** Saves a text as a file, as the browser saves any. */
+/** Saves a text as a file, as a download of the browser. */
 export const save = (name: string, type: string, text: string): void => {
   const url = URL.createObjectURL(new Blob([text], { type }))
   const link = document.createElement("a")

@@ -16,7 +16,7 @@ import type * as McpCommands from "../../texts/McpCommands.js"
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Struct({ mcpServers: Servers })))
 const encode = Schema.encodeSync(Servers)
 
-/** What the folder's file says, as it is now: what it says later counts only when it is trusted again. */
+/** The servers in the folder's file as it is now: later changes count only when it is trusted again. */
 const read = Effect.fnUntraced(function* (folder: string) {
   const file = (yield* Path.Path).join(folder, Texts.fileName)
   const unusable = (why: string) => new WrongUsage({ detail: Texts.noFile(TerminalText.line(file), why) })

@@ -16,7 +16,7 @@ const encode = Schema.encodeSync(Schema.parseJson(ListedSession))
 
 const defaultLimit = 50
 
-/** Sessions a page at most. */
+/** The most sessions per page. */
 const page = 500
 
 const limitOf = (text: string | null): Effect.Effect<number, InvalidInput> =>

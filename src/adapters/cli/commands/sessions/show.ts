@@ -28,7 +28,7 @@ export const run = Effect.fn("sessions.show")(function* (given: ValuesOf<typeof 
     yield* Stream.runForEach(gateway.transcript({ sessionId }), (entry) =>
       Effect.zipRight(Ref.set(last, entry.seq), screen.write(render(entry)))
     )
-    // Read after the snapshot, the transcript may already hold what was only stored then.
+    // The transcript is read after the snapshot, so it may already hold what was only stored then.
     const head = yield* Ref.get(last)
     for (const entry of snapshot.batch.stored) {
       if (entry.seq > head) yield* screen.write(render(entry))
