@@ -1,4 +1,4 @@
-/** Skein: an agent session engine for Effect. What a host uses of it, by module. */
+/** Skein: an agent session engine for Effect. The modules that a host uses. */
 export * as Actor from "./services/Actor.js"
 export * as Agents from "./services/Agents.js"
 export * as Asset from "./domain/Asset.js"

@@ -3,8 +3,7 @@
  * permission policy and a step limit. `Agents` is asked at each step, so that a host can decide by owner, metadata or
  * session, and a change takes effect at the next step.
  *
- * Everything that belongs to a step is of the agent that was resolved for it: the calls that the step asks for find the
- * tools that its model was shown.
+ * A step keeps the agent that was resolved for it: its calls find the tools that its model was shown.
  */
 import { Array, Context, Effect, Layer, Schema } from "effect"
 import { AgentName } from "../domain/AgentName.js"
@@ -30,9 +29,9 @@ export interface Agent {
   /** The system prompt; null for none. */
   readonly system: string | null
   readonly models: Models
-  /** Those of them that people choose from, with what they cost. */
+  /** The models that people choose from, with their prices. */
   readonly offered: ReadonlyArray<OfferedModel>
-  /** How its models are asked, where the session's own model does not say otherwise. */
+  /** How its models are asked, unless the session's own model says otherwise. */
   readonly options: ModelRef.Options
   readonly toolbox: Toolbox.Toolbox
   readonly policy: Policy
@@ -51,7 +50,7 @@ export interface Service {
 /** The agents of a host, as a service of the engine. */
 export class Agents extends Context.Tag("skein/Agents")<Agents, Service>() {}
 
-/** What an agent is made of beside its models. */
+/** What an agent is made of, besides its models. */
 export interface Parts<Tools extends ReadonlyArray<Tool.Any>, R> {
   /** 1 to 64 letters, digits, dots, dashes and underscores. Defaults to "agent". */
   readonly name?: string | undefined
@@ -61,15 +60,15 @@ export interface Parts<Tools extends ReadonlyArray<Tool.Any>, R> {
   readonly system?: string | null | undefined
   /** Defaults to none. */
   readonly tools?: Tools | undefined
-  /** Decides on each call: one of `Permissions`, or a function of your own. */
+  /** Decides on each call: a policy of `Permissions`, or a function of your own. */
   readonly policy: Policy<R>
   /** Model steps that a run may take. Defaults to 200. */
   readonly stepLimit?: number | undefined
-  /** How the models are asked, where the session's own model does not say otherwise. */
+  /** How the models are asked, unless the session's own model says otherwise. */
   readonly options?: ModelRef.Options | undefined
   /**
-   * The models for people to choose from, with their prices: what a step of one costs is stored with it. Defaults to what
-   * the models tell by themselves.
+   * The models for people to choose from, with the prices by which the cost of each step is stored. Defaults to what
+   * the models themselves offer.
    */
   readonly offered?: ReadonlyArray<OfferedModel> | undefined
 }
@@ -100,8 +99,8 @@ const bind =
     Ended.provided(policy(request), Effect.provide(context))
 
 /**
- * Makes an agent. What its models, its tools' handlers and its policy require, the effect does. Fails with `InvalidInput`,
- * naming the setting, and with `DuplicateTool`.
+ * Makes an agent. The effect requires what its models, its tools' handlers and its policy require. Fails with
+ * `InvalidInput`, naming the setting, and with `DuplicateTool`.
  */
 export const make = Effect.fn("Agents.make")(function* <
   const Tools extends ReadonlyArray<Tool.Any> = readonly [],
@@ -167,21 +166,24 @@ const ofNames = Effect.fnUntraced(function* ([first, ...others]: Array.NonEmptyR
   return service
 })
 
-/** One agent, for the sessions that name none or this one. */
+/** One agent, for the sessions that name no agent or this one. */
 export const layer = <const Tools extends ReadonlyArray<Tool.Any> = readonly [], R = never, EM = never, RM = never>(
   definition: Definition<Tools, R, EM, RM>
 ) => layerAll(make(definition))
 
-/** Several agents by name, each from `make`. Sessions that name none have the first. Two of one name are refused. */
+/**
+ * Several agents by name, each from `make`. Sessions that name none get the first. Two of the same name are refused.
+ */
 export const layerAll = <E, R>(
   ...agents: Array.NonEmptyReadonlyArray<Effect.Effect<Agent, E, R>>
 ): Layer.Layer<Agents, E | InvalidInput, R> => Layer.effect(Agents, Effect.flatMap(Effect.all(agents), ofNames))
 
 /**
- * Asks `resolve` at each step; what it requires, the layer does. Make an agent once and return it: one that is made at
- * each step costs the reading of its tools' schemas each time. What `withTools` fails with, the run is told.
+ * Asks `resolve` at each step. The layer requires what `resolve` requires. Make an agent once and return it: an agent
+ * that is made at each step has its tools' schemas read each time. The errors of `withTools` reach the run as
+ * `AgentUnavailable`.
  *
- * `offered` are the agents for people to choose from, the one for sessions that name none first. Defaults to none.
+ * `offered` lists the agents for people to choose from, first the one for sessions that name none. Defaults to none.
  */
 export const layerResolve = <R>(
   resolve: (session: Session, run: Run) => Effect.Effect<Agent, AgentUnavailable | DuplicateTool | InvalidInput, R>,
@@ -202,6 +204,6 @@ export const layerResolve = <R>(
     }))
   )
 
-/** No agent: for engines that look at sessions and run none. `detail` says why. */
+/** No agent: for engines that read sessions and run none. `detail` says why. */
 export const layerNone = (detail: string): Layer.Layer<Agents> =>
   Layer.succeed(Agents, { resolve: ({ agent }) => unavailable(agent, detail), offered: [] })

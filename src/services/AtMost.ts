@@ -1,7 +1,7 @@
-/** Ends that may not come, waited for while something closes. */
+/** Bounded waits for work that may never end, while something closes. */
 import { type Duration, Effect, type Option } from "effect"
 
-/** Waits no longer than a limit, also where nothing is interruptible. What is not over by then goes on by itself. */
+/** Waits no longer than a limit, even where nothing is interruptible. Unfinished work goes on by itself. */
 export const atMost =
   (limit: Duration.DurationInput) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> =>

@@ -18,7 +18,7 @@ import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
 import * as Stretch from "./Stretch.js"
 
-/** The same, with what those need who have engines work together. */
+/** The whole engine, with the services that adapters need to have engines work together. */
 export const layerOpen = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),
   Layer.provide([Recovery.layer, Imports.layer]),
@@ -31,7 +31,7 @@ export const layerOpen = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide(Stretch.layer)
 )
 
-/** An engine that begins and takes up no run: it reads, and changes what needs no run. */
+/** An engine that neither begins nor takes up runs: it reads, and makes changes that need no run. */
 export const layerIdle = Layer.provideMerge(
   Layer.effectDiscard(Effect.flatMap(Drivers.Drivers, ({ drain }) => drain)),
   layerOpen

@@ -1,4 +1,4 @@
-/** How an engine is set up. Every setting has a default that is right for most hosts, and a range that it must be in. */
+/** The settings of an engine. Each has a default that is right for most hosts, and a range that it must be in. */
 import { Context, Effect, Layer, Schema } from "effect"
 import * as Limits from "../domain/Limits.js"
 import { Placement } from "../domain/Placement.js"
@@ -21,26 +21,28 @@ export const Settings = Schema.Struct({
   limits: Limits.Limits,
   /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
   repeatLimit: from(2),
-  /** Calls of one batch that run at once. Defaults to "unbounded". */
+  /** Calls of one batch that run in parallel. Defaults to "unbounded". */
   toolConcurrency: Schema.Union(from(1), Schema.Literal("unbounded")).annotations({
     description: `a whole number from 1, or "unbounded"`
   }),
   /** Milliseconds that a call may take, unless its tool has a limit of its own. Defaults to ten minutes. */
   toolTimeoutMillis: between(1, 30 * day),
-  /** Tries of one model step, the first included. Defaults to 4. */
+  /** Attempts at one model step, the first included. Defaults to 4. */
   modelAttempts: between(1, 1_000),
-  /** Longest wait between two tries of a model step, in milliseconds, whatever the provider asks for. Defaults to 30,000. */
+  /**
+   * Longest wait between two attempts at a step, in milliseconds, whatever the provider asks for. Defaults to 30,000.
+   */
   modelRetryMaxMillis: between(0, day),
   /** Milliseconds that a write waits for another process's lock before it fails with `StorageBusy`. Defaults to 30,000. */
   busyMaxMillis: between(0, day),
   /**
    * Milliseconds without a sign of life after which an engine has lost the leases of its runs; it gives three signs in
-   * that time. An engine that is proven dead is not waited for. Defaults to 15,000.
+   * that time. Nobody waits for an engine that is proven dead. Defaults to 15,000.
    */
   leaseMillis: between(100, day),
   /**
-   * Milliseconds that live runs have to end when the engine is closed; meanwhile no run is begun. Then they are released,
-   * for another engine to go on with; those that only wait for a human are at once. Defaults to 10,000.
+   * Milliseconds that live runs have to end when the engine is closed; meanwhile no run begins. Then they are released,
+   * for another engine to go on with. Runs that only wait for a human are released immediately. Defaults to 10,000.
    */
   drainMillis: between(0, day),
   /**
@@ -49,38 +51,38 @@ export const Settings = Schema.Struct({
    */
   recovery: Schema.Literal("end", "continue"),
   /**
-   * Milliseconds within which a run that was released, or crashed, is gone on with. After that it waits for a person:
-   * `resume` goes on with it, a new message ends it. Defaults to ten minutes.
+   * Milliseconds within which an engine goes on with a run that was released or crashed. After that the run waits for a
+   * person: `resume` goes on with it, a new message ends it. Defaults to ten minutes.
    */
   continueWithinMillis: between(0, 365 * day),
   /**
-   * Milliseconds between two looks for sessions that other engines left behind; the first is made at once. Null never
-   * looks: they are claimed when a client changes them, or by `Gateway.recover`. Defaults to null; to 10,000 in the
-   * presets for long-lived hosts.
+   * Milliseconds between two searches for sessions that other engines left behind; the first search is immediate. Null
+   * never searches: such sessions are claimed when a client changes them, or by `Gateway.recover`. Defaults to null; to
+   * 1,000 in the presets for long-lived hosts.
    */
   recoverMillis: Schema.NullOr(between(100, day)).annotations({
     description: "a whole number from 100 to 86400000, or null"
   }),
-  /** Runs that this engine drives at most when it looks for more that others left behind. Defaults to 100. */
+  /** The most runs that this engine drives when it takes up runs that others left behind. Defaults to 100. */
   recoverRuns: from(1),
   /**
-   * The placements whose sessions this engine runs, beside sessions without one. Defaults to none, and to the host's name
-   * in the presets of `skein/node`.
+   * The placements whose sessions this engine runs, besides sessions without a placement. Defaults to none, and to the
+   * host's name in the presets of `skein/node`.
    */
   placements: Schema.Array(Placement),
-  /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
+  /** `FULL` survives a power cut; `NORMAL` is faster, but a power cut may lose the last commits. Defaults to `FULL`. */
   synchronous: Schema.Literal("FULL", "NORMAL"),
-  /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
+  /** Days for which a session's events are kept. Its messages are not affected. Defaults to 30. */
   eventDays: Schema.Number.pipe(Schema.between(0, 36_500, { description: "a number of days from 0 to 36500" })),
-  /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
+  /** How many of a session's newest events are kept. Defaults to 100,000. */
   eventsKept: from(1),
-  /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
+  /** Whether spans carry the texts of messages and of tools' inputs and results. Defaults to false. */
   traceContent: Schema.Boolean
 })
-/** The settings of an engine, whole. */
+/** All settings of an engine. */
 export type Service = typeof Settings.Type
 
-/** What holds for a setting that a host leaves out. */
+/** The values of settings that a host leaves out. */
 export const defaults: Service = {
   limits: Limits.defaults,
   repeatLimit: 3,
@@ -102,12 +104,12 @@ export const defaults: Service = {
   traceContent: false
 }
 
-/** The settings of an engine, as a service. Without one the defaults hold. */
+/** The settings of an engine, as a service. Without it the defaults apply. */
 export class EngineConfig extends Context.Reference<EngineConfig>()("skein/EngineConfig", {
   defaultValue: (): Service => defaults
 }) {}
 
-/** The same fields, each of which may be left out or be undefined. */
+/** The same fields, each of which may be left out or undefined. */
 type Some<A> = { readonly [K in keyof A]?: A[K] | undefined }
 
 /** What a host may set; all else keeps its default. */

@@ -1,7 +1,7 @@
 /**
  * Names of files and folders that belong to an engine's work in progress: `.<token>.<engine>.<ending>`. The name alone
- * tells which engine it is, so that any engine can find out whether the work may still be going on. The names are safe
- * on every file system and stay below 255 bytes.
+ * identifies the engine, so any other engine can find out whether the work may still be going on. The names are safe on
+ * every file system and stay below 255 bytes.
  */
 import { Either, Option, Schema } from "effect"
 import type { EngineId } from "../domain/Lease.js"
@@ -20,7 +20,7 @@ const Encoded = Schema.compose(
   )
 )
 
-/** `token` and `ending` hold no dot. */
+/** `token` and `ending` must not contain a dot. */
 export const name = (token: string, engine: EngineId, ending: string): string => {
   const { bootId, host, instance, pid, pidNamespace, startTime } = engine
   const process = [bootId, pidNamespace, pid, startTime, instance] as const

@@ -1,4 +1,4 @@
-/** The identity of this engine among all that share a database, and what can be proven of the others. */
+/** The identity of this engine among all engines that share a database, and what can be proven about the others. */
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { EngineId, Sign } from "../domain/Lease.js"
@@ -9,8 +9,8 @@ export interface Service {
   /** The time on the host's monotonic clock, which nobody can set and all processes of the host share. */
   readonly sign: Effect.Effect<Sign>
   /**
-   * Milliseconds on a clock of this engine's own, which nobody can set. It goes on while the process is stopped and while
-   * its host sleeps.
+   * Milliseconds on a clock of this engine's own, which nobody can set. It keeps running while the process is stopped
+   * and while its host sleeps.
    */
   readonly elapsed: () => number
   /** See `Liveness.liveness`: only a proof makes an engine dead. */

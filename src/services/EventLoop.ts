@@ -1,7 +1,7 @@
 /**
- * How work lets timers, sockets and signals in between two of its portions. Neither `Effect.yieldNow` does that, which
- * gives way to other fibers only, nor on Node a sleep of no length: its timer is due again before the loop goes on.
- * Without a way of the platform's own it is such a sleep all the same, which a test's clock skips.
+ * How work lets timers, sockets and signals in between two of its portions. `Effect.yieldNow` does not do that: it
+ * yields to other fibers only. Nor does a sleep of zero length on Node: its timer is due again before the loop goes on.
+ * It is still the default where the platform provides nothing better; a test's clock skips it.
  */
 import { Context, Effect } from "effect"
 
@@ -12,8 +12,8 @@ export class EventLoop extends Context.Reference<EventLoop>()("skein/EventLoop",
   defaultValue: (): { readonly turn: Turn } => ({ turn: Effect.sleep(0) })
 }) {}
 
-/** Characters of a text that are read, written as JSON or hashed within a millisecond or two. */
+/** Characters of a text that can be read, written as JSON or hashed within a millisecond or two. */
 const short = 512 * 1024
 
-/** A turn after work on a text, unless it is short. */
+/** A turn after work on a text, unless the text is short. */
 export const afterText = (turn: Turn, { length }: string): Turn => (length > short ? turn : Effect.void)

@@ -1,16 +1,16 @@
 /**
- * Running a program of the host's. A run is bounded in time and in what is kept of its output, and nothing that it
- * started in its process group outlives it: not past its end, not past the time limit, not past an interruption.
+ * Running a program of the host. A run is bounded in time and in how much of its output is kept. Nothing that it
+ * started in its process group outlives it, whether it ends by itself, by its time limit or by an interruption.
  *
- * Not guaranteed: confinement. A command can do what the user can. Of the engine's environment it sees only what an
- * allow list names.
+ * Not guaranteed: confinement. A command can do whatever the user can. From the engine's environment it sees only the
+ * variables on an allow list.
  */
 import { Context, Schema } from "effect"
 import type { Effect } from "effect"
 
-/** The program did not start: nothing ran. It holds no part of the command. */
+/** The program did not start: nothing ran. The error holds no part of the command. */
 export class ExecFailed extends Schema.TaggedError<ExecFailed>()("ExecFailed", {
-  /** `no-folder`: `cwd` is no folder. `not-found` and `no-access`: the program. `invalid`: such as a NUL byte. */
+  /** `no-folder`: `cwd` is not a folder. `not-found`, `no-access`: of the program. `invalid`: such as a NUL byte. */
   reason: Schema.Literal("no-folder", "not-found", "no-access", "invalid", "failed"),
   detail: Schema.String
 }) {
@@ -31,7 +31,7 @@ export interface Command {
   /** Bytes of output to keep: its beginning and its end. */
   readonly maxBytes: number
   /**
-   * Receives all output as it comes, in whole characters, before it is cut. While it is slow the program waits for it.
+   * Receives all output as it comes, in whole characters, before it is cut. If it is slow, the program waits for it.
    */
   readonly onOutput?: (text: string) => Effect.Effect<void>
 }
@@ -41,15 +41,15 @@ export interface Completion {
   readonly exitCode: number | null
   /** Such as "SIGKILL". */
   readonly signal: string | null
-  /** What it wrote to both its outputs, in order as far as that is known; a line says where something is missing. */
+  /** What the command wrote to both outputs, in order as far as that is known; a line marks what is missing. */
   readonly output: string
-  /** Bytes that `output` does not have. */
+  /** Bytes that are missing from `output`. */
   readonly truncatedBytes: number
   /** False when a process that outlived the command still held its outputs, so that more may have come later. */
   readonly isComplete: boolean
-  /** The time was over: it was ended, with all that it had started. */
+  /** The time limit was reached: the command was ended, with everything that it had started. */
   readonly timedOut: boolean
-  /** It ended by itself and left processes running in its group, which were ended. */
+  /** The command ended by itself but left processes running in its group, which were then ended. */
   readonly endedOthers: boolean
 }
 

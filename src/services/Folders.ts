@@ -9,7 +9,7 @@ export interface Service {
    * system has no such call (Windows).
    */
   readonly sync: (path: string) => Effect.Effect<void, PlatformError>
-  /** Removes the folder if it is empty, in one step. Does nothing when it has entries or is not there. */
+  /** Removes the folder if it is empty, in one step. Does nothing when it has entries or does not exist. */
   readonly removeEmpty: (path: string) => Effect.Effect<void, PlatformError>
 }
 

@@ -1,7 +1,7 @@
-/** Callbacks by key, called in the order in which they came. They run at once and must not throw. */
+/** Callbacks by key, called in the order in which they were added. They run synchronously and must not throw. */
 
 export interface Listeners<K> {
-  /** Adds a callback. Returns how it is taken away. */
+  /** Adds a callback. Returns a function that removes it. */
   readonly add: (key: K, listener: () => void) => () => void
   readonly call: (key: K) => void
   readonly callAll: () => void

@@ -29,7 +29,7 @@ export interface StepRequest {
   readonly view: View
   readonly tools: ReadonlyArray<ToolDefinition>
   readonly options: Options
-  /** The JSON Schema of the final answer; null for a text, and for a model that does not take it. */
+  /** The JSON Schema of the final answer; null for a text, and for a model that does not take a schema. */
   readonly output: JsonRecord | null
   /** The content of a file part of the view. */
   readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
@@ -40,26 +40,26 @@ export type { Part, View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewTex
 
 /** A model, as the engine asks it. */
 export interface Model {
-  /** The vendor: reasoning and metadata go back only where they came from. */
+  /** The vendor. Reasoning and metadata are sent back only to the vendor that they came from. */
   readonly provider: string
   readonly model: string
-  /** Tokens that fit into one request, when known. */
+  /** Tokens that fit into one request; null when unknown. */
   readonly contextTokens: number | null
   /**
-   * Most tokens that one step may write with these options, reasoning included: the view leaves room for them. Defaults
-   * to the options' `maxOutputTokens`, else to 8,192, and to half of `contextTokens` at most.
+   * The most tokens that one step may write with these options, reasoning included: the view leaves room for them.
+   * Defaults to the options' `maxOutputTokens`, else to 8,192. Never more than half of `contextTokens` is used.
    */
   readonly outputTokens?: (options: Options) => number
-  /** Whether results of tools may show files. Where not, the files are only named. Defaults to false. */
+  /** Whether tool results may show files. If not, the files are only named. Defaults to false. */
   readonly takesFilesInResults?: boolean
   /**
-   * Whether the provider holds the model's answers to this JSON Schema. Where not, the model is asked for it in the system
-   * prompt. Defaults to never.
+   * Whether the provider makes the model's answers follow this JSON Schema. If not, the system prompt asks for it.
+   * Defaults to never.
    */
   readonly takesOutput?: (schema: JsonRecord) => boolean
-  /** Whether a turn that the provider refused may go back to it. Defaults to true. */
+  /** Whether a turn that the provider refused may be sent to it again. Defaults to true. */
   readonly takesRefusedTurns?: boolean
-  /** One step. Interrupting the stream aborts its request; one that ends without a `finish` fails as `cut`. */
+  /** One step. Interrupting the stream aborts its request. A stream that ends without a `finish` fails as `cut`. */
   readonly step: (request: StepRequest) => Stream.Stream<Part, ModelFailed>
 }
 
@@ -67,7 +67,7 @@ export interface Model {
 export interface Models {
   /** The model to use for the session's next step. */
   readonly resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable>
-  /** Models for people to choose from, and what they cost. Others may be served too. Defaults to none. */
+  /** Models for people to choose from, with their prices. Others may be served too. Defaults to none. */
   readonly offered?: ReadonlyArray<OfferedModel>
 }
 

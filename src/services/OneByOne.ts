@@ -1,6 +1,7 @@
 /**
- * Lets one at a time pass, in the order in which they came. Whoever is interrupted gives up its place or its turn; with a
- * semaphore of Effect, a fiber that is interrupted after it has got the permit and before it goes on keeps it for ever.
+ * Lets one effect at a time pass, in the order in which they came. A fiber that is interrupted gives up its place or
+ * its turn. With Effect's semaphore, a fiber that is interrupted after it got the permit and before it goes on keeps
+ * the permit forever.
  */
 import { Deferred, Effect, FiberId } from "effect"
 
@@ -10,7 +11,7 @@ export const make = (): OneByOne => {
   const waiting = new Set<Deferred.Deferred<void>>()
   let isTaken = false
 
-  /** Wakes the next one. It has nothing yet: it takes its turn when it goes on, or passes the call on. */
+  /** Wakes the next fiber. It holds nothing yet: it takes its turn when it goes on, or passes the call on. */
   const callNext = (): void => {
     const [next] = waiting
     if (isTaken || next === undefined) return

@@ -1,8 +1,8 @@
 /**
- * Permissions: an agent's policy decides on each call, before the call waits for its key. There is no default policy: a
- * host says which. A human's answer is durable and belongs to the exact call that was asked about.
+ * Permissions: an agent's policy decides on each call, before the call waits for its key. There is no default policy:
+ * the host chooses one. A human's answer is durable and belongs to the exact call that was asked about.
  *
- * Where people store rules, `byRules` has them decide before any other policy does.
+ * Where people store rules, `byRules` lets the rules decide before any other policy.
  */
 import { Context, Effect, Either, Layer, Ref } from "effect"
 import type { Location } from "../domain/CallDisplay.js"
@@ -30,14 +30,14 @@ export interface Request {
   readonly commands: Effect.Effect<PermissionRule.Commands> | null
 }
 
-/** Whether a call may run. A tool that a human allowed for the session is not asked about again. */
+/** Whether a call may run. Nobody is asked again about a tool that a human allowed for the session. */
 export type Policy<R = never> = (request: Request) => Effect.Effect<Decision, never, R>
 
 /** Lets the call run. */
 export const allow: Decision = { _tag: "Allow" }
 /** Asks a human; the call waits and holds nothing that others need. */
 export const ask: Decision = { _tag: "Ask", always: null }
-/** Denies the call; the model is told `message`. */
+/** Denies the call; the model receives `message`. */
 export const deny = (message: string): Decision => ({ _tag: "Deny", message })
 
 const byAccess =
@@ -45,27 +45,27 @@ const byAccess =
   ({ access }) =>
     Effect.succeed(access === "read" ? allow : otherwise)
 
-/** Reads are allowed, all else is asked. */
+/** Allows reads and asks about everything else. */
 export const askToWrite: Policy = byAccess(ask)
 
-/** Everything is allowed: for workspaces where nothing can be lost. */
+/** Allows everything: for workspaces where nothing can be lost. */
 export const allowAll: Policy = () => Effect.succeed(allow)
 
-/** Reads are allowed, all else is denied with `message`: for hosts where nobody can be asked. */
+/** Allows reads and denies everything else with `message`: for hosts where nobody can be asked. */
 export const readOnly = (message: string): Policy => byAccess(deny(message))
 
-/** Where stored rules are. */
+/** A store of permission rules. */
 export interface RulesService {
-  /** Those that count for a session. */
+  /** The rules that apply to a session. */
   readonly of: (session: Session) => Effect.Effect<ReadonlyArray<PermissionRule.Rule>>
-  /** Stores one for good. Called when somebody answers `allow-always` to a question of the session. */
+  /** Stores a rule permanently. Called when somebody answers `allow-always` to a question of the session. */
   readonly store: (session: Session, rule: PermissionRule.Rule) => Effect.Effect<void>
 }
 
-/** The rules about calls that people have stored. */
+/** The permission rules that people have stored. */
 export class Rules extends Context.Tag("skein/Permissions/Rules")<Rules, RulesService>() {}
 
-/** Rules for all sessions, kept in memory. What is stored is gone with the layer. */
+/** Rules for all sessions, kept in memory. Stored rules are gone when the layer is closed. */
 export const layerRules = (rules: ReadonlyArray<PermissionRule.Rule>): Layer.Layer<Rules> =>
   Layer.effect(
     Rules,
@@ -92,9 +92,9 @@ const subjectOf = ({ commands, input, locations, session, tool }: Request): Effe
   }))
 
 /**
- * Stored rules decide, deny before ask before allow; `otherwise` decides on what none of them is about. A call that it
- * asks about can be allowed for good by the answer `allow-always`. Paths are compared as calls name them: no link is
- * followed.
+ * Decides by stored rules, deny before ask before allow. `otherwise` decides on calls that no rule covers. Where it
+ * asks, the answer `allow-always` can allow such calls permanently. Paths are compared as calls name them: links are
+ * not followed.
  */
 export const byRules =
   <R>(otherwise: Policy<R>): Policy<R | Rules> =>

@@ -1,5 +1,5 @@
 /**
- * Streams that are taken chunk by chunk, as they are pulled. To run a stream into a sink costs twice as much, which is felt
+ * Takes streams chunk by chunk, as they are pulled. Running a stream into a sink costs twice as much, which matters
  * where streams are many and short.
  */
 import { Chunk, Effect, Option, Stream } from "effect"
@@ -17,7 +17,7 @@ const forEachChunk = <A, E, R, E2, R2>(
     })
   )
 
-/** Does something with each value, one after the other. */
+/** Runs `f` on each value, one after the other. */
 export const forEach = <A, E, R, E2, R2>(
   stream: Stream.Stream<A, E, R>,
   f: (value: A) => Effect.Effect<void, E2, R2>
@@ -27,7 +27,7 @@ export const forEach = <A, E, R, E2, R2>(
     return Option.isSome(only) ? f(only.value) : Effect.forEach(chunk, f, { discard: true })
   })
 
-/** All that a stream has. */
+/** Returns all values of a stream. */
 export const all = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.suspend(() => {
     const values: Array<A> = []

@@ -1,9 +1,9 @@
 /**
  * What a run answered, as a text or as a value.
  *
- * An answer that is not of the form that was asked for is asked for again in the same session, twice at most. Each further
- * message has a key made of the run's id, so it is sent once, whoever waits and however often: in another process at the
- * same time, or after a restart.
+ * An answer that does not have the requested form is asked for again in the same session, twice at most. Each further
+ * message has a key made of the run's id, so it is sent only once, whoever waits and however often: even in another
+ * process at the same time, or after a restart.
  */
 import { Array as Arr, Effect, Either, JSONSchema, Option, Schema, Stream } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
@@ -17,7 +17,7 @@ import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway } from "./gateway/Gateway.js"
 import { await as await_, events, goOn, isCutOff, mayWaitForNext } from "./RunEnd.js"
 
-/** The place of a run's last answer, by its events; by the transcript once events of the run have aged out. */
+/** The place of a run's last answer, found in its events, or in the transcript once events of the run have aged out. */
 const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
   const gateway = yield* Gateway
   const byEvents = events(ref).pipe(
@@ -34,7 +34,7 @@ const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
   return yield* Effect.catchTag(byEvents, "CursorGone", () => byTranscript)
 })
 
-/** The text of a run's last answer. Fails when the run ended in any other way. */
+/** The text of a run's last answer. Fails when the run did not complete. */
 const textOfEnd = Effect.fnUntraced(function* (run: EndedRun) {
   const { detail, id: runId, sessionId, stopReason } = run
   if (stopReason !== "completed") return yield* new SkeinError.RunStopped({ runId, stopReason, detail })
@@ -48,8 +48,8 @@ const textOfEnd = Effect.fnUntraced(function* (run: EndedRun) {
 })
 
 /**
- * Waits for a run's end and returns the text of its last answer, however long ago that was. Fails with `RunStopped` when
- * the run ended in any other way than with an answer, and as `Run.await` does.
+ * Waits for a run's end and returns the text of its last answer, however long ago that was. Fails with `RunStopped`
+ * when the run ended without an answer, and as `Run.await` does.
  */
 export const answer: (
   ref: Ref
@@ -60,8 +60,9 @@ export const answer: (
 })
 
 /**
- * The JSON Schema of a schema, for `output` of `Gateway.send`. What is decoded is JSON, so the schema is of an object in
- * its encoded form. Fails with `InvalidInput` of `output` when there is no JSON Schema of it that providers take.
+ * Returns the JSON Schema of a schema, for `output` of `Gateway.send`. What is decoded is JSON, so the encoded form
+ * counts, and must be an object. Fails with `InvalidInput` of `output` when the schema has no JSON Schema that
+ * providers take.
  */
 export const output = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<JsonRecord, SkeinError.InvalidInput> =>
   Either.try({
@@ -70,16 +71,16 @@ export const output = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<J
       new SkeinError.InvalidInput({ field: "output", limit: "a schema of JSON", actual: "one that has no JSON Schema" })
   }).pipe(Either.flatMap(Output.read))
 
-/** Times that an answer is asked for again. */
+/** How often an answer is asked for again. */
 const furtherTimes = 2
 
-/** The run of the key's other message: another version of the host may have worded it so. */
+/** The run of the other message with this key: another version of the host may have worded it differently. */
 const named = Effect.fnUntraced(function* (conflict: SkeinError.IdempotencyConflict) {
   if (conflict.runId === null) return yield* conflict
   return yield* (yield* Gateway).runRef(conflict.runId)
 })
 
-/** Asks for another answer after a run, or finds the one that was asked for before. Returns the run's end. */
+/** Asks for another answer after a run, or finds the run that was sent for it before. Returns the end of that run. */
 const again = Effect.fnUntraced(function* (
   run: EndedRun,
   form: Effect.Effect<JsonRecord, SkeinError.InvalidInput>,
@@ -89,7 +90,7 @@ const again = Effect.fnUntraced(function* (
   const gateway = yield* Gateway
   const { id, metadata, sessionId } = run
   const idempotencyKey = `${id}/again-${time}`
-  // Looked for first: who only reads finds it too, and so does who words the form in another way by now.
+  // Looked for first: then a gateway that only reads finds it too, and so does a host that has changed the form.
   const [known] = yield* gateway.runs({ sessionId, idempotencyKey })
   const send = Effect.gen(function* () {
     const message = { sessionId, text, metadata, output: yield* form, idempotencyKey, whenBusy: "queue" } as const
@@ -101,7 +102,7 @@ const again = Effect.fnUntraced(function* (
   return isCutOff(end) ? yield* goOn(sessionId, idempotencyKey) : end
 })
 
-/** The form that the run was sent with. Fails when it is not that of the schema. */
+/** Returns the form that the run was sent with. Fails when the schema has another form. */
 const formOf = Effect.fnUntraced(function* <A, I, R>({ output: form }: EndedRun, schema: Schema.Schema<A, I, R>) {
   const wanted = yield* output(schema)
   if (form !== null && Output.isSame(form, wanted)) return form
@@ -113,14 +114,16 @@ const formOf = Effect.fnUntraced(function* <A, I, R>({ output: form }: EndedRun,
 })
 
 /**
- * Waits for the end of a run that was sent with `Run.output` of the same schema, and returns its answer, decoded. Text or a
- * code fence around the JSON is left aside. An answer that does not decode is asked for again, twice at most, in runs of
- * their own behind those that wait; these have the run's metadata, and go on after a crash as `Run.settle` does. Called
- * again, it returns the same.
+ * Waits for the end of a run that was sent with `Run.output` of the same schema, and returns its decoded answer. Text
+ * or a code fence around the JSON is ignored. An answer that does not decode is asked for again, twice at most, each
+ * time in a new run behind the runs that wait. The new runs have the first run's metadata, and go on after a crash as
+ * in `Run.settle`. Called again, it returns the same answer.
  *
- * Fails with `AnswerInvalid` when the last answer does not decode either; with `RunStopped` when a run ended without an
- * answer; with `InvalidInput` of `schema` when an answer does not decode whose run was sent with another output or none;
- * with `Forbidden` when it would have to ask with a gateway that only reads.
+ * Fails with
+ * - `AnswerInvalid` when the last answer does not decode either;
+ * - `RunStopped` when a run ended without an answer;
+ * - `InvalidInput` of `schema` when an answer does not decode and the run was sent with another output or none;
+ * - `Forbidden` when it would have to ask again with a gateway that only reads.
  */
 export const answerAs = <A, I, R>(
   schema: Schema.Schema<A, I, R>

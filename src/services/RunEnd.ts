@@ -31,15 +31,15 @@ const await_: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await, Gateway> =
 )
 export { await_ as await }
 
-/** What `settle` sends: a message, and the key that it stands under. */
+/** What `settle` sends: a message with its key. */
 export interface Settle extends Omit<Send, "idempotencyKey"> {
   readonly idempotencyKey: string
 }
 
-/** Ends of a run that came from without: what it was to do is still to be done. */
+/** Whether a run's end came from outside: its work is still to be done. */
 export const isCutOff = ({ stopReason }: EndedRun): boolean => stopReason === "crashed" || stopReason === "lease-lost"
 
-/** Fails where nobody could wait for a run that is yet to be sent. */
+/** Fails where a run that is yet to be sent could not be waited for. */
 export const mayWaitForNext = Effect.fnUntraced(function* (sessionId: SessionId) {
   yield* Waiting.outsideTransaction(null)
   const call = yield* Waiting.ownCall(sessionId)
@@ -54,7 +54,7 @@ export const goOn = Effect.fnUntraced(function* (sessionId: SessionId, idempoten
     const ref = yield* Effect.catchTag(
       gateway.resume(sessionId, { idempotencyKey }),
       "SessionBusy",
-      // Another message's run is in the way: it is waited for.
+      // Another message's run is in the way: wait for it.
       ({ runId }) => Effect.as(await_({ sessionId, runId, cursor: Cursor.make(0) }), null)
     )
     if (ref === null) continue
@@ -67,8 +67,8 @@ export const goOn = Effect.fnUntraced(function* (sessionId: SessionId, idempoten
 /**
  * Sends a message, waits, and goes on with its run until it has an end of its own, through crashes and closed engines.
  * Returns that end. A worker that is killed at any time just calls it again with the same key and message: nothing is
- * sent twice, and what was done is not done again. Waits for a busy session unless `whenBusy` says otherwise. A run that
- * the session went on without, as another message came before it was resumed, is returned as it ended.
+ * sent twice, and finished work is not done again. Waits for a busy session unless `whenBusy` says otherwise. If
+ * another message came before the run was resumed, the session went on without it, and the run is returned as it ended.
  */
 export const settle: (
   input: Settle
@@ -76,7 +76,7 @@ export const settle: (
   function* (input: Settle) {
     const gateway = yield* Gateway
     const { idempotencyKey, sessionId } = input
-    // Before anything is sent that nobody could wait for.
+    // Checked before anything is sent that could not be waited for.
     yield* mayWaitForNext(sessionId)
     yield* gateway.send({ whenBusy: "queue", ...input })
     return yield* goOn(sessionId, idempotencyKey)

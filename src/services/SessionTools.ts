@@ -1,6 +1,7 @@
 /**
- * Tools that one session has for as long as a client of it is there, such as those of an editor or of the MCP servers that
- * it brought. They are of this process: runs of the session that another engine drives have none of them.
+ * Tools that a session has for as long as one of its clients is there, such as the tools of an editor or of the MCP
+ * servers that the editor brought. They belong to this process: when another engine drives runs of the session, the
+ * runs do not have these tools.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Session, SessionId } from "../domain/Session.js"
@@ -14,17 +15,17 @@ export type SessionTool = Tool.Tool<string, never, unknown, unknown, never>
 /** Tools by session. */
 export interface Service {
   /**
-   * Gives a session tools until the scope is closed. They are asked for at each step, so that they may be others at the
-   * next one; what is slow to find out is not waited for here. A call that has begun goes on when the scope is closed.
+   * Gives a session tools until the scope is closed. They are asked for at each step, so they may change from step to
+   * step; `add` itself does not wait for them. A call that has begun goes on when the scope is closed.
    */
   readonly add: (
     sessionId: SessionId,
     tools: Effect.Effect<ReadonlyArray<SessionTool>>
   ) => Effect.Effect<void, never, Scope.Scope>
   /**
-   * The agent with the tools that its session has now, for `Agents.layerResolve`. Of two tools with one name the agent's
-   * own stays, then the one that was added first. Fails with `InvalidInput` for a name or an input schema that providers
-   * refuse.
+   * Returns the agent with the tools that its session has now, for `Agents.layerResolve`. Of tools with the same name,
+   * the agent's own is used, else the one that was added first. Fails with `InvalidInput` for a name or an input schema
+   * that providers refuse.
    */
   readonly withTools: (agent: Agents.Agent, session: Pick<Session, "id">) => Effect.Effect<Agents.Agent, InvalidInput>
 }
@@ -48,7 +49,7 @@ export const layer: Layer.Layer<SessionTools> = Layer.sync(SessionTools, () => {
 
   return {
     add: (sessionId, tools) => {
-      // An effect of its own, so that one that is added twice is there until both are gone.
+      // A new effect each time, so that tools that are added twice stay until both are removed.
       const source = Effect.suspend(() => tools)
       return Effect.acquireRelease(
         Effect.sync(() => void sources.set(sessionId, [...of(sessionId), source])),
@@ -63,7 +64,7 @@ export const layer: Layer.Layer<SessionTools> = Layer.sync(SessionTools, () => {
           if (!agent.toolbox.tools.has(tool.name) && !added.has(tool.name)) added.set(tool.name, tool)
         }
         if (added.size === 0) return agent
-        // Names that are taken were left out.
+        // Tools with taken names were left out above.
         return yield* Effect.catchTag(Agents.withTools(agent, ...added.values()), "DuplicateTool", Effect.die)
       })
   }

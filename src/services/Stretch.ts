@@ -1,10 +1,10 @@
 /**
- * A stretch: the time since timers, sockets and signals last had their turn of the event loop. All that works in an engine
- * shares one, so that work of many kinds and of many runs does not add up: whoever finds it over lets others in before it
- * goes on.
+ * A stretch: the time since timers, sockets and signals last had their turn of the event loop. All work in an engine
+ * shares one stretch, so that work of many kinds and of many runs does not add up: work that finds the stretch over
+ * lets others in before it goes on.
  *
- * A stretch is over after some milliseconds, and also when so much was done in it as makes up a portion. The first is what
- * users feel; the second holds on any machine.
+ * A stretch is over after some milliseconds, and also when a whole portion of work was done in it. The time is what
+ * users feel; the portion holds on any machine.
  */
 import { Context, Effect, Layer } from "effect"
 import type { InPieces } from "../domain/InPieces.js"
@@ -14,21 +14,21 @@ import * as OneByOne from "./OneByOne.js"
 export interface Service {
   /** Notes that work goes on: the stretch begins with the first note after a turn. */
   readonly note: () => void
-  /** Whether it has gone on for so many milliseconds, by default for so long that others must have their turn. */
+  /** Whether the stretch has lasted that many milliseconds; by default, so long that others must have their turn. */
   readonly isLong: (millis?: number) => boolean
-  /** A turn of the event loop. Those who ask at the same time get one after the other. */
+  /** A turn of the event loop. Fibers that ask at the same time get their turns one after the other. */
   readonly turn: Turn
-  /** Returns at once, or after a turn if the stretch is long. */
+  /** Returns immediately, or after a turn if the stretch is long. */
   readonly breathe: (millis?: number) => Effect.Effect<void>
-  /** The same for work that comes next, of which so many make up a portion: no more of it is done in one stretch. */
+  /** The same before a piece of work, `portion` of which make up a portion: no more of them are done in one stretch. */
   readonly oneOf: (portion: number) => Effect.Effect<void>
-  /** Such work itself. */
+  /** Does such a piece of work. */
   readonly doing: (portion: number) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export class Stretch extends Context.Tag("skein/Stretch")<Stretch, Service>() {}
 
-/** In milliseconds. What has begun by then still ends within the stretch. */
+/** In milliseconds. Work that has begun by then still ends within the stretch. */
 const mostMillis = 12
 
 const make = Effect.gen(function* () {
@@ -36,7 +36,7 @@ const make = Effect.gen(function* () {
   const { turn } = yield* EventLoop
   const oneByOne = OneByOne.make()
   const working = yield* Effect.makeLatch(false)
-  /** `done` is a part of a portion. */
+  /** `done` is a fraction of a portion. */
   let current: { readonly since: number; done: number } | null = null
 
   const note = () => {
@@ -47,7 +47,7 @@ const make = Effect.gen(function* () {
   const isLong = (millis = mostMillis) => current !== null && clock.unsafeCurrentTimeMillis() - current.since >= millis
   const isOver = () => current !== null && (current.done >= 1 || isLong())
 
-  /** Ends the stretch by a turn, unless another turn has ended it meanwhile. */
+  /** Ends the stretch with a turn, unless another turn has ended it meanwhile. */
   const end = Effect.suspend(() => {
     const ending = current
     return Effect.zipRight(
@@ -67,7 +67,7 @@ const make = Effect.gen(function* () {
   )
   yield* Effect.forkScoped(Effect.forever(notice))
 
-  /** What waited goes on in a new stretch. */
+  /** Whatever waited goes on in a new stretch. */
   const endIf = (isOver: () => boolean) =>
     Effect.zipRight(oneByOne(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
   const endIfOver = endIf(isOver)
@@ -103,5 +103,5 @@ export const inPieces = <A>(work: InPieces<A>, next: Effect.Effect<void>): Effec
     return step.done === true ? Effect.succeed(step.value) : Effect.zipRight(next, inPieces(work, next))
   })
 
-/** One for all that is built with it. */
+/** One stretch for everything that is built with this layer. */
 export const layer: Layer.Layer<Stretch> = Layer.scoped(Stretch, make)

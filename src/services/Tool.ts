@@ -1,10 +1,10 @@
 /**
- * Tools: what a model may call. A tool is a definition and then a handler,
- * `Tool.make(name, definition).handle(run, options)`, so that the handler's input and output are typed by the
- * definition's schemas and its requirements become the tool's. `Call` is there for every handler and is not one of them.
- * `Tool.define` makes a tool whose handler is given elsewhere: `Toolbox.handlers`.
+ * Tools: what a model may call. A tool is a definition and then a handler:
+ * `Tool.make(name, definition).handle(run, options)`. The definition's schemas type the handler's input and output, and
+ * the handler's requirements become the tool's. `Call` is available to every handler and is not one of these
+ * requirements. `Tool.define` makes a tool whose handler is provided elsewhere, by `Toolbox.handlers`.
  *
- * A handler that fails, dies or never returns still ends in one bounded result for the model, and affects no other call.
+ * A handler that fails, dies or never returns still ends in one bounded result for the model and affects no other call.
  */
 import { Context, Duration, Effect, Either, JSONSchema, ParseResult, Schema } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
@@ -33,18 +33,18 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly runId: RunId
     readonly callId: CallId
     /**
-     * The session's fencing number. What the call changes outside can keep it, and refuse a change with a lower one: that
-     * of an engine that does not know yet that it has lost the session.
+     * The session's fencing number. A system outside that the call changes can keep it, and refuse a change with a
+     * lower number: it comes from an engine that does not know yet that it has lost the session.
      */
     readonly fence: number
     readonly owner: Owner | null
     /** Absolute path of the session's folder; null when the session has none. */
     readonly workdir: string | null
-    /** What the host gave to `send`. */
+    /** The metadata that was passed to `send`. */
     readonly metadata: JsonRecord
-    /** Reports to watchers how far the call is. Not stored; a slow watcher sees the newest report only. */
+    /** Reports to watchers how far the call is. Not stored; a slow watcher sees only the newest report. */
     readonly progress: (text: string) => Effect.Effect<void>
-    /** Asks a person, whom any client of the session may have. */
+    /** Asks a person, through whichever client of the session they use. */
     readonly ask: (inquiry: Inquiry) => Effect.Effect<Reply, InvalidInput>
   }
 >() {}
@@ -54,18 +54,18 @@ export const progress = (text: string): Effect.Effect<void, never, Call> =>
   Effect.flatMap(Call, (call) => call.progress(text))
 
 /**
- * Asks a person to fill in fields, or to do something at a link, and waits for the answer: the session's clients show it as
- * a question with a `display.inquiry`. What is given fits the fields. Waiting counts as time of the call. Fails with
- * `InvalidInput` for an inquiry beyond `Inquiry.most`, and for the seventeenth of a call.
+ * Asks a person to fill in fields, or to do something at a link, and waits for the answer. The session's clients show
+ * it as a question with a `display.inquiry`. The values that come back fit the fields. Waiting counts as time of the
+ * call. Fails with `InvalidInput` for an inquiry beyond `Inquiry.most`, and for a call's seventeenth inquiry.
  */
 export const ask = (inquiry: Inquiry): Effect.Effect<Reply, InvalidInput, Call> =>
   Effect.flatMap(Call, (call) => call.ask(inquiry))
 
-/** The run's metadata, decoded. Fails with `ParseError` when it has another form. */
+/** Returns the run's metadata, decoded. Fails with `ParseError` when it does not fit the schema. */
 export const metadata = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R | Call> =>
   Effect.flatMap(Call, (call) => Schema.decodeUnknown(schema)(call.metadata))
 
-/** A call's raw input is not JSON, or not what the tool takes. `detail` has one line for each thing that is wrong. */
+/** A call's raw input is not JSON, or not what the tool takes. `detail` has one line for each problem. */
 export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
   tool: Schema.String,
   detail: Schema.String
@@ -88,7 +88,7 @@ export interface PreparedCall<out R> {
   readonly run: Effect.Effect<Result, unknown, R>
 }
 
-/** What the engine needs of a tool. */
+/** A tool, as the engine needs it. */
 export interface Runnable<out R> {
   readonly name: string
   readonly description: string
@@ -111,12 +111,12 @@ export interface Tool<out Name extends string, in Input, out Output, out E, out 
 
 /** A tool, whatever it takes and returns. */
 export type Any = Tool<string, never, unknown, unknown, unknown>
-/** What the handler of a tool requires, beside the call. */
+/** What the handler of a tool requires, besides the call. */
 export type Requirements<T> = T extends Tool<string, never, unknown, unknown, infer R> ? R : never
 
 /** How a tool's calls are run and shown. */
 export interface HandlerOptions<Input> {
-  /** What the call works on, such as a file: calls with the same key run one after the other, all others at once. */
+  /** What the call works on, such as a file. Calls with the same key run one after the other, others in parallel. */
   readonly key?: (input: Input) => string
   /** Defaults to the engine's `toolTimeoutMillis`. */
   readonly timeout?: Duration.DurationInput
@@ -130,7 +130,7 @@ export interface HandlerOptions<Input> {
 
 /** A tool without its handler. */
 export interface Definition<Name extends string, Decoded, Input, Output, Context> {
-  /** Makes the tool. The model receives the message of what the handler fails with. */
+  /** Makes the tool. When the handler fails, the model receives the error's message. */
   readonly handle: <A extends Output, E, R>(
     run: (input: Decoded) => Effect.Effect<A, E, R>,
     options?: HandlerOptions<Decoded>
@@ -190,7 +190,7 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
   }
 })
 
-/** As providers take it; the toolbox says what is wrong with one that none takes. */
+/** Returns a JSON Schema that providers take. If there is none, the toolbox says what is wrong with the schema. */
 const shown = <A, I, R>(input: Schema.Schema<A, I, R>): InputSchema.InputSchema => {
   const schema = JSONSchema.make(input, { target: "jsonSchema2020-12" })
   return Either.getOrElse(InputSchema.portable(schema), () => ({ ...schema }))
@@ -202,7 +202,7 @@ const decodeNothing =
   (value: unknown) =>
     ParseResult.flatMap(Schema.decodeUnknown(JsonRecord)(value), () => Schema.decodeUnknown(input)(value))
 
-/** Finds all issues, and takes null for what may be left out as left out. */
+/** Finds all issues, and treats null as absent in a field that may be left out. */
 const decodeFields = <A, I, R>(input: Schema.Schema<A, I, R>) => {
   const leaveOut = AbsentFields.leaveOut(input)
   const decode = Schema.decodeUnknown(input, { errors: "all" })
@@ -221,8 +221,8 @@ interface Described {
 }
 
 /**
- * A tool whose input, and output if it says so, are schemas. The model is shown the input's JSON Schema, so every field
- * must have one. Without `output` a handler returns a text, a `Result`, or any value that becomes JSON.
+ * Defines a tool by schemas of its input and, if given, its output. The model is shown the input's JSON Schema, so
+ * every field must have one. Without `output` a handler returns a text, a `Result`, or any value that can become JSON.
  */
 export function make<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,
@@ -254,7 +254,7 @@ export function make<Name extends string, Fields extends Schema.Struct.Fields, A
       })
 }
 
-/** Stands for the handler of a tool that was defined apart from it, by the tool's name. */
+/** Stands for the separate handler of a tool, by the tool's name. */
 export interface Handler<out Name extends string> {
   readonly handlerOf: Name
 }
@@ -269,18 +269,18 @@ export interface Defined<out Name extends string, in Decoded, in Input, out Outp
 > {
   readonly handler: Effect.Effect<(input: Decoded) => Effect.Effect<Output, unknown, Call>, never, Handler<Name>>
 }
-/** A tool whose handler comes by a layer, whatever it takes and returns. */
+/** A tool whose handler comes from a layer, whatever it takes and returns. */
 export type AnyDefined = Defined<string, never, never, unknown, unknown>
 
-/** The place of a handler in the context. */
+/** The tag of a handler in the context. */
 export const handlerTag = <Name extends string, Decoded, Output>(name: Name) =>
   Context.GenericTag<Handler<Name>, (input: Decoded) => Effect.Effect<Output, unknown, Call>>(
     `skein/Tool/Handler/${name}`
   )
 
 /**
- * A tool that is defined in one place and handled in another, as when a package says what its tools are and a host does
- * them. `Toolbox.handlers` gives the handlers. Takes what `make` and `handle` take.
+ * Defines a tool that is handled elsewhere, for example when a package defines tools and a host implements them.
+ * `Toolbox.handlers` provides the handlers. Takes what `make` and `handle` take.
  */
 export function define<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,
@@ -302,7 +302,7 @@ export function define<Name extends string, Fields extends Schema.Struct.Fields>
   return { ...tool, handler }
 }
 
-/** A tool known only at run time: its input is any JSON object, described to the model by a JSON Schema. */
+/** Defines a tool known only at run time: its input is any JSON object, described to the model by a JSON Schema. */
 export const dynamic = <const Name extends string>(
   name: Name,
   given: Described & { readonly inputSchema: Readonly<Record<string, unknown>> }

@@ -1,4 +1,4 @@
-/** What a handler returns that has more to give than a text. */
+/** What a handler returns when a text is not enough. */
 import { Schema } from "effect"
 
 /** A file that a tool made or read. */
@@ -11,7 +11,7 @@ export const ResultFile = Schema.Struct({
 })
 export type ResultFile = typeof ResultFile.Type
 
-/** A text file that a tool changed: what it held, null when it was not there, and what it holds now. */
+/** A text file that a tool changed: its content before, null when it did not exist, and its content now. */
 export const ResultDiff = Schema.Struct({
   path: Schema.String,
   before: Schema.NullOr(Schema.String),
@@ -31,11 +31,11 @@ export class Result extends Schema.Class<Result>("skein/Tool/Result")({
   diffs: Schema.optional(Schema.Array(ResultDiff))
 }) {}
 
-/** The result of a text alone. */
+/** Returns a result that is only a text. */
 export const ofText = (text: string): Result => new Result({ text }, true)
 
 /**
- * Makes a result with parts, for a handler to return. What cannot be kept of it is said in the text. An invalid result
- * ends the call with the outcome `defect`.
+ * Makes a result with parts, for a handler to return. Parts that cannot be kept are named in the text. An invalid
+ * result ends the call with the outcome `defect`.
  */
 export const result = (content: ConstructorParameters<typeof Result>[0]): Result => new Result(content)

@@ -1,4 +1,4 @@
-/** The tools that an agent's models may call. They can be others at each step. */
+/** The tools that an agent's models may call. They can differ from step to step. */
 import { Context, Effect, Either, Layer, Option, Tracer } from "effect"
 import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
@@ -13,7 +13,7 @@ export interface Toolbox {
   readonly tools: ReadonlyMap<string, Tool.Runnable<Tool.Call>>
   /** The tools as a model sees them. */
   readonly definitions: ReadonlyArray<ToolDefinition>
-  /** Characters that the definitions take up in a request, about. */
+  /** Approximately how many characters the definitions take up in a request. */
   readonly size: number
 }
 
@@ -39,7 +39,10 @@ const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>
     }))
 })
 
-/** What the host gave comes before what the engine happens to have: only the call and its span are the engine's own. */
+/**
+ * What the host provides takes precedence over what the engine happens to have: only the call and its span are the
+ * engine's own.
+ */
 const merge =
   <R>(context: Context.Context<R>) =>
   (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> => {
@@ -70,8 +73,8 @@ const addAll = Effect.fn("Toolbox.add")(function* <R>(
 })
 
 /**
- * Returns the toolbox with more tools; what their handlers require, the effect does. Fails with `DuplicateTool` for a name
- * that is taken and with `InvalidInput` for a name or an input schema that providers refuse.
+ * Returns the toolbox with more tools. The effect requires what their handlers require. Fails with `DuplicateTool` for
+ * a name that is taken and with `InvalidInput` for a name or an input schema that providers refuse.
  */
 export function add<const Tools extends ReadonlyArray<Tool.Any>>(
   toolbox: Toolbox,
@@ -97,7 +100,7 @@ type HandlerOf<T> =
     ? (input: Decoded) => Effect.Effect<Output, unknown, unknown>
     : never
 
-/** A handler for each of some tools, by name. */
+/** A handler for each of the tools, by name. */
 export type Handlers<Tools extends ReadonlyArray<Tool.AnyDefined>> = {
   readonly [T in Tools[number] as T["name"]]: HandlerOf<T>
 }
@@ -107,8 +110,8 @@ type RequirementsOf<H> = {
 }[keyof H]
 
 /**
- * The handlers of tools that were defined apart from them (`Tool.define`), typed by the definitions. What the handlers
- * require, the layer does; `Tool.Call` is there for each.
+ * Provides the handlers of tools that `Tool.define` made, typed by the definitions. The layer requires what the
+ * handlers require; `Tool.Call` is available to each of them.
  */
 export function handlers<const Tools extends ReadonlyArray<Tool.AnyDefined>, H extends Handlers<Tools>>(
   tools: Tools,

@@ -1,7 +1,7 @@
 /**
- * Who is told how far long work is that nobody sees otherwise. By default nobody is, and nothing is counted for it.
+ * Receives the progress of long work that is otherwise invisible. By default nobody does, and nothing is counted.
  * - `deletion`: of a large session, in rows.
- * - `copy`: of the database before a migration, in bytes. The last report has all of them; the migration follows.
+ * - `copy`: of the database before a migration, in bytes. The last report has all bytes; the migration follows.
  */
 import { Context, type Effect } from "effect"
 

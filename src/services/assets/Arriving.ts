@@ -1,10 +1,10 @@
 /**
- * Takes the files of a session that is being imported. One marker stands in the session's folder from before the session
- * has a row until it is shown: so a sweep leaves its files alone, and whoever finds the hidden session knows whether the
- * engine that imports it may still live. A file is in its place, synced and with the digest that it should have, before
- * its row is stored.
+ * Takes the files of a session that is being imported. A marker is in the session's folder from before the session has
+ * a row until the session is shown. So a sweep leaves its files alone, and an engine that finds the hidden session
+ * knows whether the engine that imports it may still be alive. A file is in its place, synced and with the announced
+ * digest, before its row is stored.
  *
- * What an import leaves that fails, or whose engine dies, goes with the hidden session.
+ * What is left by an import that fails, or whose engine dies, is removed with the hidden session.
  */
 import { Effect, ExecutionStrategy, Exit, Ref, Scope } from "effect"
 import type { Asset } from "../../domain/Asset.js"
@@ -19,16 +19,18 @@ import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
 import * as Markers from "./Markers.js"
 
-/** One file that comes in pieces. */
+/** A file that comes in pieces. */
 export interface Arrival {
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, InvalidInput | AssetFailed>
-  /** Puts the whole file in its place. `InvalidInput` of `sha256` when it is not what was announced. */
+  /**
+   * Puts the whole file in its place. Fails with `InvalidInput` of `sha256` when the content is not what was announced.
+   */
   readonly place: Effect.Effect<void, InvalidInput | AssetFailed>
 }
 
 /** The files of one session. */
 export interface Arrivals {
-  /** Begins a file. Only one comes at a time. `InvalidInput` when an asset may not be such here. */
+  /** Begins a file; only one comes at a time. Fails with `InvalidInput` when such an asset is not accepted here. */
   readonly begin: (asset: Asset) => Effect.Effect<Arrival, InvalidInput | AssetFailed>
 }
 

@@ -1,6 +1,6 @@
 /**
- * The files of assets: the operations that `Assets` needs of a disk, or of what stands for one. Each session has a folder
- * of placed files. A save in progress has a marker in it, with the content beneath the marker until it is placed.
+ * The files of assets: the operations that `Assets` needs from a disk, or from its substitute. Each session has a
+ * folder of placed files. A save in progress has a marker in it, with the content beneath until it is placed.
  *
  * `layer` stores them in `assets` in the data directory: folders with mode 0700 and files with 0600 from the start.
  *
@@ -44,7 +44,7 @@ interface AssetFile {
 }
 
 export interface Service {
-  /** Bytes that a content may have at most. Whoever writes holds to it. */
+  /** The most bytes that a content may have. The caller must keep to it. */
   readonly mostBytes: number
   /** Creates the marker, and the folder if it is missing. */
   readonly begin: (upload: Upload) => Effect.Effect<void, FilesFailed>
@@ -58,8 +58,8 @@ export interface Service {
   /** Removes the marker and its content. Returns false if it was gone. */
   readonly end: (upload: Upload) => Effect.Effect<boolean, FilesFailed>
   /**
-   * Milliseconds since the marker was begun, or something was last placed or created under it, by the clock of the store
-   * itself: those of hosts may differ. 0 if it is gone.
+   * Milliseconds since the marker was begun, or something was last placed or created under it, by the store's own
+   * clock, because the clocks of hosts may differ. 0 if the marker is gone.
    */
   readonly age: (upload: Upload) => Effect.Effect<number, FilesFailed>
   /** Returns at most `length` bytes from byte `offset` on; fewer only if the file is shorter. */
@@ -71,7 +71,7 @@ export interface Service {
   readonly remove: (place: AssetFile) => Effect.Effect<boolean, FilesFailed>
   /** Removes an empty folder. */
   readonly removeEmpty: (folder: string) => Effect.Effect<void, FilesFailed>
-  /** Names of all folders, and of anything else beside them. */
+  /** Names of all folders, and of anything else next to them. */
   readonly folders: Effect.Effect<ReadonlyArray<string>, FilesFailed>
   /** Names of a folder's files and markers; empty if the folder does not exist. */
   readonly entries: (folder: string) => Effect.Effect<ReadonlyArray<string>, FilesFailed>
@@ -158,7 +158,7 @@ const make = Effect.gen(function* () {
       Effect.catchIf(isMissing, () => Effect.succeed(null))
     )
 
-  /** The disk may be another host's: what is made on it now tells its time. */
+  /** The disk may belong to another host: a folder that is made on it now shows its time. */
   const age = Effect.fnUntraced(function* (upload: Upload) {
     const begun = yield* changedAt(markerOf(upload))
     if (begun === null) return 0

@@ -1,5 +1,5 @@
 /**
- * Assets: files that belong to sessions, kept beside the database and named by id in messages.
+ * Assets: files that belong to sessions, kept next to the database and named by id in messages.
  *
  * Guaranteed:
  * - The whole content is on disk and synced before the asset's row is committed.
@@ -31,7 +31,9 @@ import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 
 export interface Service {
-  /** Stores a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`. The content's own errors pass. */
+  /**
+   * Stores a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`. The content's errors pass through.
+   */
   readonly save: <E, R>(asset: Saving.NewAsset<E, R>) => Effect.Effect<Asset, Change | AssetFailed | E, R>
   /** Returns the content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
   readonly open: (range: Reading.Range) => Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | InvalidInput | Read>
@@ -96,7 +98,7 @@ const make = Effect.gen(function* () {
     )
   })
 
-  // By name, and the session is looked up after the names, so files of a new session with that id are not among them.
+  // By name, and the session is looked up after the names: files of a new session with that id are not among them.
   const removeFolder = Effect.fn("Assets.removeFolder")(function* (sessionId: SessionId) {
     const folder = AssetNames.folder(sessionId)
     const removal = Effect.gen(function* () {

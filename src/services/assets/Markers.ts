@@ -1,7 +1,7 @@
 /**
- * Whether the save or the import that a marker stands for is over. Where its engine is proven dead it is. Of an engine of
- * another host nothing is ever proven, so what has stood there for a day, by the store's own clock, is over too: a save
- * takes minutes, and one that comes back after all finds its marker gone and undoes itself.
+ * Whether the save or the import that a marker stands for is over. It is when its engine is proven dead. Nothing is
+ * ever proven about an engine of another host, so a marker that is a day old, by the store's own clock, counts as over
+ * too: a save takes minutes, and a save that comes back after all finds its marker gone and undoes itself.
  */
 import { Effect, Option } from "effect"
 import type * as Engines from "../Engines.js"

@@ -80,7 +80,7 @@ const make = Effect.gen(function* () {
 
   const service: Service = {
     mostBytes: Number.POSITIVE_INFINITY,
-    // Nobody but its own process reaches it.
+    // Only its own process reaches it.
     age: () => Effect.succeed(0),
     begin: (upload) => change(begin(upload)),
     create: (upload) =>

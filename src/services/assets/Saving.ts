@@ -41,7 +41,7 @@ export interface NewAsset<E, R> {
   readonly id?: AssetId
 }
 
-/** Bytes hashed and written at once, so that a large piece does not block the event loop. */
+/** Bytes hashed and written at a time, so that a large piece does not block the event loop. */
 const pieceBytes = 256 * 1024
 
 const pieces = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>

@@ -1,6 +1,6 @@
 /**
  * Removes what saves and deletions leave on disk when their process dies: unfinished saves, files without a row,
- * folders of deleted sessions. Idempotent, and safe in several processes at once.
+ * folders of deleted sessions. Idempotent, and safe in several processes at the same time.
  *
  * A save creates, in this order: marker, content under the marker, file in its place, row; then it removes the marker.
  * So:

@@ -1,10 +1,10 @@
 /**
- * Hints for all sessions: one reader for all who subscribe, which is there while anybody does. It is told by the signals
- * of this process which sessions have changed, and that others have committed; it reads at once, then at most once in a
- * moment, however much has changed meanwhile.
+ * Hints for all sessions: one reader for all subscribers, which exists while there are any. The signals of this process
+ * say which sessions have changed, and that other processes have committed. The reader reads immediately, then at most
+ * once in a moment, however much has changed meanwhile.
  *
- * A subscription begins with a `gap`: what is in the list when that is loaded needs no hint, and what changes after it
- * gets one.
+ * A subscription begins with a `gap`: changes that are in the list when the client loads it need no hint, and later
+ * changes get one.
  */
 import { type Cause, Effect, Exit, Fiber, FiberSet, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
@@ -35,7 +35,7 @@ export const make = Effect.gen(function* () {
   const now = () => clock.unsafeCurrentTimeMillis() + ahead()
   const fork = yield* FiberSet.makeRuntime()
 
-  /** A reader, and who is told. */
+  /** A reader and its subscribers. */
   const openWatch = () => {
     const subscribers = new Set<PendingHints.PendingHints>()
     const hints = HintReader.make(reader, leases, { now, disorderMillis })
@@ -45,7 +45,7 @@ export const make = Effect.gen(function* () {
     let hasBegun = false
     let failure: Cause.Cause<Read> | null = null
 
-    /** What is gone stays so in what is to be told, whatever comes after it under its id. */
+    /** Notes news of a session. Its deletion stays noted, whatever comes after it under the same id. */
     const put = (sessionId: SessionId, gone: HintReader.Gone | null) => {
       const before = news.get(sessionId) ?? null
       news.delete(sessionId)
@@ -106,7 +106,7 @@ export const make = Effect.gen(function* () {
         if (failure !== null) one.fail(failure)
         else if (hasBegun) one.gap()
       },
-      /** Returns whether anybody is left. */
+      /** Returns whether any subscriber is left. */
       leave: (one: PendingHints.PendingHints) => subscribers.delete(one) && subscribers.size > 0,
       close: end
     }

@@ -1,6 +1,6 @@
 /**
- * Sessions as the lines of an export, read as they are asked for: a page of rows at a time, and of an asset a piece. The
- * transcript of each is one that an engine takes: a session whose transcript is damaged fails the export.
+ * Sessions as the lines of an export, read as they are asked for: a page of rows at a time, or a piece of an asset.
+ * Each exported transcript is one that an engine accepts: a session with a damaged transcript fails the export.
  */
 import { Array as Arr, Chunk, Clock, Effect, Either, Option, Stream } from "effect"
 import * as Export from "../../domain/Export.js"
@@ -13,7 +13,7 @@ import type * as Hashing from "../Hashing.js"
 import type { ReaderService, StoredPage } from "../storage/Storage.js"
 import type { ExportSessions } from "./Requests.js"
 
-/** Sessions that are listed at once. */
+/** Sessions listed at a time. */
 const page = 500
 
 const encoder = new TextEncoder()
@@ -27,7 +27,7 @@ const kinds = {
   asset: "assets"
 } as const
 
-/** What is stored of a session: its own row first, then those of what belongs to it. */
+/** What is stored of a session: its own row first, then the rows of what belongs to it. */
 type Stored = Export.Session | Export.Row
 
 type Lines<E = SkeinError.Export> = Stream.Stream<Export.Line, E>
@@ -45,7 +45,9 @@ const cut = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
     bytes.subarray(index * Export.pieceBytes, (index + 1) * Export.pieceBytes)
   )
 
-/** Pieces as long as a line takes, whatever the store reads at once: the same asset is the same lines from everywhere. */
+/**
+ * Pieces as long as a line takes, whatever the store reads at a time: an asset gives the same lines from every store.
+ */
 const inPieces = <E>(content: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E> =>
   Stream.concat(content, Stream.succeed(null)).pipe(
     Stream.mapAccum(new Uint8Array(0), (rest: Uint8Array, bytes: Uint8Array | null) => {
@@ -58,7 +60,7 @@ const inPieces = <E>(content: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8
   )
 
 export const make = (reader: ReaderService, assets: AssetsService, hashing: Hashing.Service) => {
-  /** All sessions, the first created first: so a parent comes before its children. */
+  /** All sessions, the first created first, so that a parent comes before its children. */
   const all = Effect.fnUntraced(function* (owner: ExportSessions["owner"]) {
     const ids: Array<SessionId> = []
     let next: string | null = ""
@@ -100,7 +102,7 @@ export const make = (reader: ReaderService, assets: AssetsService, hashing: Hash
       }
       const withContent = (row: Stored): Lines =>
         row.type === "asset" ? Stream.concat(Stream.succeed(row), contentOf(sessionId, row)) : Stream.succeed(row)
-      // A stream for each row would cost many times what is done with it.
+      // A stream for each row would cost many times the work on the row.
       const lines = (rows: Chunk.Chunk<Stored>): Lines =>
         Chunk.some(rows, ({ type }) => type === "asset")
           ? Stream.flatMap(Stream.fromChunk(rows), withContent)

@@ -1,7 +1,7 @@
 /**
  * Calls of messages from elsewhere. A call whose id is not one of ours gets a new id, and so does its result: the next
- * one with the same foreign id that no earlier call has. The foreign id stays beside ours. Whether a result may follow
- * at all is not decided here.
+ * result with the same foreign id that does not belong to an earlier call. The foreign id is kept next to ours. Whether
+ * a result may follow at all is not decided here.
  */
 import { Effect, Schema } from "effect"
 import { type ForeignMessage, isForeignCall } from "../../domain/ForeignMessage.js"
@@ -14,7 +14,9 @@ type Plain = Extract<ForeignMessage, { readonly role: "user" | "other" }>
 
 const isPlain = (message: ForeignMessage): message is Plain => message.role === "user" || message.role === "other"
 
-/** The messages, with ids of ours for all calls. `between` is done between two of them, and between two calls of one. */
+/**
+ * Returns the messages with our ids for all calls. `between` runs between two messages, and between two calls of one.
+ */
 export const adopt = (
   messages: ReadonlyArray<ForeignMessage>,
   ids: Ids.Service,

@@ -1,12 +1,12 @@
 /**
- * Reads what there is to tell of sessions that have changed: those of which this process was signalled, and those that
- * other processes have changed, of which nobody says where.
+ * Reads the hints for sessions that have changed: those that this process was signalled about, and those that other
+ * processes have changed, where no signal says which.
  *
- * The latter are found by time, as storage has it. Where commits are made one by one, what is committed later has the same
- * time or a later one; what has just the time that was seen last is compared by its cursor. Where they are made side by
- * side, what comes later may have a time that is earlier by a little: each look begins so much before the last. Where the
- * clock was set back, where too much has changed at once, and where another process has deleted a session, of which no row
- * tells, all that can be said is that there is a gap.
+ * The latter are found by storage's time. Where commits are made one by one, a later commit has the same time or a
+ * later one; a session with exactly the time that was seen last is compared by its cursor. Where commits are made side
+ * by side, a later commit may have a slightly earlier time: each search begins that much before the end of the last.
+ * Where the clock was set back, where too much has changed at the same time, and where another process has deleted a
+ * session, which no row shows, all that can be said is that there is a gap.
  */
 import { Effect } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
@@ -17,16 +17,16 @@ import type { ReaderService, SessionState } from "../storage/Storage.js"
 import * as Listing from "./Listing.js"
 import type { OwnedHint } from "./PendingHints.js"
 
-/** Sessions read at once. */
+/** Sessions read at a time. */
 const page = 500
 
-/** Most sessions that others are found to have changed, and most whose place is remembered. */
+/** Most sessions that a search finds changed by other processes, and most whose place is remembered. */
 const most = 5_000
 
-/** No commit takes so long, in milliseconds: what is older was there when the first one watched. */
+/** No commit takes this long, in milliseconds: anything older was there when the first subscriber came. */
 const longestCommitMillis = 60_000
 
-/** Whose a session was that is gone, and when that was signalled. */
+/** The owner of a deleted session, and when the deletion was signalled. */
 export interface Gone {
   readonly owner: Owner | null
   readonly at: number
@@ -36,24 +36,24 @@ export interface Gone {
 type News = ReadonlyMap<SessionId, Gone | null>
 
 export interface HintReader {
-  /** Counts everything that is stored as told. */
+  /** Counts everything that is stored now as told. */
   readonly begin: Effect.Effect<void, Read>
-  /** The sessions that other processes have changed since; null when that cannot be told. */
+  /** The sessions that other processes have changed since then; null when that cannot be known. */
   readonly elsewhere: Effect.Effect<ReadonlyArray<SessionId> | null, Read>
-  /** What there is to tell of sessions, in the order of their newest changes. */
+  /** Returns the hints for sessions, in the order of their newest changes. */
   readonly hints: (news: News) => Effect.Effect<ReadonlyArray<OwnedHint>, Read>
 }
 
 interface Place {
   readonly cursor: number
   readonly updatedAt: number
-  /** Null when it was not looked at. */
+  /** Null when it was not read. */
   readonly activity: SessionActivity | null
 }
 
 export type Reader = Pick<ReaderService, "changes" | "states">
 
-/** The time as storage has it, and by how much what is committed later may have an earlier one. */
+/** Storage's time, and by how much the time of a later commit may be earlier. */
 interface Time {
   readonly now: () => number
   readonly disorderMillis: number
@@ -64,7 +64,7 @@ export const make = (
   leases: Pick<Leases["Type"], "left">,
   { disorderMillis, now: currentTime }: Time
 ): HintReader => {
-  /** Where sessions were when they were told, the newest last. */
+  /** Where sessions were when they were last told, the newest last. */
   const told = new Map<SessionId, Place>()
   let since = 0
   let deletions = 0

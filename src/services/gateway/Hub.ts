@@ -1,21 +1,25 @@
 /**
- * The hub of one session: it reads for all who watch it, once.
+ * The hub of one session: it reads once for all who watch the session.
  *
- * A follower is a position and nothing else: no queue is kept for it. What the hub told last is one chunk for all who
- * were where the hub was. Who is a little behind takes what it lacks from the newest events, which the hub keeps while
- * somebody is behind. Who is further behind reads for itself, from its own cursor, until it is near again. So one that
- * does not read costs no more than what is kept for all, and loses no fact.
+ * A follower is a position and nothing else: no queue is kept for it.
+ *
+ * - Followers that were where the hub was all get the same newest chunk.
+ * - A follower that is a little behind takes what it lacks from the newest events, which the hub keeps while any
+ *   follower is behind.
+ * - A follower that is further behind reads for itself, from its own cursor, until it is near again.
+ *
+ * So a follower that does not read costs no more than what is kept for all, and loses no fact.
  *
  * Deltas never overtake durable events:
  *
- * - A run of this engine: its commits are signalled before it goes on, and so before anything is written after them.
- *   When no signal has come since the last reading, all of them were told, and what is written is told without a reading.
- * - A run elsewhere whose process tells of it (see `Mirrors`): what that has told is told here while both have told the
- *   same durable events. It may tell a step's text later than the step's message is read; then the message has the rest.
- * - Any other: its draft is read before the events, and told after them unless they say that its step may be over.
+ * - A run of this engine: its commits are signalled before it goes on, and so before it writes anything after them.
+ *   When no signal has come since the last reading, all commits were told, and deltas are told without a reading.
+ * - A run elsewhere whose process reports it (see `Mirrors`): its deltas are told here while both processes have told
+ *   the same durable events. A step's text may arrive after the step's message was read; then the message has the rest.
+ * - Any other run: its draft is read before the events, and told after them unless they show that its step may be over.
  *
- * Deltas are told at most every 40 ms, and a commit ends that pause. Who comes in the middle of a step gets all that the
- * others have seen of it as one delta.
+ * Deltas are told at most every 40 ms, and a commit ends that pause. A follower that comes in the middle of a step gets
+ * everything that the others have seen of the step as one delta.
  */
 import { Cause, Chunk, type Clock, Effect, Exit, Option } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -31,7 +35,7 @@ import type { EventSignals } from "../storage/EventSignals.js"
 import type { ReaderService } from "../storage/Storage.js"
 import type * as Mirrors from "./Mirrors.js"
 
-/** Rows read at once, and the most events that are kept for who is behind: fewer when they bring their entries along. */
+/** Rows read at a time, and most events kept for followers that are behind: fewer when events carry their entries. */
 const pageOf = (entries: boolean): number => (entries ? 32 : 256)
 
 /** Between two deltas, in milliseconds. */
@@ -40,7 +44,7 @@ const deltaMillis = 40
 /** Followers that are woken before other work has a turn. */
 const wokenAtOnce = 250
 
-/** Events, and where a follower is once it was told them. */
+/** Events, and the position of a follower once it was told them. */
 interface Told {
   readonly _tag: "Told"
   readonly events: Chunk.Chunk<SessionEvent>
@@ -54,32 +58,32 @@ export interface Hub {
   readonly take: (own: Watch.Position) => Taken
   /** Returns once there may be something for a follower to take. */
   readonly next: (own: Watch.Position) => Effect.Effect<void, SkeinError.Events>
-  /** The newest live part of a run of this engine, be it over or not. */
+  /** The newest live part, of a run of this engine or as mirrored from elsewhere, even if the run is over. */
   readonly written: () => Live.Live | undefined
   /** Commits that were signalled so far. */
   readonly commits: () => number
   /**
-   * For a follower that has read all events up to its position, when so many commits had been signalled. The hub goes on
-   * from there, unless others have brought it as far.
+   * Lets a follower join that has read all events up to its position; `commits` had been signalled before it read. The
+   * hub goes on from that position, unless other followers have already brought it as far.
    */
   readonly join: (own: Watch.Position, commits: number) => void
-  /** Whether the session is gone. What comes under its id then is another one. */
+  /** Whether the session is gone. Whatever has its id after that is another session. */
   readonly isGone: () => boolean
   readonly follow: () => void
-  /** False when nobody follows any more. */
+  /** Returns false when nobody follows any more. */
   readonly leave: () => boolean
   /** Reads and tells for as long as it runs. */
   readonly run: Effect.Effect<never>
-  /** Listens no more. */
+  /** Stops listening. */
   readonly close: () => void
 }
 
-/** Whether an event may end the step that a draft tells of. */
+/** Whether an event may end the step that a draft belongs to. */
 const isOfRun = (event: Durable): boolean => "runId" in event
 
 type Appended = Extract<Durable, { readonly type: "message.appended" }>
 
-/** Whether an event is that of a step's message, before which the step's text is told. */
+/** Whether an event is about a step's message: the step's text is told before it. */
 const isAnswer = (event: Durable): event is Appended =>
   event.type === "message.appended" && event.role === "assistant" && event.runId !== null
 
@@ -106,33 +110,33 @@ export const make = (
   const page = pageOf(entries)
   let followers = 0
   let commits = 0
-  /** Commits that had been signalled before all events were read the last time. */
+  /** Commits that had been signalled before the last reading that reached all events. */
   let read = 0
-  /** Where the hub is; null until somebody has joined it. */
+  /** Where the hub is; null until a follower joins, also after a failure. */
   let position: Watch.Position | null = null
-  /** What of the live part its followers have seen; null when that has to be found out. */
+  /** What its followers have seen of the live part; null when that must be found out. */
   let shown: Option.Option<Live.Live> | null = null
   /** The newest events up to its position, without a gap. */
   let kept: ReadonlyArray<Durable> = []
-  /** The messages of those of them whose text the process of a run elsewhere had not told to its end. */
+  /** The messages of those events for which the process of a run elsewhere had not told the whole text. */
   let answers: Watch.Answers = new Map()
   let last: (Told & { readonly from: Watch.Position }) | null = null
   let pausedUntil = 0
-  /** Whether somebody waits elsewhere than where the hub is. */
+  /** Whether a follower waits at a position that is not the hub's. */
   let hasStrays = false
   let isGone = false
   const waiting = new Set<(woken: Effect.Effect<void, SkeinError.Events>) => void>()
-  /** Goes on with `run`, when it waits. */
+  /** Wakes `run` when it waits. */
   let goOn = (): void => {}
   let isPausing = false
-  /** The newest live part here, also when its run is over: the event of its last message may not have been read yet. */
+  /** The newest live part here, even when its run is over: the event of its last message may not have been read yet. */
   let newest: Live.Live | undefined
 
   const wakeUnlessPausing = (now: Live.Live | undefined): void => {
     if (!isPausing || pauseBefore(now) === 0) goOn()
   }
 
-  /** Events that the process of a run elsewhere has told: what is here is read as far. */
+  /** The cursor up to which the process of a run elsewhere has told events: the hub reads its rows as far. */
   let mirrored: Cursor | null = null
   const mirror = mirrors(sessionId, () => {
     const now = mirror.get()
@@ -156,7 +160,7 @@ export const make = (
     })
   ]
 
-  /** Milliseconds for which what is written has to wait. Whatever else there is of the live part comes at once. */
+  /** Milliseconds for which new text must wait. Any other news of the live part is told immediately. */
   const pauseBefore = (now: Live.Live | undefined): number =>
     now !== undefined && shown !== null && Option.isSome(shown) && Watch.isMoreOfSame(shown.value, now)
       ? Math.max(0, pausedUntil - clock.unsafeCurrentTimeMillis())
@@ -164,14 +168,14 @@ export const make = (
 
   const written = () => live.get(sessionId) ?? newest
 
-  /** Waits until it is told to go on, unless there is a reason to go on already. */
+  /** Waits until `goOn` is called, unless there is a reason to go on already. */
   const waitUnless = (isReady: () => boolean) =>
     Effect.async<void>((resume) => {
       goOn = () => resume(Effect.void)
       if (isReady()) goOn()
     })
 
-  /** Until a commit, or for some milliseconds. */
+  /** Waits until a commit, or for some milliseconds. */
   const pauseFor = (millis: number) =>
     Effect.suspend(() => {
       isPausing = true
@@ -187,7 +191,7 @@ export const make = (
       )
     })
 
-  /** The live part of a run of this engine, or of one whose process tells of it, for who was told all up to `cursor`. */
+  /** The live part of a run of this engine, or of a mirrored run, for followers that were told all up to `cursor`. */
   const liveAt = (cursor: Cursor): Live.Live | undefined => {
     const own = live.get(sessionId)
     if (own !== undefined) return own
@@ -195,12 +199,12 @@ export const make = (
     return told?.cursor === cursor ? (told.live ?? undefined) : undefined
   }
 
-  /** The same, once all that it follows was told. */
+  /** The same, once everything that comes before it was told. */
   const here = (cursor = position?.cursor) => (read === commits && cursor !== undefined ? liveAt(cursor) : undefined)
 
   /**
-   * Whether there is something to find out or to tell. Without anybody who waits, events are read as far as they are
-   * kept for those who come back, and nothing of what is being written.
+   * Whether there is something to find out or to tell. While nobody waits, the hub reads only as many events as it
+   * keeps for followers that come back, and no deltas.
    */
   const hasNews = (): boolean => {
     if (position === null || isGone) return false
@@ -227,7 +231,7 @@ export const make = (
       return wakeFrom(0)
     })
 
-  /** Moves the hub over events and to a live part. Returns whether that is news for anybody who waits. */
+  /** Moves the hub over events and to a live part. Returns whether that is news for a follower that waits. */
   const move = (
     from: Watch.Position,
     rows: ReadonlyArray<Durable>,
@@ -258,7 +262,7 @@ export const make = (
     for (const { at } of rows) Metrics.eventLag.unsafeUpdate(Math.max(0, now - at), [])
   }
 
-  /** Whether it is a message whose text the process of its run tells, and has not told to its end. */
+  /** Whether an event is about a message whose text the process of its run tells, but has not told to its end. */
   const isUntold = (event: Durable): event is Appended => {
     const told = live.get(sessionId) === undefined ? mirror.get() : null
     return told !== null && isAnswer(event) && (told.cursor < event.cursor || newest?.step?.seq !== event.seq)
@@ -282,7 +286,7 @@ export const make = (
     const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page, entries })
     if (own === undefined) yield* mirror.look(rows.at(-1)?.cursor ?? from.cursor)
     const more = own === undefined ? yield* Effect.forEach(rows.filter(isUntold), answerOf, atOnce) : []
-    // Everybody who waited has left meanwhile, and who came then has gone on from elsewhere.
+    // All followers that waited have left meanwhile, and later ones have gone on from elsewhere.
     if (position !== from) return
     const isWhole = rows.length < (entries ? 1 : page)
     if (isWhole) read = before
@@ -304,7 +308,10 @@ export const make = (
     }
   })
 
-  /** Whoever waited is told. Where the hub was, events may have aged out that those who are ahead of it have. */
+  /**
+   * Wakes the followers that wait. After `CursorGone` they only look again: events may have aged out where the hub was
+   * that followers ahead of it already have.
+   */
   const failed = (cause: Cause.Cause<SkeinError.Events>) => {
     const error = Option.getOrUndefined(Cause.failureOption(cause))
     isGone = error?._tag === "SessionNotFound"
@@ -325,7 +332,7 @@ export const make = (
     return move(position, [], Option.some(now)) ? wake(Effect.void) : Effect.void
   })
 
-  // Not `forever`, which lets all others go first each time: what is committed next may remove what there is to read.
+  // Not `forever`, which lets all other fibers go first each time: the next commit may remove what there is to read.
   const run: Effect.Effect<never> = Effect.suspend(() => Effect.flatMap(step, () => run))
 
   const take = (own: Watch.Position): Taken => {

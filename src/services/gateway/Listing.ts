@@ -1,8 +1,8 @@
 /**
- * Lists of sessions with what each does. Storage does not know whether an engine lives, so it says who holds a session,
- * and the engines are looked at here. Where a list is to tell running sessions from crashed ones, they are looked at
- * first, so that each page holds what matches and is whole. Storage takes a session for crashed only by the lease that
- * was looked at: who has claimed it since, runs it.
+ * Lists of sessions with the activity of each. Storage does not know whether an engine is alive, so it says who holds a
+ * session, and the engines are checked here. Where a list must tell running sessions from crashed ones, the engines are
+ * checked first, so that each page is full and holds only matches. Storage counts a session as crashed only by the
+ * lease that was checked: a session that was claimed since is running.
  */
 import { Effect } from "effect"
 import type { Lease } from "../../domain/Lease.js"
@@ -12,24 +12,24 @@ import type { Read } from "../../domain/SkeinError.js"
 import type { Leases } from "../runtime/Leases.js"
 import type { ReaderService, StoredActivity, Tenancy } from "../storage/Storage.js"
 
-/** What is stored of what a session does, and who holds it. */
+/** A session's activity as it is stored, and who holds the session. */
 export interface Held {
   readonly activity: StoredActivity
   readonly tenancy: Tenancy | null
 }
 
-/** What sessions do, where these leases were left. */
+/** Returns the activity of sessions, where these leases were left. */
 export const activityIn = (left: ReadonlyArray<Lease>) => {
   const fences = new Map(left.map(({ fence, runId }) => [runId, fence]))
   return ({ activity, tenancy }: Held): SessionActivity.SessionActivity =>
     SessionActivity.of(activity, tenancy !== null && fences.get(tenancy.lease.runId) === tenancy.lease.fence)
 }
 
-/** The holds that it takes a look at the engines to tell of. */
+/** The holds whose engines must be checked to know the activity. */
 export const holdsOf = (sessions: ReadonlyArray<Held>): ReadonlyArray<Tenancy> =>
   sessions.flatMap(({ activity, tenancy }) => (activity === "running" && tenancy !== null ? [tenancy] : []))
 
-/** One page of a list. */
+/** Returns one page of a list. */
 export const page = (
   reader: Pick<ReaderService, "sessions" | "tenancies">,
   leases: Pick<Leases["Type"], "left">,

@@ -1,9 +1,9 @@
 /**
- * The Gateway's operations, once: what each one is given, whose it is, what it returns and what it fails with. The
- * checks of input, the spans and `Gateway.forOwner` are made from this list, and so is whatever else offers the Gateway.
+ * The one list of the Gateway's operations: what each takes, whose it is, what it returns and what it fails with. Input
+ * checks, spans and `Gateway.forOwner` are made from this list, and so is everything else that offers the Gateway.
  *
- * `whose` says by which id of the payload the operation belongs to one session: that of the session, of a run or of a
- * question. An operation of `all` names none; its own rule in `forOwner` keeps it to one owner's sessions.
+ * `whose` says which id in the payload ties the operation to one session: the id of the session, of a run or of a
+ * question. An operation of `all` has no such id; its own rule in `forOwner` keeps it to one owner's sessions.
  */
 import { Either, Predicate, Schema } from "effect"
 import { Asset, AssetId } from "../../domain/Asset.js"
@@ -23,7 +23,7 @@ import { TimelineRow } from "../../domain/Timeline.js"
 import * as Replies from "./Replies.js"
 import * as Requests from "./Requests.js"
 
-/** What a payload holds by which the operation belongs to a session. */
+/** The ids in a payload that tie the operation to a session. */
 export interface Ids {
   readonly session: { readonly sessionId: SessionId }
   readonly run: { readonly runId: RunId }
@@ -60,7 +60,7 @@ export interface Operation<
   readonly error: Schema.Schema<E, IE>
   /** Whether it returns a stream of successes instead of one. */
   readonly isStream: boolean
-  /** The checked payload of a call. A field that is undefined counts as absent. */
+  /** Returns the checked payload of a call. A field that is undefined counts as absent. */
   readonly read: (...args: Args) => Either.Either<P, SkeinError.InvalidInput>
 }
 
@@ -103,7 +103,7 @@ const subscription = {
 } as const
 
 /**
- * Every operation by its name: the Schemas of what it takes, returns and fails with, for those who offer it over a
+ * Every operation by its name: the Schemas of what it takes, returns and fails with, for adapters that offer it over a
  * wire.
  */
 export const operations = {
@@ -336,7 +336,7 @@ export const operations = {
     success: Question,
     error: SkeinError.Answer
   }),
-  /** The content is given beside the payload. */
+  /** The content is passed separately from the payload. */
   saveAsset: operation({
     name: "saveAsset",
     whose: "session",
@@ -384,7 +384,7 @@ export const operations = {
     error: SkeinError.Export,
     isStream: true
   }),
-  /** The content is given beside the payload. */
+  /** The content is passed separately from the payload. */
   importSessions: operation({
     name: "importSessions",
     whose: "all",

@@ -1,6 +1,6 @@
 /**
- * The hints that wait for one subscriber: at most one a session, in the order of the newest changes. Beyond a bound they
- * are dropped for one `gap`, so that a subscriber that does not read costs no more than that.
+ * The hints that wait for one subscriber: at most one per session, in the order of the newest changes. Beyond a limit
+ * one `gap` replaces them all, so a subscriber that does not read costs no more than that.
  */
 import { type Cause, Chunk, Effect } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
@@ -10,7 +10,7 @@ import type { Read } from "../../domain/SkeinError.js"
 /** Most hints that wait for a subscriber. */
 const most = 1_000
 
-/** A hint of a session, and whose that is. */
+/** A session's hint, and the session's owner. */
 export interface OwnedHint {
   readonly sessionId: SessionId
   readonly owner: Owner | null
@@ -18,14 +18,14 @@ export interface OwnedHint {
 }
 
 export interface PendingHints {
-  /** Whose sessions the subscriber is told of; everybody's when undefined. */
+  /** The owner whose sessions the subscriber gets hints for; all sessions when undefined. */
   readonly owner: Owner | undefined
   readonly tell: (hints: ReadonlyArray<OwnedHint>) => void
-  /** Takes the place of all that wait. */
+  /** Replaces all waiting hints with a `gap`. */
   readonly gap: () => void
-  /** Nothing more comes: who reads is told why. */
+  /** Ends the hints: from now on `take` fails with the cause. */
   readonly fail: (cause: Cause.Cause<Read>) => void
-  /** All that wait, as soon as there is something. */
+  /** Takes all hints that wait, as soon as there are any. */
   readonly take: Effect.Effect<Chunk.Chunk<SessionHint>, Read>
 }
 

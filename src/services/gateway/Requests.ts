@@ -1,4 +1,4 @@
-/** What clients give to the Gateway's operations, as Schemas: by these every input is checked before anything changes. */
+/** The inputs of the Gateway's operations, as Schemas: every input is checked by them before anything changes. */
 import { Schema } from "effect"
 import type { Named } from "../../domain/Named.js"
 import { AgentName } from "../../domain/AgentName.js"
@@ -15,7 +15,7 @@ import { Workdir } from "../../domain/Workdir.js"
 /** A field that may be left out or be undefined. */
 const { optional } = Schema
 
-/** Creates a session. Without an id, the engine makes one; without a title, the first message gives it. */
+/** A session to create. Without an id, the engine makes one; without a title, the first message provides it. */
 export const Create = Schema.Struct({
   id: optional(SessionId),
   title: optional(Schema.String),
@@ -23,8 +23,9 @@ export const Create = Schema.Struct({
   /** The folder that the session works in. Defaults to none: file tools and the shell then refuse. */
   workdir: optional(Workdir),
   /**
-   * Which engines run it, where several hosts share the storage: those that serve this placement, such as a host that has
-   * the folder. Defaults to all. Others refuse its messages with `PlacementNotServed`.
+   * Which engines run the session where several hosts share the storage: those that serve this placement, such as the
+   * engines of a host that has the folder. Defaults to all. Other engines refuse its messages with
+   * `PlacementNotServed`.
    */
   placement: optional(Placement),
   /** The parent session. */
@@ -47,7 +48,7 @@ const changes = {
   metadata: optional(JsonRecord)
 }
 
-/** What is to change of a session, in one commit. Fields that are left out stay as they are. */
+/** Changes to a session, in one commit. Fields that are left out stay as they are. */
 export const Patch = Schema.Struct({ sessionId: SessionId, ...changes }).annotations({ identifier: "PatchSession" })
 export type Patch = Named<typeof Patch.Type>
 
@@ -69,11 +70,11 @@ export type TranscriptRange = Named<typeof TranscriptRange.Type>
 export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq }).annotations({ identifier: "EntryPlace" })
 export type EntryPlace = Named<typeof EntryPlace.Type>
 
-/** Events after the last one that the client has. Defaults to all that are kept. */
+/** Events after the last one that the client has. Defaults to all events that are kept. */
 export const EventRange = Schema.Struct({
   sessionId: SessionId,
   after: optional(Cursor),
-  /** Whether events of messages bring the entry along, and those of questions the question. Defaults to no. */
+  /** Whether events of messages carry the entry, and events of questions the question. Defaults to no. */
   entries: optional(Schema.Boolean)
 }).annotations({ identifier: "EventRange" })
 export type EventRange = Named<typeof EventRange.Type>
@@ -90,14 +91,16 @@ export const Send = Schema.Struct({
   sessionId: SessionId,
   text: Schema.String,
   files: optional(Schema.Array(SentFile)),
-  /** What tools can read of who asks. */
+  /** What tools can read about who asks. */
   metadata: optional(JsonRecord),
   /**
-   * The JSON Schema of an object that the answer is to be, such as `Run.output` makes. Providers that can hold their models
-   * to it; other models are asked for it in the system prompt. `Run.answerAs` reads the answer.
+   * The JSON Schema of the object that the answer must be, such as `Run.output` makes. Providers that can enforce it do
+   * so; for other models the system prompt asks for it. `Run.answerAs` reads the answer.
    */
   output: optional(JsonRecord),
-  /** Makes a retry harmless: the same key with the same message returns its run, or the newest that went on with it. */
+  /**
+   * Makes a retry harmless: the same key with the same message returns its run, or the newest run that went on with it.
+   */
   idempotencyKey: optional(IdempotencyKey),
   /** What to do when a run holds the session. Defaults to "refuse". */
   whenBusy: optional(Schema.Literal("refuse", "queue"))
@@ -126,14 +129,14 @@ export const Answer = Schema.Struct({
   verdict: Verdict,
   /** Why, for the model. */
   message: optional(Schema.String),
-  /** What was filled in; with `allow-once`, for a question with an `inquiry`. Defaults to nothing. */
+  /** The values that were filled in; with `allow-once`, for a question with an `inquiry`. Defaults to none. */
   values: optional(Values),
   /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
 }).annotations({ identifier: "AnswerQuestion" })
 export type Answer = Named<typeof Answer.Type, { readonly values: Values | undefined }>
 
-/** A file to store, besides its content. */
+/** A file to store, apart from its content. */
 export const NewAsset = Schema.Struct({
   sessionId: SessionId,
   name: optional(Schema.String),
@@ -150,18 +153,18 @@ export const AssetRange = Schema.Struct({
 }).annotations({ identifier: "AssetRange" })
 export type AssetRange = Named<typeof AssetRange.Type>
 
-/** Which sessions to export: those named, in this order, else all, of one owner if there is one, the first created first. */
+/** Which sessions to export: those named, in this order; else all, or all of one owner, the first created first. */
 export const ExportSessions = Schema.Struct({
   sessionIds: optional(Schema.Array(SessionId)),
   owner: optional(Owner)
 }).annotations({ identifier: "ExportSessions" })
 export type ExportSessions = Named<typeof ExportSessions.Type>
 
-/** How to import sessions, besides the bytes of the export. */
+/** How to import sessions, apart from the bytes of the export. */
 export const ImportSessions = Schema.Struct({
-  /** Gives sessions, runs and questions new ids, so that they may stand beside those that they come from. Defaults to no. */
+  /** Gives sessions, runs and questions new ids, so that they can exist next to the originals. Defaults to no. */
   newIds: optional(Schema.Boolean),
-  /** The owner that they get. Defaults to the owners that they have. */
+  /** The new owner of the sessions. Defaults to the owners that they have. */
   owner: optional(Owner)
 }).annotations({ identifier: "ImportSessions" })
 export type ImportSessions = Named<typeof ImportSessions.Type>

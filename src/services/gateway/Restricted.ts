@@ -1,10 +1,10 @@
 /**
  * The Gateway narrowed to one owner's sessions, to reading, or to both. Another owner's session, run or question is not
- * found, as one that is not there. Sessions are created for the owner, lists hold the owner's only. An operation that
- * would change something is refused before anything is looked at.
+ * found, as if it did not exist. Sessions are created for the owner, and lists hold only the owner's. With the scope
+ * "read" an operation that would change something is refused before anything is read.
  *
- * Each operation is guarded by the id that its payload names; see `whose` in the list of operations. The guard and what
- * it guards are two reads, which is enough: a session's owner never changes.
+ * Each operation is guarded by the id that its payload names; see `whose` in the list of operations. The guard reads
+ * separately from what it guards, which is enough: a session's owner never changes.
  */
 import { Effect, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
@@ -27,11 +27,11 @@ type Guards = { readonly [W in OwnedIds]: (ids: Ids[W]) => Effect.Effect<unknown
 
 /** What a gateway is narrowed to. */
 export interface Restriction {
-  /** The owner whose sessions there are. Defaults to everybody's. */
+  /** The owner whose sessions are visible. Defaults to everybody's. */
   readonly owner?: Owner | undefined
   /** "read" refuses every change with `Forbidden`. Defaults to "write". */
   readonly scope?: Access | undefined
-  /** The actor that every change is stored with. Defaults to that of the calling fiber, see `Actor.as`. */
+  /** The actor that every change is stored with. Defaults to the actor of the calling fiber, see `Actor.as`. */
   readonly actor?: Actor.Actor | undefined
 }
 
@@ -41,7 +41,7 @@ export const narrow = (gateway: Service, { actor, owner, scope = "write" }: Rest
   return within(owner === undefined ? acting : owned(acting, owner), scope)
 }
 
-/** What becomes of a method that changes something. */
+/** Wraps a method that changes something. */
 type Wrap = <Args extends ReadonlyArray<unknown>, A, E>(
   operation: { readonly name: string },
   change: (...args: Args) => Effect.Effect<A, E | SkeinError.Forbidden>
@@ -65,7 +65,7 @@ const wrapChanges = (gateway: Service, wrap: Wrap): Service => ({
   importSessions: (input) => wrap(operations.importSessions, () => gateway.importSessions(input))()
 })
 
-/** Refuses changes unless the scope has them. */
+/** Refuses changes unless the scope allows them. */
 const within = (gateway: Service, scope: Access): Service =>
   scope === "write"
     ? gateway

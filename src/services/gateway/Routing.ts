@@ -34,7 +34,7 @@ type Callable<P, Args extends ReadonlyArray<unknown>> = Pick<Operation<"all", P 
 
 const idNames = ["sessionId", "runId", "questionId", "assetId"]
 
-/** Tells a span the ids in a payload. */
+/** Adds the ids in a payload to a span. */
 const tellIds = (span: Tracer.AnySpan | undefined, payload: object): void => {
   if (span?._tag !== "Span") return
   for (const name of idNames) {
@@ -43,7 +43,7 @@ const tellIds = (span: Tracer.AnySpan | undefined, payload: object): void => {
   }
 }
 
-/** The checked payload of a call, whose ids the span then has. */
+/** Returns the checked payload of a call, and adds its ids to the span. */
 const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }: Callable<P, Args>, args: Args) =>
   Effect.withFiberRuntime<P, SkeinError.InvalidInput>((fiber) => {
     const payload = read(...args)
@@ -52,8 +52,8 @@ const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }
   })
 
 /**
- * Methods that check their input, within the operation's span. Many that are called at once do not begin in one stretch:
- * others have their turn between them.
+ * Methods that check their input, within the operation's span. Many calls at the same time do not all begin in one
+ * stretch: other work has its turn between them.
  */
 const methods = (stretch: Stretch["Type"]) => {
   const begin = <P extends object, Args extends ReadonlyArray<unknown>>(operation: Callable<P, Args>, args: Args) =>
@@ -76,7 +76,7 @@ const methods = (stretch: Stretch["Type"]) => {
   }
 }
 
-/** Messages whose calls get ids. */
+/** Messages whose calls get ids in one stretch. */
 const messagesInStretch = 1000
 
 const make = Effect.gen(function* () {
@@ -122,12 +122,14 @@ const make = Effect.gen(function* () {
 
   const exportSessions = streamMethod(operations.exportSessions, Exports.make(reader, assets, yield* Hashing))
 
-  /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
+  /**
+   * The span covers only the beginning: one for the whole subscription would cost more per event than the event does.
+   */
   const subscribe = method(operations.subscribe, subscriptions.events)
 
   const changes = method(operations.changes, (yield* Changes.make).subscribe)
 
-  /** The media type is the asset's: a provider refuses a picture that is called something else. */
+  /** Uses the asset's own media type: a provider refuses a picture with a wrong one. */
   const filesOf = (sessionId: SessionId, files: NonNullable<Send["files"]>) =>
     Effect.map(files.length === 0 ? Effect.succeed([]) : reader.assets(sessionId), (assets) =>
       files.map(({ assetId, mediaType, name }): FilePart => {
@@ -141,7 +143,7 @@ const make = Effect.gen(function* () {
       })
     )
 
-  /** Its size is looked at first: reading it takes time. */
+  /** The size is checked first, because reading the schema takes time. */
   const outputOf = (schema: JsonRecord) =>
     Checked.output(schema, limits).pipe(
       Either.flatMap(() => Output.read(schema)),
@@ -182,7 +184,7 @@ const make = Effect.gen(function* () {
 
   const snapshot = method(operations.snapshot, ({ sessionId }) =>
     Effect.gen(function* () {
-      // The cursor is read first: what is read after it may be newer, and its events then come again.
+      // The cursor is read first: what is read after it may be newer, and then its events come again.
       const session = yield* reader.session(sessionId)
       const { holder, queued } = yield* reader.activity(sessionId)
       const run = yield* Effect.transposeMapOption(holder, (one) =>
@@ -272,7 +274,7 @@ const make = Effect.gen(function* () {
         Effect.withSpan("Gateway.saveAsset")
       ),
     assets: method(operations.assets, ({ sessionId }) => reader.assets(sessionId)),
-    // An asset is looked for in a session that is there, as by each operation of a session.
+    // A missing session is reported as such, as by every operation of a session.
     openAsset: streamMethod(operations.openAsset, (range) =>
       Stream.catchTag(assets.open(range), "AssetNotFound", (missing) =>
         Stream.execute(Effect.zipRight(reader.session(range.sessionId), missing))

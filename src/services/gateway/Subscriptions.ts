@@ -2,13 +2,13 @@
  * Watching a session: its durable events from a cursor on, replayed and then live, without a gap or a duplicate, and
  * between them what its running step has written so far.
  *
- * Live is replay that was woken: rows are read past a cursor whenever the session is signalled. All who watch a session
- * and have come to its newest event share one reader, the session's hub; those who want entries have a hub of their own.
- * Nothing is queued for a watcher, so one that does not keep up costs nothing and loses no fact; of texts and progress it
- * gets the difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it
- * all.
+ * Live is replay that was woken: rows past a cursor are read whenever the session is signalled. All watchers that have
+ * reached a session's newest event share one reader, the session's hub; watchers that want entries have a separate hub.
+ * Nothing is queued for a watcher, so a watcher that does not keep up costs nothing and loses no fact. For texts and
+ * progress it gets the difference from what it has seen, and nothing of a step that was over before it looked: the
+ * step's message has it all.
  *
- * A hub is there while anybody watches its session, and has the one fiber that all its watchers need.
+ * A hub exists while anybody watches its session, and has the one fiber that all its watchers need.
  */
 import { Chunk, Effect, Exit, Fiber, FiberSet, Option, Scope, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -32,7 +32,10 @@ type Pull = Effect.Effect<Chunk.Chunk<SessionEvent>, Option.Option<SkeinError.Ev
 
 const pulls = new WeakMap<Events, Pull>()
 
-/** What a stream of events pulls, for those who only take its chunks: it spares each of many watchers the machinery of a stream. */
+/**
+ * Returns what a stream of events pulls, for callers that only take its chunks: it spares each of many watchers the
+ * machinery of a stream.
+ */
 export const pullOf = (events: Events): Effect.Effect<Pull, never, Scope.Scope> =>
   Effect.suspend(() => {
     const pull = pulls.get(events)
@@ -40,8 +43,8 @@ export const pullOf = (events: Events): Effect.Effect<Pull, never, Scope.Scope> 
   })
 
 /**
- * The stream of a subscription, which begins and ends with it. Of what each of many watchers holds, `Stream.unwrapScoped`
- * would make a fifth more.
+ * Returns the stream of a subscription, which begins and ends with the stream. With `Stream.unwrapScoped`, each of many
+ * watchers would hold a fifth more.
  */
 export const streamOf = (subscribe: Effect.Effect<Events, SkeinError.Events, Scope.Scope>): Events =>
   Stream.suspend(() => {
@@ -61,13 +64,13 @@ export const streamOf = (subscribe: Effect.Effect<Events, SkeinError.Events, Sco
 
 const beforeAll = Cursor.make(0)
 
-/** In milliseconds: what watchers make of what was read takes about as long again. */
+/** In milliseconds: watchers take about as long again to work on what was read. */
 const readingMillis = 5
 
-/** Rows of a replay read at once: fewer when they bring their entries along. */
+/** Rows of a replay read at a time: fewer when events carry their entries. */
 const replayedOf = (entries: boolean): number => (entries ? 64 : 256)
 
-/** A session has one hub for those who want entries and one for those who do not. */
+/** A session has one hub for watchers that want entries and one for those that do not. */
 const keyOf = (sessionId: SessionId, entries: boolean): string => `${sessionId} ${entries}`
 
 interface OpenHub {
@@ -96,7 +99,9 @@ export const make = Effect.gen(function* () {
   const mirrors = (yield* Mirrors)({ clock, fork, isHeld })
   const hubs = new Map<string, OpenHub>()
 
-  /** What a running step has written so far: at once when it runs here, within a second when it runs elsewhere. */
+  /**
+   * What a running step has written so far: up to date when it runs here, at most a second old when it runs elsewhere.
+   */
   const liveOf = (sessionId: SessionId): Effect.Effect<Option.Option<Live.Live>, SkeinError.Read> =>
     Effect.suspend(() => {
       const here = live.get(sessionId)
@@ -112,7 +117,7 @@ export const make = Effect.gen(function* () {
     return opened
   }
 
-  /** The session's hub, which is there before anything is read. The last one that leaves takes it away. */
+  /** The session's hub, which is opened before anything is read. The last watcher that leaves closes it. */
   const hubOf = (sessionId: SessionId, entries: boolean) =>
     Effect.acquireRelease(
       Effect.sync(() => {
@@ -179,8 +184,8 @@ export const make = Effect.gen(function* () {
   }
 
   /**
-   * Fails before the stream begins when there is no such session, or no event to follow the cursor. The stream ends with a
-   * `session.deleted`, made up and not stored, when the session is gone.
+   * Fails before the stream begins when the session does not exist, or when the events after the cursor are gone. The
+   * stream ends with a `session.deleted`, which is made up and not stored, when the session is gone.
    */
   const events = Effect.fnUntraced(function* (range: EventRange) {
     const { hub } = yield* hubOf(range.sessionId, range.entries ?? false)

@@ -1,6 +1,6 @@
 /**
- * What a call asks a person while it runs. The question is stored before anybody can be shown it, and the call waits for its
- * answer. When the call ends first, or does not wait any more, the question is closed.
+ * What a call asks a person while it runs. The question is stored before anybody can see it, and the call waits for its
+ * answer. When the call ends first, or stops waiting, the question is closed.
  */
 import { Effect } from "effect"
 import * as Inquiry from "../../domain/Inquiry.js"
@@ -13,13 +13,13 @@ import { Storage, StorageReader } from "../storage/Storage.js"
 import type { AcceptedCall } from "./CallReading.js"
 import type { CallRun } from "./CallRun.js"
 
-/** What a call asks with. */
+/** How a call asks a person. */
 export type Ask = (inquiry: Inquiry.Inquiry) => Effect.Effect<Inquiry.Reply, InvalidInput>
 
-/** Questions of one call. */
+/** Most questions of one call. */
 const mostOfCall = 16
 
-/** Of a call whose input is still being read. */
+/** For a call whose input is still being read. */
 export const tooEarly: Ask = () =>
   new InvalidInput({ field: "call", limit: "a call that has started", actual: "one whose input is read" })
 
@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
   const ids = yield* Ids
   const answerTo = yield* answers
 
-  /** How a call asks. A call that has asked too often is refused. */
+  /** Returns how a call asks. A call that has asked too often is refused. */
   return ({ call, context, part }: CallRun, { display, tool }: Pick<AcceptedCall, "display" | "tool">): Ask => {
     let asked = 0
     const { callId, input } = part

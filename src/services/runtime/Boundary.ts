@@ -2,8 +2,8 @@
  * The session boundary within one process: a lock by key, first come first served, gone when nobody wants it.
  *
  * It guards what spans more than one commit (claim a session and start a run, stop and delete). It is held for the
- * change and never while a run, a tool or a human is waited for. Waiting for it can be interrupted. It is not
- * re-entrant. Across processes the commits themselves check what they rely on.
+ * change and never during a wait for a run, a tool or a human. Waiting for it can be interrupted. It is not re-entrant.
+ * Across processes the commits themselves check what they rely on.
  */
 import { Context, Effect, Layer } from "effect"
 import * as KeyQueues from "./KeyQueues.js"
@@ -22,5 +22,5 @@ const make = Effect.sync((): Service => {
   return { hold: queues.hold, size: Effect.sync(queues.size) }
 })
 
-/** One for all of an engine that starts or stops runs. */
+/** One boundary for everything in an engine that starts or stops runs. */
 export const layer: Layer.Layer<Boundary> = Layer.effect(Boundary, make)

@@ -1,6 +1,6 @@
 /**
  * Reads a call's input: which tool it names, what the tool makes of the input, and the key that the call queues under.
- * Nothing has started. Whatever is wrong, a tool's own defect too, becomes the call's result.
+ * Nothing has started yet. Any error, even a tool's own defect, becomes the call's result.
  */
 import { Cause, type Context, Duration, Effect, Exit, Option } from "effect"
 import * as CallDisplay from "../../domain/CallDisplay.js"
@@ -31,14 +31,14 @@ export interface AcceptedCall {
 
 export type CallReading = RefusedCall | AcceptedCall
 
-/** A tool that reads its input. */
+/** A tool that is reading its input. */
 export interface BegunReading {
   readonly _tag: "Reading"
   readonly tool: Tool.Runnable<Tool.Call>
   readonly work: AtOnce.Work<Tool.PreparedCall<Tool.Call>, Tool.InputInvalid>
 }
 
-/** Whether an input was read, as far as it can be. */
+/** Whether the reading of an input is done. */
 export const isRead = (begun: RefusedCall | BegunReading): boolean =>
   begun._tag === "Refused" || AtOnce.isDone(begun.work)
 
@@ -72,7 +72,7 @@ export const make = Effect.gen(function* () {
   const limitOf = (tool: Tool.Runnable<Tool.Call>): Duration.Duration =>
     tool.timeout ?? Duration.millis(toolTimeoutMillis)
 
-  /** What a handler knows of its call, and how it asks people. Progress is dropped once `isHeard` says no. */
+  /** What a handler knows about its call, and how it asks people. Progress is dropped once `isHeard` returns false. */
   const toolCall = (
     { lease, run, session }: RunContext,
     { callId }: CallPart,

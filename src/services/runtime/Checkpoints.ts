@@ -1,13 +1,13 @@
 /**
- * Where an engine stops its runs by itself. Engines of other hosts cannot tell whether one that is silent is dead or only
- * cut off from storage. So it lets its runs go when storage has had no sign of life of it for some time, before anybody may
- * take them over (`Liveness.mayGoOn`). An engine that shares its storage with its own host alone needs no checkpoints:
- * whoever takes over from it has stored something twice meanwhile, and it could have answered.
+ * Where an engine stops its runs by itself. Engines of other hosts cannot tell whether a silent engine is dead or only
+ * cut off from storage. So an engine lets its runs go when storage has had no sign of life from it for some time,
+ * before another engine may take them over (`Liveness.mayGoOn`). An engine whose storage serves a single host needs no
+ * checkpoints: whichever engine takes over has stored something twice meanwhile, so the silent one could have answered.
  *
- * A process may be stopped for longer than that and wake up in the midst of anything. So each fiber of a run passes a
- * checkpoint whenever it goes on after it has waited: the clock is looked at first, and when the time is over the fiber
- * is interrupted instead. What a run has begun outside of Effect, a promise or a process, is not stopped there, but ended
- * as by any interruption.
+ * A process may be stopped for longer than that and wake up in the middle of anything. So each fiber of a run passes a
+ * checkpoint whenever it goes on after a wait: the clock is checked first, and when the time is over the fiber is
+ * interrupted instead. What a run has begun outside of Effect, such as a promise or a process, is not stopped there,
+ * but ended as by any interruption.
  */
 import { Context, Effect, FiberId, FiberRef, identity, Layer, type Scheduler } from "effect"
 import * as Liveness from "../../domain/Liveness.js"
@@ -20,9 +20,11 @@ type Guard = <A, E, R>(run: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 export interface Service {
   /** Notes that storage has this sign of life. */
   readonly signed: (presence: GivenPresence) => void
-  /** Lets the fibers of a run pass a checkpoint. `turnBack` is called when the time is over, once, and does not wait. */
+  /**
+   * Makes the fibers of a run pass a checkpoint. `turnBack` is called once, when the time is over, and must not wait.
+   */
   readonly guard: (turnBack: () => void) => Guard
-  /** Looks at the clock when the time is due, while nothing passes a checkpoint. */
+  /** Checks the clock when the time is due, in case no fiber passes a checkpoint. */
   readonly watch: Effect.Effect<never>
 }
 
@@ -30,7 +32,9 @@ export class Checkpoints extends Context.Tag("skein/Checkpoints")<Checkpoints, S
 
 const none: Service = { signed: () => undefined, guard: () => identity, watch: Effect.never }
 
-/** A run that passes; `last` numbers the fibers that there were when its time was over, for those are interrupted. */
+/**
+ * A run that passes. `last` numbers the newest fiber at the time when it was over: fibers up to that are interrupted.
+ */
 interface Passing {
   readonly turnBack: () => void
   last: number | null
@@ -64,7 +68,7 @@ const make = Effect.gen(function* () {
         base.scheduleTask(
           () => {
             if (run.last === null) look()
-            // Those that it has forked since are parts of its own end.
+            // Fibers that the run has forked since then are part of its own end.
             if (fiber !== undefined && run.last !== null && fiber.id().id <= run.last && !told.has(fiber)) {
               told.add(fiber)
               fiber.unsafeInterruptAsFork(FiberId.none)

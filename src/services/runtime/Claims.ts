@@ -1,12 +1,13 @@
 /**
- * Claims: how this engine comes to hold sessions whose run nobody drives any more, and how anybody waits for a run's
+ * Claims: how this engine takes hold of sessions whose run nobody drives any more, and how callers wait for a run's
  * end, wherever it is driven.
  *
- * A session is claimed within its boundary. Whatever a claim takes, this engine drives: a run that it goes on with, and
- * queued runs in order. What it does not go on with is closed by what is known of it. A lease that is held is left alone.
+ * A session is claimed within its boundary. This engine drives whatever a claim takes: a run that it goes on with, and
+ * queued runs in order. A run that it does not go on with is closed by what is known about it. A lease that is held is
+ * left alone.
  *
- * Which runs are gone on with: those that were released, and where the host wants it those whose engine died. One that
- * was left too long ago waits for a person, as nobody wants yesterday's work to start by itself.
+ * An engine goes on with runs that were released and, where the host wants it, with runs whose engine died. A run that
+ * was left too long ago waits for a person, because nobody wants yesterday's work to start by itself.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { TakeoverReason } from "../../domain/Lease.js"
@@ -26,33 +27,34 @@ import { Leases } from "./Leases.js"
 import * as LeftCalls from "./LeftCalls.js"
 
 /**
- * Who claims, and so what becomes of a run that was left too long ago: for an `engine` it waits, a `client` who wants
- * something else of the session ends it, whoever wants to `resume` it goes on with it.
+ * Who claims, which decides what becomes of a run that was left too long ago: an `engine` lets it wait, a `client` that
+ * wants something else from the session ends it, `resume` goes on with it.
  */
 export type Claimant = "engine" | "client" | "resume"
 
 export interface Service {
   /**
-   * Claims a session that nobody holds any more, and drives what it takes. Within the boundary. A closing engine takes
-   * nothing, and none takes a session whose placement it does not serve. Returns the run that it goes on with, if it does.
+   * Claims a session that nobody holds any more, and drives what it takes. Must run within the boundary. A closing
+   * engine takes nothing, and no engine takes a session whose placement it does not serve. Returns the run that it goes
+   * on with, if there is one.
    */
   readonly claim: (
     sessionId: SessionId,
     claimant: Claimant
   ) => Effect.Effect<Option.Option<Ref>, SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read>
-  /** Takes over the run that `holder` shows when its lease is over, and ends it. Within the boundary. */
+  /** Takes over the run that `holder` shows if its lease is over, and ends it. */
   readonly takeOver: (holder: Holder) => Effect.Effect<void, SkeinError.Write | SkeinError.SessionNotFound>
   /** Claims a session in the background, as soon as storage permits. */
   readonly claimLater: (sessionId: SessionId) => Effect.Effect<void>
-  /** Waits until the lease of a session's holder is known to be held or over: at most for the time of a lease. */
+  /** Waits until the lease of a session's holder is known to be held or over: at most about two leases and a second. */
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
-  /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
+  /** Waits for a run's end. Nobody reports an engine's death: this checks for it, and then claims the session. */
   readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
-  /** The same of a run that is to be cancelled. What nobody holds any more is ended, whoever serves its placement. */
+  /** The same for a run that is to be cancelled. If nobody holds it, it is ended, whoever serves its placement. */
   readonly awaitCancelled: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
   /**
-   * How the lease of a session stands, as far as can be told without claiming it. A silent engine is asked, once `sign`
-   * has stored a sign of life of this one.
+   * Returns how the lease of a session stands, as far as that can be known without claiming it. A silent engine is
+   * asked, once `sign` has stored a sign of life of this engine.
    */
   readonly standing: (tenancy: Tenancy, sign: Effect.Effect<void, SkeinError.Write>) => Effect.Effect<Standing>
   /** Stores a sign of life of this engine. */
@@ -61,7 +63,7 @@ export interface Service {
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}
 
-/** How often a waiting client looks whether the engine that holds the run is dead, in nanoseconds. */
+/** How often a waiting client checks whether the engine that holds the run is dead, in nanoseconds. */
 const lookForDeaths = 1_000_000_000n
 
 const make = Effect.gen(function* () {
@@ -75,10 +77,10 @@ const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const scope = yield* Effect.scope
   const { ahead } = yield* StorageClock
-  /** As storage has it, which has stored when runs were left. */
+  /** Storage's time, because storage has recorded when runs were left. */
   const currentTime = Effect.map(Clock.currentTimeMillis, (now) => now + ahead())
 
-  /** Whether a lease is held. A run of this engine that it does not drive is a dead one. */
+  /** Whether a lease is held. A run of this engine that the engine does not drive is a dead one. */
   const standingOf = (tenancy: Tenancy): Effect.Effect<Standing> =>
     Effect.flatMap(leases.presence, ({ engine }) =>
       tenancy.engine?.instance === engine.instance &&
@@ -89,7 +91,7 @@ const make = Effect.gen(function* () {
 
   const sign = Effect.asVoid(Effect.flatMap(leases.presence, storage.renew))
 
-  /** The same for who wants to claim the session: a silent engine is asked for a sign of life. */
+  /** The same for a caller that wants to claim the session: a silent engine is asked for a sign of life. */
   const settledStanding = (tenancy: Tenancy, signed = sign) =>
     Effect.tap(standingOf(tenancy), (standing) =>
       standing._tag === "Silent"
@@ -97,7 +99,7 @@ const make = Effect.gen(function* () {
         : Effect.void
     )
 
-  /** What becomes of a run that was left, or null when it is to wait for a person. */
+  /** What becomes of a run that was left; null when it must wait for a person. */
   const recoveryOf = (
     { beat, run }: Holder,
     reason: TakeoverReason,
@@ -112,7 +114,7 @@ const make = Effect.gen(function* () {
       return claimant === "engine" ? null : "end"
     })
 
-  /** Null while the lease is held, when another engine was faster, or when the run is to wait for a person. */
+  /** Returns null while the lease is held, when another engine was faster, or when the run must wait for a person. */
   const takeOver = Effect.fnUntraced(function* (holder: Holder, claimant: Claimant | "deletion") {
     const lookedAt = yield* currentTime
     const standing = yield* settledStanding(holder)
@@ -149,7 +151,9 @@ const make = Effect.gen(function* () {
     return Option.none()
   }, Effect.uninterruptible)
 
-  /** Claims the session of a run that somebody has asked to cancel; where it may not be run, only ends that run. */
+  /**
+   * Claims the session of a run that somebody has asked to cancel; if its placement is not served, only ends the run.
+   */
   const endCancelled = Effect.fnUntraced(function* (sessionId: SessionId, runId: RunId) {
     const { holder, placement } = yield* reader.activity(sessionId)
     if (isServed(placement, config.placements)) yield* claim(sessionId, "engine")
@@ -169,7 +173,8 @@ const make = Effect.gen(function* () {
         Effect.forkIn(scope),
         Effect.asVoid
       )
-  // Storage failed when such a run was started, and does not know whether it was: this engine may hold it undriven.
+  // Storage failed while such a run was being started, so it may or may not have started: this engine may hold it
+  // without driving it.
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(drivers.abandoned, claimLater)))
 
   const settle = Effect.fn("Claims.settle")(function* (sessionId: SessionId) {
@@ -186,7 +191,7 @@ const make = Effect.gen(function* () {
     runId: RunId,
     look: (sessionId: SessionId) => Effect.Effect<unknown, unknown>
   ) {
-    // What runs here needs no watching: its driver tells.
+    // A run of this engine needs no watching: its driver reports the end.
     yield* drivers.ended(runId)
     const found = yield* reader.run(runId)
     if (found.state === "ended") return found

@@ -1,13 +1,13 @@
 /**
  * Deletions: stops a session's run, then removes the session with all that belongs to it. A deletion that has begun is
- * never taken back; any engine may go on with it, several at once too.
+ * never undone; any engine may go on with it, even several at the same time.
  *
  *   1. one commit marks the session: it takes no more messages, runs or answers;
  *   2. its run is stopped, wherever it is driven, and its end is stored;
  *   3. one commit hides the session: from now on it cannot be found;
- *   4. its files go, then its rows in portions, then its own row: only then is its id free again.
+ *   4. its files are removed, then its rows in portions, then its own row: only then is its id free again.
  *
- * A session whose import did not come to its end is hidden as well, and goes the same way.
+ * A session whose import did not finish is hidden as well, and is removed in the same way.
  */
 import { Context, Effect, Layer, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
@@ -22,13 +22,13 @@ import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
 
 export interface Service {
-  /** Begins a deletion and brings it to its end. */
+  /** Begins a deletion and completes it. */
   readonly run: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
-  /** Brings a deletion that has begun to its end. */
+  /** Completes a deletion that has begun. */
   readonly finish: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   /**
-   * Removes what is left of a hidden session, unless an engine that may live is importing it. Within the boundary, so that
-   * its id is not given out before.
+   * Removes what is left of a hidden session, unless an engine that may be alive is importing it. Must run within the
+   * boundary, so that the id is not taken before that.
    */
   readonly removeHidden: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
 }
@@ -78,7 +78,7 @@ const make = Effect.gen(function* () {
     )
 
   const finish = Effect.fn("Deletions.finish")(function* (sessionId: SessionId) {
-    // Another engine may be at it too, and be faster.
+    // Another engine may be doing the same, and be faster.
     yield* Effect.catchTag(hideWhenFree(sessionId), "SessionNotFound", () => Effect.void)
     signals.signal(sessionId)
     yield* boundary.hold(sessionId)(removeHidden(sessionId))

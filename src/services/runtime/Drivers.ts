@@ -1,15 +1,15 @@
 /**
  * Drives a session's runs in this engine, one after the other: a run's turn, then its end, then the next queued run.
  *
- * However a turn ends, answered, failed, interrupted or broken, its run ends with one stored stop reason and no open
- * call, unless the lease was lost or storage itself fails; then the next claim of the session decides about it.
+ * However a turn ends (answered, failed, interrupted or broken), its run ends with one stored stop reason and no open
+ * call, unless the lease was lost or storage itself fails. Then the next claim of the session decides about the run.
  * Drivers belong to the engine and not to the fiber that sent the message.
  *
- * An engine of whose life storage has heard nothing for too long releases its runs as well, where engines of other hosts may
- * take them over: see `Checkpoints`.
+ * An engine that is closed drains: it begins no more runs, gives those that it drives some time to end, and releases
+ * the rest, for another engine to go on with.
  *
- * An engine that is closed drains: it begins no more runs, gives those that it drives some time to end, and releases the
- * rest, for another engine to go on with.
+ * Where engines of other hosts may take over its runs, an engine whose sign of life is overdue in storage releases them
+ * as well: see `Checkpoints`.
  */
 import {
   Cause,
@@ -51,21 +51,21 @@ import * as Turns from "./Turns.js"
 
 export interface Service {
   /**
-   * Drives a started run, and the queued ones after it. Within the boundary that the run was started in: a run that
-   * holds a session and that its own engine does not drive is a dead one. `presence` is what it was started with.
+   * Drives a started run, and the queued runs after it. Must run within the boundary in which the run was started: a
+   * run that holds a session but that its own engine does not drive is dead. `presence` is what it was started with.
    */
   readonly drive: (started: StartedRun, presence: GivenPresence) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
   /** The leases of all runs that this engine drives. */
   readonly leases: () => ReadonlyArray<Lease>
-  /** Returns while this engine drives a run. */
+  /** Returns as soon as this engine drives a run. */
   readonly whenDriving: Effect.Effect<void>
-  /** Returns while it drives none. */
+  /** Returns as soon as this engine drives none. */
   readonly whenIdle: Effect.Effect<void>
-  /** The next session in which this engine may hold a run without driving it, as storage could not tell. */
+  /** The next session in which this engine may hold a run without driving it, because storage could not tell. */
   readonly abandoned: Effect.Effect<SessionId>
-  /** Returns when the end of a run that this engine drives is stored; at once for any other run. */
+  /** Returns when the end of a run that this engine drives is stored; immediately for any other run. */
   readonly ended: (runId: RunId) => Effect.Effect<void>
   /** Stops a run that this engine drives, for an actor, and returns when its end is stored. Does nothing for any other run. */
   readonly stop: (
@@ -73,14 +73,14 @@ export interface Service {
     reason: Extract<StopReason, "cancelled" | "deleted">,
     actor?: Actor | null
   ) => Effect.Effect<void>
-  /** Whether the engine is being closed: it begins and takes up no run any more. */
+  /** Whether the engine is being closed: it no longer begins or takes up runs. */
   readonly isClosing: () => boolean
   /**
-   * Begins to close: releases the runs that only a human can help on, waits for the others to end, at most for
-   * `drainMillis`, then releases those that go on.
+   * Begins to close: releases the runs that only wait for a human, waits for the others to end, at most for
+   * `drainMillis`, then releases those that still go on.
    */
   readonly drain: Effect.Effect<void>
-  /** Lets a run go whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
+  /** Lets go of a run whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
   readonly lose: (runId: RunId) => Effect.Effect<void>
 }
 
@@ -97,13 +97,13 @@ interface DrivenRun {
   end: Turns.End | null
   /** Why the turn was interrupted. */
   reason: StopCause | null
-  /** Who wanted that. */
+  /** Who asked for that. */
   stopper: Actor | null
   /** Set when the lease is lost. */
   lost: SkeinError.LeaseLost | null
 }
 
-/** Between tries to store a run's end. */
+/** Between attempts to store a run's end. */
 const patience = Schedule.union(Schedule.exponential("50 millis"), Schedule.spaced("2 seconds"))
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -115,15 +115,15 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
 
 const isLeaseLost = (error: unknown): boolean => error instanceof SkeinError.LeaseLost
 
-/** Counts it when the write is refused, as another engine has taken the run over. */
+/** Counts a write that is refused because another engine has taken the run over. */
 const counted = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.tapError(write, (error) => (isLeaseLost(error) ? Metric.increment(Metrics.fencedRuns) : Effect.void))
 
-/** What is said of a defect: its name, as a defect's text may hold anything. */
+/** What is reported of a defect: its name, because a defect's text may hold anything. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
 /**
- * How a turn without a stop reason ended: `released` for one that another engine goes on with, null when the run is no
+ * How a turn without a stop reason ended: `released` when another engine goes on with the run, null when the run is no
  * longer this engine's to end.
  */
 const endOfCause = (
@@ -165,7 +165,7 @@ const make = Effect.gen(function* () {
   let closing = false
   yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
 
-  /** What an unfinished step had written is kept, marked as partial. */
+  /** Keeps what an unfinished step had written, marked as partial. */
   const keepPartial = Effect.fnUntraced(function* (started: StartedRun) {
     const step = live.get(started.lease.sessionId)?.step
     if (step === null || step === undefined || step.stored) return
@@ -195,7 +195,7 @@ const make = Effect.gen(function* () {
       })
     }
     if (how === null) return
-    // The calls that were interrupted may have been many, and so may be those that are closed.
+    // Many calls may have been interrupted, and many may be closed next.
     if (Exit.isFailure(exit)) yield* turn
     if (how === "released") {
       yield* counted(storage.releaseRun(started.lease))
@@ -225,7 +225,7 @@ const make = Effect.gen(function* () {
     return entry
   }
 
-  /** A run that was started meanwhile has its own entry by now. */
+  /** Removes an entry, unless a run that was started meanwhile has taken its place. */
   const unregister = (entry: DrivenRun): void => {
     const { sessionId } = entry.started.lease
     if (driven.get(sessionId) === entry) driven.delete(sessionId)
@@ -235,23 +235,25 @@ const make = Effect.gen(function* () {
     idle.unsafeOpen()
   }
 
-  /** The engine has to let the run go: its fibers are about to be interrupted each, and so is what waits for them. */
+  /**
+   * The engine must let the run go. Each of its fibers is about to be interrupted; this interrupts the turn as a whole.
+   */
   const turnBack = (entry: DrivenRun): void => {
     entry.reason ??= "released"
     entry.fiber?.unsafeInterruptAsFork(FiberId.none)
   }
 
-  /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
+  /** Drives one run, from its turn to its stored end. An interruption while it waits for the turn ends the run. */
   const driveOne = Effect.fnUntraced(function* (entry: DrivenRun, restore: Restore) {
     const { lease, run } = entry.started
     yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
     const storedEnd = (end: Turns.End) => void (entry.end = end)
-    // It was started while the engine began to close: whoever comes next asks the model, and nobody twice.
+    // The run was started while the engine began to close: the next engine asks the model, so it is not asked twice.
     if (closing) entry.reason ??= "released"
     const passing = checkpoints.guard(() => turnBack(entry))
     const isOver = () => entry.reason !== null || entry.lost !== null
-    // One that is interrupted as it begins comes as far as its first wait, which may be for the model.
+    // A turn that is interrupted as it begins still gets as far as its first wait, which may be for the model.
     const work = isOver() ? Effect.interrupt : passing(turns.run(entry.started, storedEnd))
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(work))
     entry.fiber = fiber
@@ -306,7 +308,7 @@ const make = Effect.gen(function* () {
       })
     )
 
-  /** Stops a run for the first reason that comes, and returns when its end is stored. */
+  /** Stops a run, and returns when its end is stored. The first reason counts. */
   const stopEntry = (entry: DrivenRun, reason: StopCause, actor: Actor | null = null) =>
     Effect.suspend(() => {
       if (entry.reason === null) {
@@ -331,7 +333,7 @@ const make = Effect.gen(function* () {
     closing = true
     if (driven.size === 0) return
     yield* Effect.flatMap(Effect.filter([...driven.values()], waitsForHuman), releaseAll)
-    // A finalizer runs it, where nothing is interruptible of itself.
+    // It runs in a finalizer, where nothing is interruptible by default.
     yield* Effect.timeoutOption(Effect.interruptible(idle.await), Duration.millis(drainMillis))
     yield* releaseAll([...driven.values()])
   })

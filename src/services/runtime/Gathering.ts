@@ -1,10 +1,10 @@
 /**
- * Runs effects all at once, many of them in portions, and gathers their results, in the order of the effects. Each runs in
- * a fiber of its own. When one fails, or the caller is interrupted, no more of them begin, those that have begun are
- * interrupted, and it returns when all of them have ended.
+ * Runs effects in parallel, begun in portions if they are many, and gathers their results in the order of the effects.
+ * Each runs in a fiber of its own. When one fails, or the caller is interrupted, no more effects begin, those that have
+ * begun are interrupted, and `all` returns when all of them have ended.
  *
- * `forEach` with concurrency would begin all of them before others have a turn; and when it is interrupted before its
- * inner fiber has started, it waits for ever.
+ * `forEach` with concurrency would begin all effects before other work has a turn; and when it is interrupted before
+ * its inner fiber has started, it waits forever.
  */
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import type { Service as Stretch } from "../Stretch.js"

@@ -1,6 +1,6 @@
 /**
- * What a call's handler returned, before it is bounded. Failures and defects become data here, and only here: the one place where
- * a tool's whole Exit is looked at. Looking at it never fails, whatever the tool failed with.
+ * What a call's handler returned, before it is bounded. Failures and defects become data here, and only here: no other
+ * code inspects a tool's whole Exit. Inspecting it never fails, whatever the tool failed with.
  */
 import { Cause, Either, Exit, Inspectable, Option, ParseResult } from "effect"
 import * as Issues from "../../domain/Issues.js"
@@ -14,7 +14,7 @@ export interface HandlerResult {
 
 export const make = (outcome: Outcome, text: string): HandlerResult => ({ outcome, output: ofText(text) })
 
-/** What a failure says of itself. Never a stack. One whose own code breaks is named by its type. */
+/** What a failure says about itself, never a stack. A failure whose own code breaks is named by its type. */
 export const describe = (error: unknown): string =>
   Either.getOrElse(
     Either.try(() => said(error)),

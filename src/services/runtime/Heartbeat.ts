@@ -2,10 +2,10 @@
  * Background work for the runs of this engine; idle while it has none. It gives signs of life, stops runs that other
  * processes want stopped, and stores what running steps have written so far.
  *
- * An engine of many hosts looks meanwhile whether storage had its signs in time (see `Checkpoints`).
+ * Where several hosts share a storage, it also checks whether storage had the signs in time (see `Checkpoints`).
  *
  * A run whose lease is lost is let go: it is interrupted and writes nothing more. That is noticed when another process
- * takes it over, not only at the run's next write.
+ * takes the run over, not only at the run's next write.
  */
 import { Duration, Effect, Layer, Schedule } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -20,7 +20,7 @@ import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
 
-/** Between two looks at what running steps have written: other processes see it within a second. */
+/** Between two checks of what running steps have written: other processes see it within a second. */
 const draftInterval = "700 millis"
 
 const make = Effect.gen(function* () {
@@ -38,10 +38,10 @@ const make = Effect.gen(function* () {
     Effect.map(storage.renew(presence), () => checkpoints.signed(presence))
   )
 
-  /** Storage may take the next try: there is time for some before others take a silence for death. */
+  /** Tries again soon: there is time for several attempts before others take the silence for death. */
   const soon = Effect.retry({ schedule: Schedule.spaced(Duration.millis(leaseMillis / 12)) })
 
-  /** What is held is looked at first: what storage shows is newer, and lacks only what was lost. */
+  /** Reads first what this engine holds: what storage shows is then newer, and lacks only what was lost. */
   const obey = Effect.gen(function* () {
     const held = drivers.leases()
     const runs = yield* reader.heldRuns(engines.self.instance)
@@ -70,7 +70,7 @@ const make = Effect.gen(function* () {
     return news.length === 0 ? Effect.void : storage.saveDrafts(news)
   })
 
-  /** Does the same in turn for as long as the scope is open. */
+  /** Repeats the steps in order for as long as the scope is open. */
   const again = (...steps: ReadonlyArray<Effect.Effect<void>>) =>
     Effect.forkScoped(Effect.forever(Effect.all(steps, { discard: true })))
 

@@ -1,6 +1,6 @@
 /**
- * Reads the lines of an export: each is decoded, held against the limits and checked where it stands before anybody acts
- * on it, the last one against all bytes before it. What is wrong is said by its line.
+ * Reads the lines of an export. Each line is decoded, compared with the limits and checked in its position before
+ * anybody acts on it; the last line is checked against all bytes before it. Errors name their line.
  */
 import { Effect, Either, Schema } from "effect"
 import * as Export from "../../domain/Export.js"
@@ -12,10 +12,10 @@ import { ImportRefused, InvalidInput } from "../../domain/SkeinError.js"
 import { Workdir } from "../../domain/Workdir.js"
 import type * as Hashing from "../Hashing.js"
 
-/** What a line may have beside a message, such as how its call is shown. */
+/** What a line may have besides a message, such as how its call is shown. */
 const besideBytes = 4 * 1024 * 1024
 
-/** Most bytes of what is stored as JSON in its own column: an answer, a display, a model. */
+/** Most bytes of a value that is stored as JSON in its own column: an answer, a display, a model. */
 const keptBytes = 1024 * 1024
 
 const decode = Refusal.decoder(Export.Line, undefined, "ignore")
@@ -26,7 +26,7 @@ const isWorkdir = Schema.is(Workdir)
 
 const relative = new InvalidInput({ field: "workdir", limit: "an absolute path", actual: "another text" })
 
-/** What was refused, without the path of the value that was looked at. */
+/** What was refused, without the path of the value. */
 const detailOf = ({ actual, limit }: InvalidInput): string => `${limit} (given: ${actual})`
 
 const valueOf = (bytes: Uint8Array): Either.Either<unknown, string> =>
@@ -63,12 +63,12 @@ const bounded = (line: Export.Line, limits: Limits.Limits): Either.Either<unknow
 }
 
 interface ImportLines {
-  /** The lines that are whole with these bytes, each checked, with the number of its bytes. */
+  /** Runs `each` on the lines that these bytes complete, each line checked, with its number of bytes. */
   readonly take: <E, R>(
     bytes: Uint8Array,
     each: (line: Export.Line, bytes: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<void, E | ImportRefused, R>
-  /** The end of the file: whether the export has come whole. */
+  /** Takes the end of the file. Fails unless the export is complete. */
   readonly end: <E, R>(
     each: (line: Export.Line, bytes: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<void, E | ImportRefused, R>

@@ -1,8 +1,8 @@
 /**
- * Imports sessions from the lines of an export, in one pass and with bounded memory. Each is written while it is hidden;
- * once the last line has proven that all of them came whole, one commit shows them. When anything is refused, fails or is
- * interrupted before, what was written goes again; of a process that is killed, any engine removes it like the rest of a
- * deletion.
+ * Imports sessions from the lines of an export, in one pass and with bounded memory. Each session is hidden while it is
+ * written. Once the last line has proven that all sessions are complete, one commit shows them. When anything is
+ * refused, fails or is interrupted before that, what was written is removed again. If the process is killed, any engine
+ * removes it, like the rest of a deletion.
  */
 import { Context, Effect, Layer, Stream } from "effect"
 import type { Asset } from "../../domain/Asset.js"
@@ -27,7 +27,9 @@ export interface Import<E> {
   readonly content: Stream.Stream<Uint8Array, E>
   /** Whether sessions, runs and questions get new ids. */
   readonly newIds: boolean
-  /** Whose the sessions become; null for whose they are. Parents that did not come before are then left out. */
+  /**
+   * The new owner; null keeps the sessions' owners. With a new owner, a parent that did not come before is left out.
+   */
   readonly owner: Owner | null
 }
 
@@ -39,16 +41,16 @@ export interface ImportedSession {
 }
 
 export interface Service {
-  /** Returns the sessions in their order. */
+  /** Imports the sessions, and returns them in their order. */
   readonly run: <E>(input: Import<E>) => Effect.Effect<ReadonlyArray<ImportedSession>, SkeinError.Import | E>
 }
 
 export class Imports extends Context.Tag("skein/Imports")<Imports, Service>() {}
 
-/** Most rows, and about the most bytes of them, that one commit adds. */
+/** Most rows, and approximately the most bytes of them, that one commit adds. */
 const portion = { rows: 200, bytes: 1024 * 1024 }
 
-/** The session whose lines come, and what has not been stored of it. */
+/** The session whose lines are coming, and the part of it that is not stored yet. */
 interface OpenSession {
   readonly id: SessionId
   readonly arrivals: Arrivals
@@ -104,7 +106,7 @@ const make = Effect.gen(function* () {
       const arrivals = yield* assets.receive(id)
       const parent = from.parent === null ? null : (known.get(from.parent) ?? (owner === null ? from.parent : null))
       yield* storage.beginImport({ ...from, id, owner: owner ?? from.owner, parent }).pipe(
-        // One whose outcome is unknown may be there.
+        // A session whose outcome is unknown may be there.
         Effect.tapBoth({
           onSuccess: () => Effect.sync(() => void (isBegun.value = true)),
           onFailure: ({ _tag }) => Effect.sync(() => void (isBegun.value = _tag !== "SessionExists"))
@@ -118,7 +120,7 @@ const make = Effect.gen(function* () {
 
     const runOf = ({ runs }: OpenSession, id: RunId): RunId => runs.get(id) ?? id
 
-    /** A row with the ids that it has here. */
+    /** Returns a row with the ids that it has here. */
     const adopted = Effect.fnUntraced(function* (session: OpenSession, row: Export.Row) {
       if (!newIds) return row
       switch (row.type) {
@@ -142,7 +144,7 @@ const make = Effect.gen(function* () {
       if (session.rows.length >= portion.rows || session.bytes >= portion.bytes) yield* flush(session)
     })
 
-    /** Places a file that has come whole, and then stores its row. */
+    /** Places a file once it is complete, and then adds its row. */
     const placeIfWhole = Effect.fnUntraced(function* (session: OpenSession) {
       const { arriving } = session
       if (arriving === null || arriving.missing > 0) return

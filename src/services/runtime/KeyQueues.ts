@@ -1,10 +1,10 @@
 /**
- * Queues by key, in which the first `width` are admitted. Slots are taken in order; a slot is no lock: one that is not
- * used yet keeps its place, later ones of that key wait behind it, all other keys go on. A queue is gone when its last
- * slot is left.
+ * Queues by key, in which the first `width` slots are admitted. Slots are taken in order. A slot is not a lock: it
+ * keeps its place even if it is not used yet, later slots of its key wait behind it, and all other keys go on. A queue
+ * is gone when its last slot is left.
  *
- * A slot that was given up is one whose work goes on though nobody waits for it: it keeps its place until the work is
- * done, which may be never. Those behind it can see that.
+ * When a slot was given up, its work goes on although nobody waits for it. The slot keeps its place until the work is
+ * done, which may be never. The slots behind it can see that.
  */
 import { Deferred, Effect, FiberId } from "effect"
 
@@ -13,11 +13,11 @@ export interface QueueSlot {
   readonly isAdmitted: () => boolean
   /** Returns once it is. */
   readonly admitted: Effect.Effect<void>
-  /** Leaves, from wherever in the queue. Calling it again does nothing. */
+  /** Leaves the queue, from any position. Calling it again does nothing. */
   readonly leave: () => void
-  /** Says that the work of this slot goes on, but nobody waits for it any more. */
+  /** Notes that the work of this slot goes on, but nobody waits for it any more. */
   readonly giveUp: () => void
-  /** Whether a slot that was given up stands before this one. */
+  /** Whether a slot that was given up is ahead of this one. */
   readonly isBlocked: () => boolean
 }
 
@@ -30,7 +30,7 @@ export interface KeyQueues {
 }
 
 interface QueueEntry {
-  /** Made for who has to wait: most are admitted at once. */
+  /** Made only for a slot that has to wait: most are admitted immediately. */
   admitted: Deferred.Deferred<void> | null
   isAdmitted: boolean
   isGivenUp: boolean

@@ -17,11 +17,14 @@ export interface Service {
   readonly presence: Effect.Effect<GivenPresence>
   /** Whether another engine's lease is held, over or unclear. This engine's own is held, a released one over. */
   readonly standing: (tenancy: Tenancy) => Effect.Effect<Liveness.Standing>
-  /** Of these leases, those that are over. For who only looks: nothing is noted for later, and each engine is looked at once. */
+  /**
+   * Returns those of these leases that are over. For callers that only look: nothing is noted for later, and each
+   * engine is checked once.
+   */
   readonly left: (tenancies: ReadonlyArray<Tenancy>) => Effect.Effect<ReadonlyArray<Lease.Lease>>
-  /** Notes that a silent engine was asked: what was found is looked at again later. */
+  /** Notes that a silent engine was asked: what was found is checked again later. */
   readonly asked: (watched: Liveness.LeaseWatch, sessionId: SessionId) => Effect.Effect<void>
-  /** Forgets what was seen of a session's lease: its engine is to be asked anew. */
+  /** Forgets what was seen of a session's lease: its engine must be asked again. */
   readonly forget: (sessionId: SessionId) => Effect.Effect<void>
 }
 
@@ -63,7 +66,7 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
       const seen = { beat, fence: lease.fence }
       const now = yield* engines.sign
       const found = Liveness.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
-      // An engine that finds a lease over looks again before it takes the session.
+      // An engine that finds a lease over checks again before it takes the session.
       if (found._tag === "Over") return found
       if (found.watched === null) watched.delete(lease.sessionId)
       else watched.set(lease.sessionId, found.watched)

@@ -6,12 +6,12 @@ import type { SessionId } from "../../domain/Session.js"
 import * as Listeners from "../Listeners.js"
 
 export interface Service {
-  /** Of a session whose run is live in this engine. */
+  /** Returns the live part of a session whose run is live in this engine. */
   readonly get: (sessionId: SessionId) => Live.Live | undefined
   readonly set: (sessionId: SessionId, live: Live.Live) => Effect.Effect<void>
   /** Changes a live part, if there is one. */
   readonly update: (sessionId: SessionId, change: (live: Live.Live) => Live.Live) => Effect.Effect<void>
-  /** Calls back at each change of a session's live part. Returns how that is ended. */
+  /** Calls `listener` at each change of a session's live part. Returns a function that ends this. */
   readonly listen: (sessionId: SessionId, listener: () => void) => () => void
   /** Returns when a live part has changed since the last return. For a single waiting fiber. */
   readonly changed: Effect.Effect<void>

@@ -1,6 +1,6 @@
 /**
- * Whether a call may run: the agent's policy decides and, where the policy asks for it, a human's answer. The question is
- * stored before anybody can be shown it, and its answer belongs to this very call. A policy that fails denies the call.
+ * Whether a call may run: the agent's policy decides and, where the policy asks for it, a human's answer. The question
+ * is stored before anybody can see it, and its answer belongs to this very call. A policy that fails denies the call.
  */
 import { Cause, Effect, Exit, identity } from "effect"
 import type { CallPart } from "../../domain/Message.js"
@@ -19,7 +19,7 @@ export type Deciding = AtOnce.Work<Decision>
 
 type AcceptedCallParts = Pick<AcceptedCall, "display" | "prepared" | "tool">
 
-/** What there is to decide about. `deciding` is null for a call about which a human was asked before. */
+/** A call to decide on. `deciding` is null for a call about which a human was asked before. */
 interface PermittedCall extends AcceptedCallParts {
   readonly deciding: Deciding | null
 }
@@ -36,7 +36,7 @@ export const make = Effect.gen(function* () {
 
   const answerTo = yield* Asking.answers
 
-  /** Has the policy begin to decide on a call. */
+  /** Starts the policy's decision on a call. */
   const begin = (
     { agent, run, session }: RunContext,
     { callId, input }: CallPart,
@@ -53,7 +53,9 @@ export const make = Effect.gen(function* () {
     return Permissions.deny("the permission policy failed")
   })
 
-  /** The question about a call, asked now unless it was before; null when the call needs none. */
+  /**
+   * Returns the question about a call, which is asked now unless it was asked before; null when the call needs none.
+   */
   const question = Effect.fnUntraced(function* (
     { call, context, part }: CallRun,
     { display, tool }: AcceptedCallParts,
@@ -69,7 +71,7 @@ export const make = Effect.gen(function* () {
     return id
   })
 
-  /** Stores the rule of a question. Of one that another engine asked, the policy is asked what the rule is. */
+  /** Stores the rule of a question. If another engine asked the question, the policy is asked for the rule. */
   const store = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall, known: Always | null) {
     const decision = known === null ? yield* Effect.flatMap(begin(context, part, about), decisionOf) : null
     const always = decision?._tag === "Ask" ? decision.always : known
@@ -98,8 +100,8 @@ export const make = Effect.gen(function* () {
   }
 
   /**
-   * Null when the call may run, else what the model is told. The policy is not asked again about a call about which a
-   * human was asked before.
+   * Returns null when the call may run, else the text for the model. The policy is not asked again about a call about
+   * which a human was asked before.
    */
   const denial = (one: CallRun, about: PermittedCall) =>
     about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(null) : decide(one, about)

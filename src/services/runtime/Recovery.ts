@@ -1,11 +1,13 @@
 /**
  * Recovery: this engine looks for sessions that other engines left behind, with runs that wait or whose engine is dead,
- * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive, and
- * only of the placements that it serves. A look is one read, and one look at each other engine that holds a run.
+ * and claims them. If the host wants it, it does so when it opens and for as long as it lives. It takes no more than it
+ * may drive, and only sessions whose placement it serves. A search is one read, and one check of each other engine that
+ * holds a run.
  *
- * Where engines divide the sessions among themselves, it leaves those of others to them for a third of a lease: one comes,
- * not all of them. What nobody took by then is anybody's. Of an engine that is silent that time counts from when it was
- * first asked, as its lease is over only later: whoever comes first may be silent as well, and no run is to wait for both.
+ * Where engines divide the sessions among themselves, it leaves the sessions of others to them for a third of a lease,
+ * so that one engine comes and not all of them. After that, any engine may take what is left. If a session's engine is
+ * silent, the time counts from when that engine was first asked, because its lease is over only later: the engine that
+ * comes first may be silent as well, and no run should wait for both.
  */
 import { Context, Duration, Effect, Layer, Option } from "effect"
 import * as Liveness from "../../domain/Liveness.js"
@@ -24,17 +26,20 @@ import { Shares } from "./Shares.js"
 export interface Service {
   /**
    * Claims sessions that were left behind, of one owner or of all, while this engine drives fewer than `limit` runs.
-   * Returns those whose runs go on here. One that cannot be claimed is logged and left to the next look.
+   * Returns those whose runs go on here. A session that cannot be claimed is logged and left to the next search.
    */
   readonly recover: (limit: number, owner: Owner | null) => Effect.Effect<ReadonlyArray<SessionId>, SkeinError.Read>
 }
 
 export class Recovery extends Context.Tag("skein/Recovery")<Recovery, Service>() {}
 
-/** Sessions that are claimed at once: one may take a while, as what a dead engine's calls left is ended first. */
+/**
+ * Sessions that are claimed at the same time. A claim may take a while, because what a dead engine's calls left running
+ * is ended first.
+ */
 const atOnce = 16
 
-/** How the lease of a session stands that nobody is known to hold. */
+/** How the lease of a session stands if nobody is known to hold it. */
 type Unheld = Exclude<Liveness.Standing["_tag"], "Held">
 
 const make = Effect.gen(function* () {
@@ -76,12 +81,12 @@ const make = Effect.gen(function* () {
   /** Sessions that may be claimed and whose turn it is, the oldest first. */
   const find = Effect.fnUntraced(function* (
     isTurn: (session: UnsettledSession, standing: Unheld) => boolean = () => true,
-    /** Is told in how many milliseconds another look tells more. */
+    /** Receives the milliseconds after which another search finds out more. */
     waits: (millis: number) => void = () => undefined
   ) {
-    /** Engines that hold a lease, and so all of theirs. */
+    /** Engines that were found to hold a lease, and so hold all of theirs. */
     const living = new Set<string>()
-    /** One is enough for all that are asked. */
+    /** One sign is enough for all engines that are asked. */
     const sign = yield* Effect.cached(claims.sign)
     const isClaimable = Effect.fnUntraced(function* (session: UnsettledSession) {
       const { placement, sessionId, tenancy } = session
@@ -102,7 +107,7 @@ const make = Effect.gen(function* () {
     return found
   })
 
-  /** Claims those that there is room for. Returns the ones whose runs go on here. */
+  /** Claims the sessions that there is room for. Returns those whose runs go on here. */
   const take = Effect.fnUntraced(function* (sessionIds: ReadonlyArray<SessionId>, limit: number, owner: Owner | null) {
     const takeOne = (sessionId: SessionId) =>
       Effect.suspend(() => {
@@ -119,7 +124,7 @@ const make = Effect.gen(function* () {
     return sessionIds.filter((_, place) => isTaken[place])
   })
 
-  /** Sessions of others that are waited for, since when, and whether they could be claimed: by the last look, and this. */
+  /** Sessions that the last search, and this one, found unheld: since when, and whether their lease was over. */
   let waiting = new Map<SessionId, { readonly since: number; readonly isOver: boolean }>()
   const look = Effect.fnUntraced(function* (spacing: number) {
     const now = elapsed()
@@ -129,17 +134,18 @@ const make = Effect.gen(function* () {
     waiting = new Map()
     const isTurn = ({ placement, sessionId }: UnsettledSession, standing: Unheld) => {
       const known = before.get(sessionId)
-      // Between two signs of life nothing is clear of engines of other hosts.
+      // Between two signs of life nothing is clear about engines of other hosts.
       if (known === undefined && standing === "Unclear") return false
       const since = known?.since ?? now
       const isOver = standing === "Over"
-      // Of what is its own as well: it may be another's by the next look, who has asked nobody yet.
+      // Noted for its own sessions too: by the next search a session may be the share of another engine, which has
+      // asked nobody yet.
       waiting.set(sessionId, { since, isOver })
       if (shares.isOwn(sessionId, placement)) return true
       if (isOver) waits(spacing / 2)
       return known?.isOver === true && now - since >= leaseMillis / 3
     }
-    // What is claimed may take a while, and the next look is not to be late for that.
+    // Claims may take a while, and must not delay the next search.
     yield* find(isTurn, waits).pipe(
       Effect.flatMap((found) => Effect.forkIn(take(found, recoverRuns, null), scope)),
       Effect.withSpan("Recovery.look"),

@@ -1,9 +1,9 @@
 /**
- * Stores what a call's handler returned as its one result. A text over the limit is cut, and kept whole as an asset; when
- * the asset cannot be kept, the cut text says how much is missing.
+ * Stores what a call's handler returned as its one result. A text over the limit is cut, and kept whole as an asset;
+ * when the asset cannot be kept, the cut text says how much is missing.
  *
- * Its files are kept as assets before the result is stored. A file, a value or a diff that cannot be kept is named in the
- * text with the reason; nothing else is lost by it.
+ * Its files are kept as assets before the result is stored. A file, a value or a diff that cannot be kept is named in
+ * the text with the reason; nothing else is lost.
  */
 import { Effect, Either, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
@@ -39,7 +39,7 @@ export const make = Effect.gen(function* () {
     )
   }
 
-  /** The text, bounded; its whole is kept as an asset when it was cut. */
+  /** The text, bounded; if it was cut, the whole text is kept as an asset. */
   const textOf = (
     { context, part }: CallRun,
     whole: string
@@ -92,7 +92,7 @@ export const make = Effect.gen(function* () {
     })
   })
 
-  /** Returns the stored result, which is another one when that was first. */
+  /** Returns the stored result, which is another result if that was stored first. */
   const store = (one: CallRun, result: HandlerResult.HandlerResult) => {
     const { outcome, output } = result
     return Effect.withSpan(keep(one, result), "ResultStore.store", {

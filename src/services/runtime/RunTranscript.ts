@@ -1,7 +1,8 @@
 /**
- * What a run knows of its session's transcript: its end, as far as the run itself and a view need it. It is read
- * backwards, once, when the first view is made; from then on the view grows by what the run adds, and the entries are
- * not kept. Asked otherwise (another model, a corrected request, an asset that is gone), the end is read again.
+ * What a run knows about its session's transcript: the end of it, as far as the run itself and a view need it. The end
+ * is read backwards, once, when the first view is made. From then on the view grows by what the run adds, and the
+ * entries are not kept. If the view is asked for differently (another model, a corrected request, an asset that is
+ * gone), the end is read again.
  */
 import { Array as Arr, Data, Effect, Equal, Number } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
@@ -17,7 +18,7 @@ import * as Pulled from "../Pulled.js"
 import { StorageReader } from "../storage/Storage.js"
 import { inPieces, Stretch } from "../Stretch.js"
 
-/** How the view is asked for; which assets are gone is found here. */
+/** How the view is asked for; missing assets are found here. */
 export type Options = Omit<View.Options, "missingAssets">
 
 export interface RunTranscript {
@@ -30,10 +31,10 @@ export interface RunTranscript {
   readonly view: (options: Options) => Effect.Effect<View.View, SessionNotFound | Read>
 }
 
-/** Entries that are read at once, at least and at most. */
+/** Entries read at a time, at least and at most. */
 const portion = { least: 50, most: 500 }
 
-/** Entries that are made into pieces of a view before the time is looked at, and how often in one stretch. */
+/** Entries that are made into pieces of a view at a time, and how often that is done in one stretch. */
 const madeAtOnce = 32
 const madeInStretch = 8
 
@@ -56,11 +57,11 @@ export const make = Effect.gen(function* () {
   const stretch = yield* Stretch
   const nextPieces = stretch.oneOf(madeInStretch)
 
-  /** Places `from` to `to`. Often what stands there was committed in the same stretch. */
+  /** Reads places `from` to `to`. Often their entries were committed in the same stretch. */
   const read = (sessionId: SessionId, from: number, to: number) =>
     stretch.breathe().pipe(Effect.zipRight(Pulled.all(reader.transcript({ sessionId, from, to }))))
 
-  /** The end of a transcript that was read from: all that a run wrote, and the message that it goes on from. */
+  /** Reads the end of a transcript: everything that a run wrote, and the message that it goes on from. */
   const tailOf = Effect.fnUntraced(function* ({ head, id }: Session, runId: RunId) {
     let tail: ReadonlyArray<Entry> = []
     for (let size = portion.least; ; size = Math.min(size * 2, portion.most)) {
@@ -73,7 +74,7 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  /** Makes pieces ahead, few at a time: what puts them together needs them all at once. */
+  /** Makes pieces in advance, a few at a time: the code that puts them together needs all of them without a break. */
   const makePieces = (entries: ReadonlyArray<Entry>, options: ViewPiece.Options) =>
     Effect.forEach(
       Arr.chunksOf(entries, madeAtOnce),
@@ -85,13 +86,15 @@ export const make = Effect.gen(function* () {
       { discard: true }
     )
 
-  /** The transcript as the run finds it, and its end: all that the run wrote itself, and what it goes on from. */
+  /**
+   * Returns the transcript as the run finds it, and its end: everything that the run wrote, and what it goes on from.
+   */
   const open = Effect.fnUntraced(function* (session: Session, runId: RunId) {
     const sessionId = session.id
     const tail = yield* tailOf(session, runId)
     let head: number = session.head
     let question: number = tail.findLast(isUsers)?.seq ?? 0
-    /** What was not added to a view yet: the end of the transcript. */
+    /** Entries that are not in a view yet: the end of the transcript. */
     let fresh: Array<Entry> = [...tail]
     let kept: Kept | null = null
 
@@ -101,7 +104,7 @@ export const make = Effect.gen(function* () {
       return new Set([...named].filter((id) => !kept.has(id)))
     })
 
-    /** The entries before place `before`: those that are here already, or as many as are perhaps needed. */
+    /** Returns entries before place `before`: those that are here already, or at most `size` of them. */
     const pageBefore = (before: number, size: number) => {
       if (before === head + 1 && fresh.length > 0 && kept === null) return Effect.succeed<ReadonlyArray<Entry>>(fresh)
       return before === 1 ? Effect.succeed([]) : read(sessionId, Math.max(1, before - size), before - 1)
@@ -132,7 +135,7 @@ export const make = Effect.gen(function* () {
           const view = yield* inPieces(GrowingView.making({ turns, beginning: 1 }, options), nextPieces)
           return { asked: Data.struct(asked), missing, named, view } satisfies Kept
         }
-        // Nothing tells how long the last turn is.
+        // The length of the last turn is not known yet.
         const more = end.turns.length === 0 ? size * 2 : TranscriptEnd.missing(end, options) || 0
         size = Number.clamp(more, { minimum: portion.least, maximum: portion.most })
         yield* stretch.turn

@@ -1,6 +1,6 @@
 /**
- * Appends the stored results of a batch in call order to what the run remembers of the transcript, in whatever order
- * they were stored. It is given results that are committed, and decides by the rule that moves the head in storage
+ * Appends the stored results of a batch to what the run remembers of the transcript, in call order, whatever the order
+ * in which they were stored. It takes committed results and decides by the rule that moves the head in storage
  * (`Batch.headAfter`), so the next step's view holds what the transcript holds, and never more.
  */
 import { Effect, Ref } from "effect"

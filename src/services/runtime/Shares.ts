@@ -1,6 +1,6 @@
 /**
- * Shares: what of the work that any engine could do is this one's, where engines divide it among themselves. An engine
- * that nobody told has all of it. Nothing is believed of this for correctness: the fence in each write decides.
+ * Shares: which part of the work that any engine could do is this engine's, where engines divide it among themselves.
+ * By default an engine has all of it. Correctness does not depend on this: the fence in each write decides.
  */
 import { Context } from "effect"
 import type { Placement } from "../../domain/Placement.js"
@@ -9,7 +9,7 @@ import type { SessionId } from "../../domain/Session.js"
 export interface Service {
   /** Whether this engine comes first when a session was left behind. */
   readonly isOwn: (sessionId: SessionId, placement: Placement | null) => boolean
-  /** Whether upkeep is this engine's from its first change on. */
+  /** Whether this engine does the upkeep, from its first change on. */
   readonly keepsUp: boolean
 }
 

@@ -1,8 +1,8 @@
 /**
- * One model step: the session's model is resolved, the view made, the stream read into the live part. Nothing of a step
- * is stored before it is whole, so a step that failed can be tried again: after a wait, when a later try may mend it, or
- * at once, when the provider's refusal says how to ask instead (`StepRequests`). Each further try begins the text again.
- * What a step had written when it failed for good or was interrupted stays in the live part.
+ * One model step: the session's model is resolved, the view is made, and the stream is read into the live part. Nothing
+ * of a step is stored before it is whole, so a failed step can be tried again: after a wait, when a later attempt may
+ * succeed, or immediately, when the provider's refusal says how to ask instead (`StepRequests`). Each further attempt
+ * begins the text again. What a step had written when it failed for good or was interrupted stays in the live part.
  */
 import { Duration, Effect, HashMap, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -23,19 +23,22 @@ import * as Portions from "./Portions.js"
 import type { RunTranscript } from "./RunTranscript.js"
 import * as StepRequests from "./StepRequests.js"
 
-/** The wait before the first further try; it doubles from try to try. */
+/** The wait before the second attempt; it doubles with each further attempt. */
 const firstDelayMillis = 500
 
 const failed = (model: Model, { detail, reason }: StepDraft.Flaw): ModelFailed =>
   new ModelFailed({ model: ModelRef.toText(model), reason, status: null, retryAfterMillis: null, detail })
 
-/** The draft of a stream that ended as if all were well. */
+/** Returns the draft of a stream that ended without an error. Fails when the draft is flawed. */
 const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraft.StepDraft, ModelFailed> => {
   const flaw = StepDraft.flaw(draft)
   return flaw === null ? Effect.succeed(draft) : failed(model, flaw)
 }
 
-/** Whether the parts of a step are no more than `limit` UTF-16 units of text, reasoning or a call's input: no bytes are fewer. */
+/**
+ * Whether the parts of a step are no more than `limit` UTF-16 units of text, reasoning or a call's input: there are
+ * never fewer bytes than units.
+ */
 const boundedBy = (limit: number) => {
   let before = 0
   return (part: StepDraft.Part): boolean => {
@@ -64,7 +67,9 @@ export const make = Effect.gen(function* () {
 
   const callIdsOf = ({ id }: Session): HashMap.HashMap<number, CallId> => live.get(id)?.step?.callIds ?? HashMap.empty()
 
-  /** Gives a call the id that it will be stored with, when its first part comes: watchers know it by that at once. */
+  /**
+   * Gives a call the id that it will be stored with as soon as its first part comes, so that watchers know it by that.
+   */
   const nameCall = (session: Session, part: StepDraft.Part): Effect.Effect<void> =>
     (part.type === "call" || part.type === "call.delta") && !HashMap.has(callIdsOf(session), part.index)
       ? Effect.flatMap(ids.next("call"), (id) =>

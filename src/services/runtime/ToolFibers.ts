@@ -1,6 +1,6 @@
 /**
  * The fibers of running handlers. Each runs on its own, so that nobody has to wait for one that ignores interruption;
- * when the engine closes, all are interrupted and waited for, but not for ever.
+ * when the engine closes, all are interrupted and waited for, but not forever.
  */
 import { Context, Effect, Fiber, Layer } from "effect"
 import { atMost } from "../AtMost.js"

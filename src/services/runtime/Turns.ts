@@ -1,5 +1,5 @@
 /**
- * One turn: model step, the calls that it asks for in parallel, their results back to the model, until the model asks
+ * One turn: a model step, the calls that it asks for in parallel, their results back to the model, until the model asks
  * for no more or a limit ends it. Returns the stop reason; the driver stores it and closes what is open.
  */
 import { Array, Clock, Effect } from "effect"
@@ -56,16 +56,16 @@ const endOf = (finish: FinishReason): End => {
   }
 }
 
-/** Nothing to keep: the run is over, for the model's reason if that says more. */
+/** The end when there is nothing to keep: the run is over, for the model's reason if that says more. */
 const emptyEndOf = ({ finish }: StepDraft.StepDraft): End => {
   const how = endOf(finish?.reason ?? "other")
   return how.stopReason === "completed" ? end("completed", "the model's answer was empty") : how
 }
 
-/** Whether the turn is over with the message though it asks for calls: the open ones are closed with the run. */
+/** Whether the turn is over with the message although it asks for calls: open calls are closed with the run. */
 const endsTurn = ({ finish }: AssistantMessage): boolean => finish === "content-filter" || finish === "error"
 
-/** The result of calls that do not run, as the model did not end the step by itself; null when they run. */
+/** The result of calls that do not run because the model did not end the step by itself; null when they run. */
 const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
   switch (finish) {
     case "length":
@@ -97,11 +97,11 @@ const askedOf = (parts: ReadonlyArray<CallPart>, open: ReadonlyArray<OpenCall>) 
     return part === undefined ? [] : [{ call, part }]
   })
 
-/** Two steps that ask for the same are alike, whatever their calls' ids. */
+/** Equal for two steps that ask for the same calls, whatever the calls' ids. */
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
 
-/** Whether the turn is over with the message. A paused answer goes on by itself. */
+/** Whether the turn is over with the message. After a paused answer the turn goes on. */
 const isLastOf = (message: AssistantMessage): boolean =>
   endsTurn(message) || (callsOf(message).length === 0 && message.finish !== "paused")
 
@@ -115,7 +115,7 @@ const repetition = (steps: ReadonlyArray<AssistantMessage>) => {
   return { last, repeats: signatures.length - 1 - signatures.findLastIndex((other) => other !== last) }
 }
 
-/** How far a run has come already: under an engine before this one, when it was taken over. */
+/** How far a run has come already: under earlier engines, if it was taken over. */
 const progressOf = (entries: ReadonlyArray<Entry>, runId: RunId) => {
   const steps = entries.flatMap(({ message, runId: by }) =>
     by === runId && message.role === "assistant" ? [message] : []
@@ -136,7 +136,7 @@ export const make = Effect.gen(function* () {
   const calls = yield* Calls.make
   const transcripts = yield* RunTranscript.make
 
-  /** Runs open calls of a batch. Returns its results in call order, those that were stored before too. */
+  /** Runs open calls of a batch. Returns its results in call order, including those that were stored before. */
   const runBatch = Effect.fn("Turns.batch")(function* (
     context: RunContext,
     { opener, parts, stored }: OpenedBatch,
@@ -146,7 +146,7 @@ export const make = Effect.gen(function* () {
     yield* Effect.annotateCurrentSpan({ sessionId: context.session.id, runId: context.run.id, calls: open.length })
     const sequencer = yield* Sequencer.make(opener, parts.length)
     const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.store(index, result))
-    // Each call returns the results that its own let the head pass, which begin with it.
+    // Each call returns the results that its own result lets the head pass, beginning with its own.
     const appended = yield* Gathering.all(
       Array.zipWith(askedOf(parts, open), plans, ({ call, part }, plan) =>
         Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) => sequencer.store(call.index, result))
@@ -156,7 +156,7 @@ export const make = Effect.gen(function* () {
     return [...gathered, ...appended].flat()
   })
 
-  /** The open batch of a run that was taken over: its calls, and the results that it has already. */
+  /** Runs the open batch of a run that was taken over. Returns the results that are new in the transcript. */
   const reopen = Effect.fnUntraced(function* (
     { id: sessionId }: Session,
     resolved: Effect.Effect<RunContext, AgentUnavailable>,
@@ -185,7 +185,7 @@ export const make = Effect.gen(function* () {
     return appended.filter(({ seq }) => !known.has(seq))
   })
 
-  /** What the run goes on from, once a batch that was left open has run. */
+  /** Returns what the run goes on from, after a batch that was left open has run. */
   const begin = Effect.fnUntraced(function* (
     session: Session,
     { id }: RunningRun,
@@ -196,8 +196,8 @@ export const make = Effect.gen(function* () {
   })
 
   /**
-   * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
-   * leaves open calls and an unfinished step to the driver. `stored` is told of an end that is stored with the last step.
+   * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption leaves
+   * open calls and an unfinished step to the driver. `stored` is called with an end that is stored with the last step.
    */
   const run = Effect.fn("Turns.run")(function* ({ lease, run }: StartedRun, stored: (end: End) => void) {
     const { sessionId } = lease
@@ -248,7 +248,7 @@ export const make = Effect.gen(function* () {
 
     let { last, repeats } = begun
     for (let step = taken + 1; ; step++) {
-      // Read anew once the transcript has grown: what a client has changed since then holds from this step on.
+      // Read again once the transcript has grown: what a client has changed meanwhile applies from this step on.
       if (transcript.head() !== session.head) session = yield* reader.session(sessionId)
       const context = yield* contextOf(session)
       const { stepLimit } = context.agent

@@ -1,9 +1,9 @@
 /**
- * Upkeep: what engines owe the database that they share. Deletions that a dead engine began are finished, files that
- * belong to nothing go, and so do events that are not to be kept.
+ * Upkeep: what engines owe the database that they share. Deletions that a dead engine began are finished. Files that
+ * belong to nothing are removed, and so are events that need not be kept.
  *
- * It begins with the first change that this engine makes, in the background, and comes again every hour: an engine that
- * only reads writes nothing. What fails is logged and tried again the next time. Engines that divide their work among
+ * It begins in the background with the first change that this engine makes, and repeats every hour: an engine that only
+ * reads writes nothing. What fails is logged and tried again the next time. Engines that divide their work among
  * themselves have one of them do it.
  */
 import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
@@ -19,7 +19,7 @@ import { Shares } from "./Shares.js"
 export interface Service {
   /** Starts the upkeep, unless it has been started. */
   readonly start: Effect.Effect<void>
-  /** Keeps up for as long as it runs: at once, then every hour. */
+  /** Does the upkeep for as long as it runs: immediately, then every hour. */
   readonly hourly: Effect.Effect<never>
   /** Finishes deletions that a dead engine began and removes files that belong to nothing. */
   readonly sweep: Effect.Effect<void, SkeinError.Delete>
@@ -47,7 +47,7 @@ const make = Effect.gen(function* () {
     if (failures[0] !== undefined) return yield* failures[0]
   }).pipe(Effect.withSpan("Upkeep.sweep"))
 
-  /** Removes events that are not to be kept, unless an engine has done so within the hour. */
+  /** Removes events that need not be kept, unless an engine has done so within the hour. */
   const retain = Effect.gen(function* () {
     const now = (yield* Clock.currentTimeMillis) + ahead()
     const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }

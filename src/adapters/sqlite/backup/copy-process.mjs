@@ -12,13 +12,13 @@ const stepPages = 1000
 /** @param {object} answer */
 const print = (answer) => console.log(JSON.stringify(answer))
 
-// Nobody reads any more: whoever wanted the copy has gone.
+// Nobody reads any more: the process that wanted the copy is gone.
 process.stdout.on("error", () => process.exit(1))
 
 let isOpen = false
 try {
   const connection = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
-  // What is read from here on is of one moment, so nobody's change begins the copy anew.
+  // Everything read from here on is from one moment, so nobody's change makes the copy start again.
   connection.exec("BEGIN")
   const pages = Number(connection.pragma("page_count", { simple: true }))
   const bytes = pages * Number(connection.pragma("page_size", { simple: true }))
@@ -31,7 +31,7 @@ try {
   })
   print({ _tag: "Copying", done: bytes, total: bytes })
   connection.close()
-  // It has its original's journal mode, and needs none.
+  // The copy has its original's journal mode, and needs none.
   const copy = new Sqlite(target, { fileMustExist: true })
   copy.pragma("journal_mode = DELETE")
   copy.close()
