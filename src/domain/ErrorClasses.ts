@@ -231,7 +231,7 @@ export class CursorGone extends Schema.TaggedError<CursorGone>()(
   httpStatus(410)
 ) {
   override get message() {
-    return `Session ${this.sessionId} has events ${this.oldest} to ${this.newest}, none to follow ${this.after}: reload`
+    return `Session ${this.sessionId} has events ${this.oldest} to ${this.newest}, and none that follow ${this.after}: reload`
   }
 }
 
@@ -273,7 +273,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()(
   httpStatus(503)
 ) {
   override get message() {
-    return `Storage cannot tell whether it did ${this.operation}: ${this.code}`
+    return `Storage does not know whether it managed to ${this.operation}: ${this.code}`
   }
 }
 

@@ -58,7 +58,7 @@ const ofRun = (open: OpenSession, { cursor, id, idempotencyKey, resumes }: Expor
   if (open.runs.has(id)) return flaw("id", `the session has a run ${id} already`)
   if (cursor > open.session.cursor) return flaw("cursor", "later than the session's")
   if (idempotencyKey !== null && !isNew(open, "run", idempotencyKey)) return flaw("idempotencyKey", "used before")
-  if (earlier === undefined || earlier?.isResumed === true) return flaw("resumes", "no earlier run, or not the first")
+  if (earlier === undefined || earlier?.isResumed === true) return flaw("resumes", "not an earlier run, or resumed before")
   if (earlier !== null) earlier.isResumed = true
   open.runs.set(id, { isResumed: false })
   open.counts.runs++
@@ -98,7 +98,7 @@ const ofGrant = (open: OpenSession, { tool }: Export.Grant): Flaw | null => {
 }
 
 const ofKey = (open: OpenSession, { first, key, last }: Export.AppendKey): Flaw | null => {
-  if (first > last || last > open.session.head) return flaw("last", "no places of the transcript")
+  if (first > last || last > open.session.head) return flaw("last", "not a range of places in the transcript")
   if (!isNew(open, "append-key", key)) return flaw("key", "used before")
   open.counts.keys++
   return null
@@ -119,8 +119,8 @@ const ofContent = (open: OpenSession, { base64 }: Export.Content): Flaw | null =
 
 const ofRow = (open: OpenSession, line: Export.Row | Export.Content): Flaw | null => {
   const rank = ranks[line.type]
-  if (line.type !== "content" && open.missing > 0) return flaw("type", "an asset's content goes on here")
-  if (rank < open.rank) return flaw("type", `no ${line.type} may stand here`)
+  if (line.type !== "content" && open.missing > 0) return flaw("type", "an asset's content must continue here")
+  if (rank < open.rank) return flaw("type", `${line.type} is not allowed here`)
   open.rank = rank
   switch (line.type) {
     case "run":
@@ -144,7 +144,7 @@ const names = ["runs", "messages", "questions", "grants", "keys", "assets"] as c
 
 const ofSessionEnd = (open: OpenSession, end: Export.SessionEnd): Flaw | null => {
   const { counts, hasOther, session, steps, transcript } = open
-  if (open.missing > 0) return flaw("type", "an asset's content goes on here")
+  if (open.missing > 0) return flaw("type", "an asset's content must continue here")
   if (end.id !== session.id) return flaw("id", `not that of the session, ${session.id}`)
   const wrong = names.find((name) => end[name] !== counts[name])
   if (wrong !== undefined) return flaw(wrong, `${counts[wrong]} came, not ${end[wrong]}`)
@@ -173,7 +173,7 @@ export const make = (newest: number): ExportCheck => {
   const takeNext = (line: Export.Line): Flaw | null => {
     if (isDone) return flaw("type", "the export has ended before")
     if (lines === 0) {
-      if (line.type !== "skein.export") return flaw("type", "this is no export of Skein")
+      if (line.type !== "skein.export") return flaw("type", "not an export of Skein")
       return line.version === newest ? null : flaw("version", `written by another version of Skein (${line.version})`)
     }
     switch (line.type) {

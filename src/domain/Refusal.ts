@@ -77,7 +77,7 @@ const meant = (
 const knownFields = (ast: SchemaAST.AST): string => {
   if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return knownFields(ast.from)
   const names = SchemaAST.isTypeLiteral(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
-  return names.length === 0 ? "no fields" : `no fields but ${names.join(", ")}`
+  return names.length === 0 ? "no fields" : `only the fields ${names.join(", ")}`
 }
 
 const isUnexpected = (issue: ParseResult.ParseIssue): boolean =>

@@ -1,6 +1,5 @@
 /**
- * What an engine counts and measures, as metrics of Effect. Times are in milliseconds.
- * The library exports nothing by itself.
+ * What an engine counts and measures, as Effect metrics. Times are in milliseconds. The library itself exports nothing.
  */
 import { Metric, MetricBoundaries } from "effect"
 
@@ -11,7 +10,7 @@ const times = MetricBoundaries.exponential({ start: 0.25, factor: 2, count: 18 }
 export const writeWait = Metric.histogram("skein_write_wait", times, "Wait of a write in the lane, ms")
 
 /** How long the permit was held for a group: the time for which the event loop stood still. */
-export const writeHold = Metric.histogram("skein_write_hold", times, "Hold of the write permit, ms")
+export const writeHold = Metric.histogram("skein_write_hold", times, "Time that the write permit was held, ms")
 
 export const writesPerCommit = Metric.histogram(
   "skein_writes_per_commit",
@@ -34,10 +33,10 @@ export const liveRuns = Metric.gauge("skein_live_runs", { description: "Runs bei
 /** From a tool's start to its end, tagged with `tool`. */
 export const toolTime = Metric.histogram("skein_tool_time", times, "Time of a tool, ms")
 
-/** From an event's time to when a subscriber that waits for it has read it, by the wall clock. */
+/** From an event's time until a subscriber that waits for it has read it, by the wall clock. */
 export const eventLag = Metric.histogram("skein_event_lag", times, "Lag of an event at a waiting subscriber, ms")
 
-/** Runs that wanted to write, and were refused it, as another engine had taken them over. */
+/** Runs whose write was refused because another engine had taken them over. */
 export const fencedRuns = Metric.counter("skein_fenced_runs", {
   description: "Runs refused a write after a takeover",
   incremental: true

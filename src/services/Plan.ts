@@ -1,6 +1,6 @@
 /**
- * `plan`: a tool by which a model tells people how it means to do a longer piece of work, and how far it is. A call has all
- * steps; the newest is the plan. Nothing else is kept of it: it stands in the transcript, as any call does.
+ * `plan`: a tool with which a model shows people how it means to do a longer piece of work, and how far it has come.
+ * Each call has all steps, and the newest is the plan. It is kept only in the transcript, like any other call.
  */
 import { Effect, Option, Schema } from "effect"
 import type { CallPart } from "../domain/Message.js"
@@ -30,7 +30,7 @@ const text = (steps: ReadonlyArray<Step>): string =>
 export const tool = Tool.make("plan", {
   description:
     "Shows the person how you mean to do a piece of work of three steps or more, and how far you are. Give all steps each " +
-    "time: when you begin, and whenever one begins, is done, or turns out to be another.",
+    "time: when you begin, and whenever one starts, is done or changes.",
   access: "read",
   input
 }).handle(({ steps }) => Effect.succeed(text(steps)), {
@@ -39,6 +39,6 @@ export const tool = Tool.make("plan", {
 
 const decode = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct(input)))
 
-/** The steps that a call tells, if it is one of this tool's that can be read. */
+/** Returns the steps of a call, if it is a readable call of this tool. */
 export const stepsOf = ({ input, name }: Pick<CallPart, "input" | "name">): Option.Option<ReadonlyArray<Step>> =>
   name === tool.name ? Option.map(decode(input), ({ steps }) => steps) : Option.none()

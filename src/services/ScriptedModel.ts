@@ -1,12 +1,12 @@
 /**
- * A model that plays steps written down before, for demonstrations and tests. No network, no clock but a step's own
- * `delayMillis`.
+ * A model that plays prewritten steps, for demonstrations and tests. It uses no network, and no clock except for a
+ * step's own `delayMillis`.
  *
- * `make` plays a whole script. Which step comes is told by the view alone: step number k for a view with k assistant
+ * `make` plays a whole script. The view alone decides which step comes: step number k for a view with k assistant
  * items, so a script goes on in another process and after a crash. A failed step that left no message is played again.
  *
- * `ScriptedModel` is a queue for tests: each request takes the next step played, whichever session asks, and a retry
- * takes the one after it.
+ * `ScriptedModel` is a queue for tests: each request takes the next step in it, whichever session asks, and a retry
+ * takes the step after that.
  */
 import { Context, Effect, Layer, Ref, Stream } from "effect"
 import type * as Script from "../domain/Script.js"
@@ -16,9 +16,9 @@ import { only } from "../domain/Offer.js"
 import * as Usage from "../domain/Usage.js"
 import type { Model, Models, Part, StepRequest } from "./Model.js"
 
-/** A queue of steps to play, and what was asked. */
+/** A queue of steps to play, and the requests so far. */
 export interface Service {
-  /** Adds steps to those that wait to be asked for. */
+  /** Adds steps to the queue. */
   readonly play: (...steps: ReadonlyArray<Script.Step>) => Effect.Effect<void>
   /** What the model was asked, oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<StepRequest>>
@@ -31,7 +31,7 @@ export class ScriptedModel extends Context.Tag("skein/ScriptedModel")<ScriptedMo
 
 const provider = "script"
 
-/** A model that plays `script`. `name` is what it is called, its file say. */
+/** Makes a model that plays `script`. `name` is the model's name, such as that of the script's file. */
 export const make = (script: Script.Script, name = "script"): Model => ({
   provider,
   model: name,
@@ -76,7 +76,7 @@ export const layer: Layer.Layer<ScriptedModel> = Layer.effect(
   })
 )
 
-/** The models of an agent that is played from the queue, whatever model a session names. */
+/** The models of an agent that plays from the queue, whatever model a session names. */
 export const models: Effect.Effect<Models, never, ScriptedModel> = Effect.map(ScriptedModel, ({ model }) => ({
   resolve: () => Effect.succeed(model),
   offered: [only(model)]
@@ -97,10 +97,10 @@ export const fail = (reason: ModelFailed["reason"]): Script.Step => ({ failure: 
 /** A step that never ends. */
 export const hang: Script.Step = { hang: true }
 
-/** What a tool takes; any input for something that has a name only. */
+/** The input of a tool; any input where only the tool's name is known. */
 export type InputOf<T> = T extends { readonly invoke: (input: infer Input) => unknown } ? Input : JsonRecord | string
 
-/** A call of `tool`, its input as the model would write it. */
+/** A call of `tool`, with its input as the model would write it. */
 export const call = <T extends { readonly name: string }>(tool: T, input: InputOf<T>): Script.Call => ({
   name: tool.name,
   input: typeof input === "string" ? input : JSON.stringify(input)
@@ -130,7 +130,7 @@ const failed = (model: string, failure: Script.Failure): ModelFailed =>
     reason: failure.reason,
     status: failure.status ?? null,
     retryAfterMillis: failure.retryAfterMillis ?? null,
-    detail: failure.detail ?? "so it is scripted"
+    detail: failure.detail ?? "as scripted"
   })
 
 const partsOf = (step: Script.Step): ReadonlyArray<Part> => [

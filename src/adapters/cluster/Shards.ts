@@ -35,7 +35,7 @@ export const agree = ({ shardLockMillis, shards }: Settings, isRunner: boolean) 
     if (other !== undefined) {
       return yield* new InvalidInput({
         field: "shards",
-        limit: `${other.shards}, as the cluster's runners have`,
+        limit: `${other.shards}, the number of the cluster's runners`,
         actual: String(shards)
       })
     }

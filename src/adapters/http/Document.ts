@@ -71,7 +71,7 @@ const amendments: Readonly<Record<string, (operation: Fields) => Fields>> = {
       ...listOf(operation["parameters"]),
       parameter("range", "One range of bytes."),
       parameter("if-range", "The range only while the file has this `etag`."),
-      parameter("if-none-match", "Nothing while the file has one of these `etag`s.")
+      parameter("if-none-match", "304 while the file has one of these `etag`s.")
     ],
     responses: {
       ...fieldsOf(operation["responses"]),
@@ -90,7 +90,7 @@ const amendments: Readonly<Record<string, (operation: Fields) => Fields>> = {
       ...fieldsOf(operation["responses"]),
       200: eventStream(
         "SessionEvent",
-        "Events: `id` is the cursor, of durable events alone; `event` the type; `data` the JSON of a SessionEvent. Besides, without an id: `synced { cursor }` once all is told that was there, `reload { oldest, newest }` where nothing follows the cursor, `closing { retryMillis }` before the server stops, `error`, and comments as heartbeats."
+        "Events: `id` is the cursor, for durable events only; `event` is the type; `data` is the JSON of a SessionEvent. Also, without an id: `synced { cursor }` once all earlier events have been sent, `reload { oldest, newest }` if the events after the cursor are gone, `closing { retryMillis }` before the server stops, `error`, and comments as heartbeats."
       )
     }
   }),

@@ -19,7 +19,7 @@ const tooSlow = (headMillis: number): Refused => [
   `a head within ${headMillis / 1000} seconds, and all of it within ${requestMillis / 1000}`
 ]
 
-const malformed: Refused = ["400 Bad Request", "Malformed", "a request of HTTP/1.1"]
+const malformed: Refused = ["400 Bad Request", "Malformed", "an HTTP/1.1 request"]
 
 const answerHeaders = {
   "content-type": "application/json",

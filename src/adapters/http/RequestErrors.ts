@@ -21,7 +21,7 @@ export class Malformed extends Schema.TaggedError<Malformed>()(
 /** The request has no credentials that are known here. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {}, status(401)) {
   override get message() {
-    return "This needs credentials that are known here"
+    return "Valid credentials are required"
   }
 }
 
@@ -39,7 +39,7 @@ export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()(
   status(405)
 ) {
   override get message() {
-    return `Only ${this.allow.join(", ")} here`
+    return `Only ${this.allow.join(", ")} is allowed here`
   }
 }
 

@@ -102,7 +102,7 @@ const isUnauthorized = (thrown: unknown): boolean =>
   (Predicate.hasProperty(thrown, "status") && thrown.status === 401)
 
 const reasonOf = (thrown: unknown): string => {
-  if (isUnauthorized(thrown)) return "it wants a login: skein mcp login"
+  if (isUnauthorized(thrown)) return "it requires a login: skein mcp login"
   return thrown instanceof StdioTransport.Misbehaved ? thrown.message : codeOf(thrown)
 }
 
@@ -151,7 +151,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       if (settings === undefined) return yield* new McpUnknown({ server, known: Object.keys(servers) })
       const failed = (reason: string) => new McpFailed({ server, operation: "connect", reason })
       if ((yield* recentFailures(server)).length >= mostFailures) {
-        return yield* failed("it failed several times within a minute, and is left alone for another")
+        return yield* failed("it failed several times within a minute, and is not tried again for a minute")
       }
       const sdk = yield* loaded
       const log = (text: string) =>

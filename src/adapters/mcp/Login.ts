@@ -61,11 +61,11 @@ export const run = Effect.fn("Mcp.login")(function* (
   const common = { serverUrl: url, fetchFn: fetchWithLogin(url) }
   yield* attempt(() => sdk.auth(provider, common))
   const [link] = links
-  if (link === undefined || !/^https?:$/u.test(link.protocol)) return yield* failed("it gave no link to open")
+  if (link === undefined || !/^https?:$/u.test(link.protocol)) return yield* failed("it returned no link to open")
   yield* onLink(link.href)
   const given = yield* Effect.timeoutFail(came, { duration: patience, onTimeout: () => failed("nobody came back") })
   const authorizationCode = given.get("code")
-  if (authorizationCode === null) return yield* failed("it was not allowed")
+  if (authorizationCode === null) return yield* failed("access was not granted")
   const iss = given.get("iss")
   yield* attempt(() => sdk.auth(provider, { ...common, authorizationCode, ...(iss === null ? {} : { iss }) }))
 }, Effect.scoped)

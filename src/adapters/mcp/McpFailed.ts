@@ -21,7 +21,7 @@ export class McpUnknown extends Schema.TaggedError<McpUnknown>()("McpUnknown", {
   known: Schema.Array(Schema.String)
 }) {
   override get message() {
-    const known = this.known.length === 0 ? "there are none" : `known are ${this.known.join(", ")}`
+    const known = this.known.length === 0 ? "none are configured" : `known are ${this.known.join(", ")}`
     return `There is no MCP server ${this.server}: ${known}`
   }
 }

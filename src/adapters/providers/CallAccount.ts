@@ -42,7 +42,7 @@ const of = (sums: Sums): CallAccount => ({
   missing: ({ calls, characters }) => {
     const nameless = [...sums.unnamed].find((key) => !sums.named.has(key))
     if (nameless !== undefined) return `a call has no name (${nameless})`
-    if (sums.indexes.size > calls) return `${sums.indexes.size} calls began and ${calls} can be told apart`
+    if (sums.indexes.size > calls) return `${sums.indexes.size} calls began and only ${calls} can be told apart`
     return sums.characters > characters ? "part of a call's input belongs to no call" : null
   }
 })

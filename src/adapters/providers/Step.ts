@@ -155,7 +155,7 @@ const noteIgnored = (
   const settings = warnings.flatMap((warning) => ("feature" in warning ? [warning.feature] : []))
   return settings.length === 0
     ? Effect.void
-    : Effect.annotateLogs(Effect.logWarning("the model does not take all of the session's options"), {
+    : Effect.annotateLogs(Effect.logWarning("the model does not accept all of the session's options"), {
         model: Vendor.subject(vendor).model,
         settings: settings.join(", ")
       })

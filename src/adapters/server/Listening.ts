@@ -80,7 +80,7 @@ const clear = Effect.fnUntraced(function* (path: string) {
   if (found === undefined) return
   if (!found.isSocket()) return yield* failed("no-socket", "EEXIST")
   if (yield* isInUse(path)) return yield* failed("taken", "EADDRINUSE")
-  yield* Effect.logInfo("a socket that nobody listens at is taken over")
+  yield* Effect.logInfo("taking over a socket that nobody listens on")
   yield* attempt(() => unlinkSync(path))
 })
 

@@ -34,7 +34,7 @@ const readings = Effect.sync((): ReadonlyArray<MetricsText.Reading> => {
     { name: "nodejs_heap_used_bytes", help: "Heap in use", type: "gauge", value: heapUsed },
     {
       name: "nodejs_event_loop_active_seconds_total",
-      help: "For how long the event loop was at work",
+      help: "Time for which the event loop was active",
       type: "counter",
       value: loop.active / 1000
     }

@@ -1,4 +1,4 @@
-/** What the Gateway refuses of an input that no Schema can tell. */
+/** What the Gateway refuses of an input that no Schema can check. */
 import * as Inquiry from "../../domain/Inquiry.js"
 import type { Question, Verdict } from "../../domain/Permission.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
@@ -17,11 +17,12 @@ const ofInquiry = (inquiry: Inquiry.Inquiry, { values = {}, verdict }: Given): I
   return flaw === null ? null : new InvalidInput(flaw)
 }
 
-/** Null when a question can be answered so, or has its answer, which is what counts then. */
+/** Returns null when a question can be answered in this way, or already has its answer, which then counts. */
 export const ofAnswer = ({ answer, display: { always, inquiry } }: Question, given: Given): InvalidInput | null => {
   if (answer !== null) return null
   if (inquiry !== undefined && given.verdict !== "deny") return ofInquiry(inquiry, given)
-  if (given.values !== undefined) return refused("values", "a question with an `inquiry`, and allow-once", "others")
+  if (given.values !== undefined)
+    return refused("values", "a question with an `inquiry`, and allow-once", "another kind of question")
   return given.verdict !== "allow-always" || always !== undefined
     ? null
     : refused("verdict", "a question with `always` for allow-always", "none")

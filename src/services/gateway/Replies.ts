@@ -1,4 +1,4 @@
-/** What the Gateway's operations return beside the domain's own types, as Schemas. */
+/** What the Gateway's operations return besides the domain's own types, as Schemas. */
 import { Predicate, Schema } from "effect"
 import type { Named, NamedUnion } from "../../domain/Named.js"
 import * as LivePart from "../../domain/Live.js"
@@ -14,15 +14,15 @@ const isLive = (value: unknown): value is LivePart.Live =>
   Predicate.hasProperty(value, "step") &&
   Predicate.hasProperty(value, "progress")
 
-/** What a call tells of how far it is. */
+/** A call's report of how far it is. */
 const CallProgress = Schema.Struct({ callId: CallId, text: Schema.String }).annotations({ identifier: "CallProgress" })
 
-/** A step as it is written, and whether its message is stored. */
+/** A step as far as it is written, and whether its message is stored. */
 const LiveStep = Schema.Struct({ ...LivePart.Draft.fields, stored: Schema.Boolean }).annotations({
   identifier: "LiveStep"
 })
 
-/** The live part; encoded as what watchers in other processes see of it, with the newest progress of each call. */
+/** The live part; encoded as watchers in other processes see it, with the newest progress of each call. */
 export const Live = Schema.transform(
   Schema.Struct({
     runId: RunId,
@@ -53,7 +53,7 @@ export type Live = LivePart.Live
 /** A run that holds its session. */
 const SnapshotRun = Schema.Struct({ run: Run, crashed: Schema.Boolean }).annotations({ identifier: "SnapshotRun" })
 
-/** A running session as it is, and the cursor from which events go on. */
+/** A session as it is now, and the cursor from which events go on. */
 export const Snapshot = Schema.Struct({
   session: Session,
   cursor: Cursor,
@@ -64,7 +64,9 @@ export const Snapshot = Schema.Struct({
   queued: Schema.Array(Run),
   batch: OpenBatch,
   questions: Schema.Array(Question),
-  /** What the running step has written so far; at most a second old when the run is elsewhere. Null when none runs. */
+  /**
+   * What the running step has written so far; at most a second old when the run is elsewhere. Null when no step runs.
+   */
   live: Schema.NullOr(Live)
 }).annotations({ identifier: "Snapshot" })
 export type Snapshot = Named<
@@ -78,7 +80,7 @@ export type Snapshot = Named<
   }
 >
 
-/** The outcome for one session when many were to change. */
+/** The outcome for one session of `patchMany`. */
 export const SessionChange = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Changed"), session: Session }).annotations({ identifier: "SessionChanged" }),
   Schema.Struct({ _tag: Schema.Literal("Failed"), sessionId: SessionId, error: SkeinError.Change }).annotations({
@@ -87,7 +89,7 @@ export const SessionChange = Schema.Union(
 ).annotations({ identifier: "SessionChange" })
 export type SessionChange = NamedUnion<typeof SessionChange.Type>
 
-/** A session that was imported: its id in the export, and the one that it has here. */
+/** An imported session: its id in the export, and its id here. */
 export const ImportedSession = Schema.Struct({ from: SessionId, sessionId: SessionId }).annotations({
   identifier: "ImportedSession"
 })

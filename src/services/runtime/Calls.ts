@@ -1,18 +1,18 @@
 /**
  * Runs the calls of a batch, each from its raw input to its one stored result:
  *
- *   1. its input is read, and so its key is known; calls take their slots of a key in call order;
+ *   1. its input is read, which shows its key; calls take the slots of their key in call order;
  *   2. permission: the policy's decision, and a human's where the policy asks for it. The call has not started;
  *   3. it waits until it is first among the calls of its key, then for one of the slots when parallelism is limited;
  *   4. `started` is committed, then the handler runs, in a fiber of its own that nobody has to wait for;
  *   5. whatever it returned becomes one bounded result, which is committed.
  *
- * The first steps begin before the message that asks for the calls is stored: calls that come as far as their start at
- * once are started in the message's own commit.
+ * The first steps begin before the message that asks for the calls is stored: calls that are ready by then start in the
+ * message's own commit.
  *
- * Between a handler's exit and its committed result nothing can be interrupted. Interrupted before, a call leaves no
- * result: the run's end closes it by what is stored of it. A handler that goes on after it was given up keeps its slot
- * of the key; what it still returns is dropped.
+ * Between a handler's exit and its committed result nothing can be interrupted. A call that is interrupted before that
+ * leaves no result: the run's end closes it by what is stored about it. A handler that goes on after it was given up
+ * keeps its slot of the key; what it still returns is dropped.
  */
 import { Duration, Effect, Exit, type Fiber, identity, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -40,7 +40,7 @@ import { ToolFibers } from "./ToolFibers.js"
 /** A call as it is asked for. */
 export interface AskedCall {
   readonly part: CallPart
-  /** The question that was asked about it under an engine before this one. */
+  /** The question that was asked about it under an earlier engine. */
   readonly questionId: QuestionId | null
 }
 
@@ -50,7 +50,7 @@ export interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
   /** Null for a call about which a human was asked before. */
   readonly deciding: PermissionCheck.Deciding | null
   readonly queueSlot: KeyQueues.QueueSlot
-  /** The slot among all calls that run, once it is taken. */
+  /** The slot among all running calls, once it is taken. */
   slot: KeyQueues.QueueSlot | null
   /** Whether the handler was started: from then on the slot is left when the handler's fiber is done. */
   isStarted: boolean
@@ -63,9 +63,9 @@ export type CallPlan = CallReading.RefusedCall | PlannedCall
 
 /** A batch that has begun. */
 interface Opening {
-  /** The calls that are ready to start already, by index. */
+  /** The indexes of the calls that are already ready to start. */
   readonly starts: ReadonlyArray<number>
-  /** How the calls are shown, by index; nothing before all inputs are read. */
+  /** How the calls are shown, by index; empty before all inputs are read. */
   readonly displays: ReadonlyArray<CallDisplay>
   /** Plans the calls, once all inputs are read. */
   readonly plans: Effect.Effect<ReadonlyArray<CallPlan>>
@@ -73,7 +73,7 @@ interface Opening {
   readonly leave: Effect.Effect<void>
 }
 
-/** How a call is shown, if its step was stored before that was known. */
+/** A call's display, if its step was stored before the display was known. */
 const lateDisplay = ({ display }: OpenCall, plan: PlannedCall): CallDisplay | undefined =>
   isNone(display) && !isNone(plan.display) ? plan.display : undefined
 
@@ -92,7 +92,7 @@ export const make = Effect.gen(function* () {
   const keys = KeyQueues.make(1)
   const times = new Map<string, typeof Metrics.toolTime>()
 
-  /** The metric of a tool's time. Making one costs more than to update it. */
+  /** The metric of a tool's time. Making one costs more than updating it. */
   const timeOf = (tool: string) => {
     const known = times.get(tool)
     if (known !== undefined) return known
@@ -125,7 +125,7 @@ export const make = Effect.gen(function* () {
       : Effect.succeed(planned(null))
   }
 
-  /** Leaves what a call has that will not start. Calling it again does nothing. */
+  /** Gives back what a call holds that will not start. Calling it again does nothing. */
   const leave = (plan: CallPlan): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (plan._tag === "Refused" || plan.isStarted) return Effect.void
@@ -138,7 +138,7 @@ export const make = Effect.gen(function* () {
   const takeSlot = (plan: PlannedCall, { run }: RunContext): KeyQueues.QueueSlot =>
     (plan.slot ??= slots === null ? KeyQueues.free : slots.take(run.id))
 
-  /** Whether a call can start at once. */
+  /** Whether a call can start immediately. */
   const isReady = (plan: CallPlan, context: RunContext): boolean =>
     plan._tag === "Planned" &&
     plan.deciding !== null &&
@@ -146,7 +146,7 @@ export const make = Effect.gen(function* () {
     plan.queueSlot.isAdmitted() &&
     takeSlot(plan, context).isAdmitted()
 
-  /** Begins a batch, or refuses all of its calls for a reason. Its caller leaves it at the end. */
+  /** Begins a batch, or refuses all of its calls for a reason. The caller must run `leave` at the end. */
   const open = Effect.fnUntraced(function* (
     context: RunContext,
     asked: ReadonlyArray<AskedCall>,
@@ -191,8 +191,9 @@ export const make = Effect.gen(function* () {
   })
 
   /**
-   * Waits until a call is first among those of its key. Waiting is not the call's own time, however long it takes: each
-   * call before it has a limit. False when one of them was given up and goes on all the same, for a limit's time.
+   * Waits until a call is first among the calls of its key. However long the wait is, it does not count as the call's
+   * own time: each call before it has a limit. Returns false when a call before it was given up and still goes on,
+   * which is checked once every `limit`.
    */
   const admission = (queueSlot: KeyQueues.QueueSlot, limit: Duration.Duration): Effect.Effect<boolean> =>
     queueSlot.isAdmitted()
@@ -223,7 +224,7 @@ export const make = Effect.gen(function* () {
       )
     })
 
-  /** Drops whatever the handler still reports: it would come after the call's end. */
+  /** Drops whatever the handler reports from now on: it would come after the call's end. */
   const silence = ({ context, part }: CallRun, plan: PlannedCall) =>
     Effect.suspend(() => {
       plan.isOver = true
@@ -243,7 +244,7 @@ export const make = Effect.gen(function* () {
             Effect.tap(admission(plan.queueSlot, limit), (isFirst) => (isFirst ? slotAdmitted : Effect.void))
           )
           if (!isAdmitted) {
-            const text = `Never started: an earlier call of the same key was given up and has not ended within ${Duration.format(limit)}.`
+            const text = `Never started: an earlier call of the same key was given up, and has still not ended after ${Duration.format(limit)}.`
             return yield* results.store(one, HandlerResult.make("never-started", text))
           }
           if (!(yield* storage.startCall(context.lease, call.seq, lateDisplay(call, plan))))
@@ -264,8 +265,8 @@ export const make = Effect.gen(function* () {
     })
 
   /**
-   * Runs a call to its stored result, which is another one when that was first. Fails only when the result cannot be
-   * stored; interruption leaves the call without one.
+   * Runs a call and returns its stored result, which is another result if that was stored first. Fails only when the
+   * result cannot be stored; interruption leaves the call without a result.
    */
   const run = (one: CallRun, plan: CallPlan) => {
     const { name, input } = one.part

@@ -1,7 +1,10 @@
 /**
  * Runtime: every change to a session, and its runs. Changes pass the session's boundary, which is held for the change
- * and never for a run. Two do not, as their one commit checks all that they need: an asset is saved in the time that its
- * upload takes, and a run is taken from the queue. Runs go on in fibers of the engine, independent of their senders.
+ * and never for a run. Runs go on in fibers of the engine, independent of their senders.
+ *
+ * Some changes do not pass it, because their one commit checks all that they need: saving an asset, which takes as long
+ * as its upload; taking a run from the queue; asking another engine to cancel a run; the portions of an import; and
+ * taking over the run of a session whose deletion has begun.
  *
  * A session that a dead engine left behind is claimed (see `Claims`) when a client changes it. Nothing is repaired when
  * storage opens.
@@ -67,24 +70,28 @@ export interface Service {
     messages: ReadonlyArray<Checked<Message>>,
     key: GivenKey | null
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
-  /** Stores the run, starts it when the session is free, and answers without waiting for it. */
+  /** Stores the run, starts it when the session is free, and returns without waiting for it. */
   readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>
-  /** Goes on with a run that ended without an answer or was left behind, and answers without waiting for it. */
+  /** Goes on with a run that ended without an answer or was left behind, and returns without waiting for it. */
   readonly resume: (sessionId: SessionId, of: Resumption["of"]) => Effect.Effect<Ref, SkeinError.Resume>
   /** Claims sessions that were left behind; see `Recovery`. `limit` defaults to the engine's setting. */
   readonly recover: (
     limit: number | null,
     owner: Owner | null
   ) => Effect.Effect<ReadonlyArray<SessionId>, SkeinError.Read>
-  /** Waits for a run's end, and claims its session when the engine that has it is dead. */
+  /** Waits for a run's end, and claims its session when the engine that holds it is dead. */
   readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
-  /** Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for one that has ended. */
+  /**
+   * Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for a run that has ended.
+   */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
   readonly answer: (
     questionId: QuestionId,
     answer: Answer
   ) => Effect.Effect<Question, SkeinError.Change | SkeinError.QuestionNotFound | SkeinError.QuestionAnswered>
-  /** Stops the session's run, then removes the session with all that belongs to it. Goes on when the caller does not. */
+  /**
+   * Stops the session's run, then removes the session with all that belongs to it. Goes on even if the caller does not.
+   */
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   readonly saveAsset: <E>(asset: NewAsset<E, never>) => Effect.Effect<Asset, AssetSave | E>
   readonly deleteAsset: (
@@ -99,7 +106,7 @@ export interface Service {
 
 export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
 
-/** Texts of 100 messages of a list. */
+/** Texts that are hashed in one stretch, each with up to 100 items of a list. */
 const textsInStretch = 8
 
 const make = Effect.gen(function* () {
@@ -121,17 +128,17 @@ const make = Effect.gen(function* () {
   const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
 
-  /** Work that must not end with its caller belongs to the engine. */
+  /** Runs work in the scope of the engine, because it must not end with its caller. */
   const detached = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(Effect.flatten)
 
-  /** A change within the session's boundary. The engine's first one also starts its upkeep. */
+  /** Makes a change within the session's boundary. The engine's first change also starts its upkeep. */
   const changing =
     (sessionId: SessionId) =>
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.zipRight(upkeep.start, boundary.hold(sessionId)(effect))
 
-  /** Of texts that are one text together. */
+  /** The hash of texts that are one text together. */
   const hashOf = Effect.fnUntraced(function* (texts: () => Iterable<string>) {
     const digest = yield* hashing.sha256
     for (const text of texts()) {
@@ -143,11 +150,11 @@ const make = Effect.gen(function* () {
     return yield* digest.hex
   })
 
-  /** They stand for what was sent: SHA-256 of the JSON of it, canonical and of the texts as given. */
+  /** The hashes that stand for what was sent: SHA-256 of its canonical JSON, and of the texts as given. */
   const hashesOf = ({ idempotencyKey, message, metadata, output }: Send) => {
-    // Only a key is ever compared by them.
+    // They are only compared when there is a key.
     if (idempotencyKey === null) return Effect.succeed({ hash: "", textHash: "" })
-    // Without an output it is what it was before there were outputs.
+    // Without an output the hash is what it was before there were outputs.
     const sent = [message, metadata, ...(output === null ? [] : [output])]
     return Effect.all({
       hash: hashOf(() => CanonicalJson.pieces(sent.map(({ value }) => value))),
@@ -163,7 +170,7 @@ const make = Effect.gen(function* () {
 
   /**
    * Claims the session unless the claimant is null, has storage begin a run, and drives it; all within the session's
-   * boundary. `goesOn` tells whether nothing is to begin where the claim goes on with a run.
+   * boundary. With `goesOn` nothing begins if the claim goes on with a run: that run is returned.
    */
   const begin = <E>(
     sessionId: SessionId,
@@ -182,7 +189,7 @@ const make = Effect.gen(function* () {
           yield* drivers.drive(admitted, presence)
           return admitted.ref
         case "Queued":
-          // It gets its turn though the engine before it dies and nobody waits for it.
+          // It gets its turn even if the engine of the run before it dies and nobody waits for it.
           yield* Effect.forkIn(Effect.interruptible(Effect.ignore(claims.awaitEnd(admitted.ref.runId))), scope)
           return admitted.ref
         case "Existing":
@@ -202,7 +209,7 @@ const make = Effect.gen(function* () {
     const runId = RunId.make(yield* ids.next("run"))
     const admit = (whenBusy: Send["whenBusy"]) => (presence: Presence) =>
       storage.admit({ ...input, ...hashes, runId, whenBusy, presence })
-    // A free session is one commit away. Only one that is not is looked at first.
+    // A free session takes one commit. Only a busy session is looked at, and then claimed if possible.
     return yield* Effect.catchTag(begin(sessionId, null, false, admit("refuse")), "SessionBusy", () =>
       Effect.zipRight(
         input.whenBusy === "refuse" ? claims.settle(sessionId) : Effect.void,
@@ -214,7 +221,7 @@ const make = Effect.gen(function* () {
   const resume = Effect.fn("Runtime.resume")(function* (sessionId: SessionId, of: Resumption["of"]) {
     const runId = RunId.make(yield* ids.next("run"))
     yield* claims.settle(sessionId)
-    // Of a run that is meant, storage tells whether it is the one that goes on.
+    // If a run is named, storage decides whether it is the one that goes on.
     return yield* begin(sessionId, "resume", of === "newest", (presence) =>
       storage.resume({ sessionId, runId, of, presence })
     )
@@ -225,10 +232,10 @@ const make = Effect.gen(function* () {
     const { sessionId } = run
     if (run.state === "ended") return
     const actor = yield* Actor.Current
-    // Only a queued run is looked for with a write: what runs here must stop though the database is locked.
+    // Only a queued run is looked for with a write: a run that is driven here must stop even if the database is locked.
     if (run.state === "queued" && (yield* storage.cancelQueued(runId))) return
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled", actor)
-    // A run that was released is not gone on with only to be stopped.
+    // A released run must not go on only to be stopped.
     if (run.state === "running" && run.releasedAt !== null) yield* storage.requestCancel(runId)
     yield* boundary.hold(sessionId)(claims.claim(sessionId, "client"))
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled", actor)

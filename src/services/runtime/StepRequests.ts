@@ -1,14 +1,14 @@
 /**
  * What a model is asked in a step: the session's view, cut so that it and the answer fit into the model's context.
  *
- * A provider's refusal may say how to ask instead. Each of these is done once a step, at once, and what was learnt is
- * kept while the engine lives, for a bounded number of sessions and models:
- * - Reasoning is refused, as it came from another account, server or conversation: all of it is left out. What the model
- *   writes from then on goes back.
+ * A provider's refusal may say how to ask instead. Each of these corrections is made once a step, without a wait, and
+ * what was learned is kept while the engine lives, for a bounded number of sessions and models:
+ * - Reasoning is refused because it came from another account, server or conversation: all of it is left out. What the
+ *   model writes from then on is sent back.
  * - The request did not fit, and the provider says what fits: the view is cut to that.
  * - A picture or another file is refused: those of earlier messages, and those of all results so far, are named and no
  *   longer shown.
- * - The form of the answer is refused: the model is asked for it in the system prompt, as models are that do not take it.
+ * - The form of the answer is refused: the system prompt asks for it, as for models that do not take it.
  */
 import { Effect, Option } from "effect"
 import * as ContextOverflow from "../../domain/ContextOverflow.js"
@@ -24,19 +24,19 @@ import { Assets } from "../assets/Assets.js"
 import type { Model, StepRequest } from "../Model.js"
 import type { RunTranscript } from "./RunTranscript.js"
 
-/** Characters that a token is counted as, unless a provider has counted better. */
+/** Characters that a token is assumed to have, unless a provider has counted better. */
 const charactersPerToken = 3
 
-/** What a provider counted may grow by this part until it counts again. */
+/** Leaves a provider's count room to grow until it counts again. */
 const margin = 0.9
 
 /** Fewest characters that a view is cut to. */
 const leastRoom = 1_000
 
-/** Sessions and models of which something is remembered. */
+/** Most sessions and models about which something is remembered. */
 const remembered = 1_000
 
-/** A way to ask otherwise. */
+/** A way to ask differently. */
 export type Correction = "reasoning" | "context" | "files" | "output"
 
 /** One step's agent and model, and what it is asked about. */
@@ -68,7 +68,7 @@ const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
   }
 }
 
-/** Characters of a request beside its view, about. */
+/** Approximately how many characters a request has besides its view. */
 const fixedCharacters = ({ agent: { system, toolbox }, output }: Question): number =>
   toolbox.size + (system ?? "").length + (output === null ? 0 : Output.instruction(output).length)
 
@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
   const refusedOutputs = new Map<SessionId, string>()
   const contexts = new Map<string, KnownContext>()
 
-  /** What fits into the model's context, by itself and by what its provider has said. */
+  /** What fits into the model's context, by what the model says and by what its provider has said. */
   const contextOf = (model: Model): KnownContext | null => {
     const learnt = contexts.get(ModelRef.toText(model))
     if (learnt === undefined) {
@@ -91,7 +91,7 @@ export const make = Effect.gen(function* () {
     return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
   }
 
-  /** Whether the provider holds the model to the form. */
+  /** Whether the provider makes the model follow the form. */
   const isHeld = ({ model, output, session }: Question): boolean =>
     output !== null && model.takesOutput?.(output) === true && refusedOutputs.get(session.id) !== ModelRef.toText(model)
 
@@ -132,7 +132,7 @@ export const make = Effect.gen(function* () {
     return "files"
   }
 
-  /** Remembers what a refusal says of the request. Returns how to ask instead; null when it does not say. */
+  /** Remembers what a refusal says about the request. Returns how to ask instead; null when it does not say. */
   const learn = (question: Question, request: StepRequest, { detail, reason }: ModelFailed): Correction | null => {
     if (reason !== "rejected") return null
     const last = question.transcript.head()
@@ -156,7 +156,7 @@ export const make = Effect.gen(function* () {
     return "context"
   }
 
-  /** The request that may be accepted instead of the refused one. None of a kind that was tried before. */
+  /** Returns a request that may be accepted instead of the refused one; None without a new correction. */
   const correct = Effect.fnUntraced(function* (
     question: Question,
     request: StepRequest,
@@ -185,11 +185,11 @@ export const make = Effect.gen(function* () {
     }
     const shown = View.files(view).map(({ assetId, name }) => name ?? assetId)
     return shown.length > 0 && namesFiles.test(detail)
-      ? `the message shows ${shown.slice(0, 5).join(", ")}: deleteAsset leaves a file out, and with the next message it is left out by itself`
+      ? `the message shows ${shown.slice(0, 5).join(", ")}: delete the file with deleteAsset, or send the next message, which goes without it`
       : null
   }
 
-  /** The failure with a word on what helps, where the user has to help. */
+  /** Returns the failure, with advice where the user has to help. */
   const explain = (question: Question, request: StepRequest, failure: ModelFailed): ModelFailed => {
     const { detail, model, reason, retryAfterMillis, status } = failure
     const advice = help(question, request, failure)

@@ -77,7 +77,7 @@ describe("SkeinError", () => {
     ],
     [
       new SkeinError.CursorGone({ ...session, after: 1, oldest: 5, newest: 9 }),
-      "Session s1 has events 5 to 9, none to follow 1: reload"
+      "Session s1 has events 5 to 9, and none that follow 1: reload"
     ],
     [new SkeinError.StorageFailed({ operation: "append", code: "EIO" }), "Storage failed to append: EIO"],
     [
@@ -86,7 +86,7 @@ describe("SkeinError", () => {
     ],
     [
       new SkeinError.OutcomeUnknown({ operation: "append", code: "EIO" }),
-      "Storage cannot tell whether it did append: EIO"
+      "Storage does not know whether it managed to append: EIO"
     ],
     [new SkeinError.ModelUnavailable({ model: "p/m", detail: "no key" }), "Model p/m is not available: no key"],
     [new SkeinError.DuplicateTool({ name: "read" }), "There are two tools named read"],

@@ -9,7 +9,7 @@ import { wireErrors } from "../WireErrors.js"
 import { RequestFailed } from "./RequestFailed.js"
 
 const tagOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "an error without a name"
+  Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "an unnamed error"
 
 /** The status of the answer that an HTTP client's error is about. */
 const statusOf = (error: unknown): number | null =>
@@ -57,7 +57,7 @@ const refusal = <E extends Error, IE extends object>(
       const known = Schema.decodeUnknownOption(wireErrors(error))(body)
       if (Option.isSome(known)) return known.value
       const tagged = Schema.decodeUnknownOption(Tagged)(body)
-      const detail = Option.isSome(tagged) ? tagged.value._tag : "no error of Skein"
+      const detail = Option.isSome(tagged) ? tagged.value._tag : "not an error of Skein"
       return new RequestFailed({ reason: "refused", status: response.status, detail })
     }
   )

@@ -55,7 +55,7 @@ const refused = (field: string, limit: string) => new InvalidInput({ field, limi
 const newMessage = ({ id, messageId, messages, trigger = "submit-message" }: typeof Chat.Type) =>
   Effect.gen(function* () {
     if (trigger !== "submit-message" || (messageId ?? null) !== null) {
-      return yield* refused("trigger", "a new message: what is in the transcript stays")
+      return yield* refused("trigger", "a new message: the transcript cannot be changed")
     }
     const message = yield* readMessage(messages.at(-1))
     if (message.role !== "user") return yield* refused("messages.last.role", '"user"')

@@ -103,7 +103,7 @@ export const of = (told: Told, urlOf: ResultContent.UrlOf): ReadonlyArray<UiChun
           type: "tool-input-error",
           ...ofCall({ callId: told.callId, name: told.name, input: "" }),
           ...ofTool,
-          errorText: "The step was broken off before this call was made"
+          errorText: "The step was cut off before this call was made"
         }
       ]
     case "asked":

@@ -26,7 +26,7 @@ export const bound = (gateway: Service): Effect.Effect<Service, never, Scope.Sco
         const of = counted.get(token.hash) ?? { runs: new Set(), beginning: 0 }
         counted.set(token.hash, of)
         if (of.runs.size + of.beginning >= limit) {
-          return Effect.die(new TooMany({ field: "runs", limit: `at most ${limit} that go on or wait` }))
+          return Effect.die(new TooMany({ field: "runs", limit: `at most ${limit} running or waiting` }))
         }
         of.beginning += 1
         return run.pipe(

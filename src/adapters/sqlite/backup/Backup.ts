@@ -197,7 +197,7 @@ const verify = (path: string, file: string, onBytes: OnBytes) =>
     attempt(() => BackupReader.open(path, { isSalvage: false })),
     (reader) =>
       Effect.gen(function* () {
-        const differs = notWritten(file, "what was written is not what is read of it; check the disk")
+        const differs = notWritten(file, "what was written is not what is read back; check the disk")
         if (typeof reader === "string") return yield* differs
         for (const stored of reader.files) if (!(yield* reader.isWhole(stored, onBytes))) return yield* differs
       }),

@@ -1,7 +1,7 @@
 /** What every storage promises: properties that a test can falsify. A test's name begins with its promise's number. */
 
 const promises = {
-  P1: "one order: results stand in the order in which the model asked for them, messages without a gap",
+  P1: "one order: results are in the order in which the model asked for them, messages without a gap",
   P2: "seen means stored: what was answered is there, for every reader, after every crash",
   P4: "always sendable: every transcript is one that a provider accepts, however a run ends",
   P5: "at most once: a call starts once, its first result wins, a key makes one run",

@@ -203,9 +203,9 @@ describe("refusals", () => {
     Effect.gen(function* () {
       const { request } = yield* served()
       expect((yield* request("POST", "/v1/sessions", json({ titel: "a" }))).json()).toMatchObject({
-        limit: "no fields but id, title, owner, workdir, placement, parent, agent, model, metadata",
+        limit: "only the fields id, title, owner, workdir, placement, parent, agent, model, metadata",
         actual: "another field",
-        message: expect.stringMatching(/^no fields but id, /)
+        message: expect.stringMatching(/^only the fields id, /)
       })
       expect((yield* request("GET", "/v1/sessions?limit=0")).json()).toMatchObject({
         field: "limit",

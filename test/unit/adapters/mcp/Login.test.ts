@@ -48,7 +48,7 @@ describe("a login at a server that asks for OAuth", () => {
       )
       yield* Effect.gen(function* () {
         told.push(yield* failure(url, folder))
-        expect(told[0]).toMatch(/it wants a login: skein mcp login/)
+        expect(told[0]).toMatch(/it requires a login: skein mcp login/)
         expect(seen).toEqual({ registrations: 0, refreshes: 0 })
 
         yield* login
@@ -68,17 +68,17 @@ describe("a login at a server that asks for OAuth", () => {
         // A login is for its URL: another server of the name is shown nothing.
         const other = yield* oauthServer
         told.push(yield* failure(other.url, folder))
-        expect(told[2]).toMatch(/it wants a login/)
+        expect(told[2]).toMatch(/it requires a login/)
 
         revoke()
         told.push(yield* failure(url, folder))
-        expect(told[3]).toMatch(/it wants a login/)
+        expect(told[3]).toMatch(/it requires a login/)
         yield* login
         expect(yield* failure(url, folder)).toBe("")
 
         expect(yield* Effect.promise(() => Logins.remove(folder, "docs"))).toBe(true)
         told.push(yield* failure(url, folder))
-        expect(told.at(-1)).toMatch(/it wants a login/)
+        expect(told.at(-1)).toMatch(/it requires a login/)
       }).pipe(Effect.provide(log))
       expect([...told, ...logged].join("\n")).not.toContain("canary")
     })

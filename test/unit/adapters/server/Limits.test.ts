@@ -87,7 +87,7 @@ describe("limits", () => {
       const first = yield* post(one.id, bearer)
       expect(first.status).toBe(202)
       for (const id of [one.id, two.id]) {
-        expect(tooMany(yield* post(id, bearer))).toMatchObject({ field: "runs", limit: "at most 1 that go on or wait" })
+        expect(tooMany(yield* post(id, bearer))).toMatchObject({ field: "runs", limit: "at most 1 running or waiting" })
       }
       expect(yield* transcript(two.id)).toEqual([])
       expect((yield* post(two.id, known)).status).toBe(202)

@@ -319,7 +319,7 @@ describe("P4 a tool that takes too long", () => {
         yield* TestClock.adjust("1 minute")
         expect((yield* gateway.await(run)).stopReason).toBe("completed")
         expect((yield* lines(run.sessionId))[3]).toBe(
-          "next never-started: Never started: an earlier call of the same key was given up and has not ended within 1m."
+          "next never-started: Never started: an earlier call of the same key was given up, and has still not ended after 1m."
         )
         yield* gate.open("stubborn")
       })

@@ -82,7 +82,7 @@ describe("a model step that fails", () => {
       }
       expect(yield* gateway.await(run)).toMatchObject({
         stopReason: "failed",
-        detail: "Model script/queue failed: overloaded: so it is scripted"
+        detail: "Model script/queue failed: overloaded: as scripted"
       })
       expect(yield* model.requests).toHaveLength(3)
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: c …"])

@@ -251,7 +251,7 @@ describe("a picture that a provider refuses", () => {
       const files = [{ assetId: asset.id, mediaType: "image/jpeg", name: "shot.png" }]
       const first = yield* gateway.await(yield* send(id, "look", { files }))
       expect(first.detail).toContain(
-        "Could not process image (the message shows shot.png: deleteAsset leaves a file out"
+        "Could not process image (the message shows shot.png: delete the file with deleteAsset"
       )
       expect(View.files(requests[0]?.view ?? [])).toMatchObject([{ mediaType: "image/png" }])
       expect((yield* gateway.await(yield* send(id, "forget it"))).stopReason).toBe("completed")

@@ -202,7 +202,7 @@ describe("a chat of the AI SDK", () => {
       const proxy = yield* Proxy.make(port, "data")
       const before = Chatting.open({ port, id: "ended" })
       yield* before.send("go", "key")
-      expect(before.errors.join()).toContain("so it is scripted")
+      expect(before.errors.join()).toContain("as scripted")
       /** The beginning; a step with a text, a call and its result; a step with a text; how it ended. */
       for (let chunks = 1; chunks <= 1 + 9 + 5; chunks++) {
         proxy.cutAfter(chunks)
@@ -230,7 +230,7 @@ describe("a chat of the AI SDK", () => {
       yield* failed.send("go")
       expect([failed.chat.status, failed.errors.join()]).toEqual([
         "error",
-        expect.stringContaining("so it is scripted")
+        expect.stringContaining("as scripted")
       ])
       expect(failed.chat.messages.at(-1)).toMatchObject({ metadata: { stopReason: "failed" } })
       yield* model.play({ text: "Half", hang: true })
