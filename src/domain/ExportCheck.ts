@@ -58,7 +58,8 @@ const ofRun = (open: OpenSession, { cursor, id, idempotencyKey, resumes }: Expor
   if (open.runs.has(id)) return flaw("id", `the session has a run ${id} already`)
   if (cursor > open.session.cursor) return flaw("cursor", "later than the session's")
   if (idempotencyKey !== null && !isNew(open, "run", idempotencyKey)) return flaw("idempotencyKey", "used before")
-  if (earlier === undefined || earlier?.isResumed === true) return flaw("resumes", "not an earlier run, or resumed before")
+  if (earlier === undefined || earlier?.isResumed === true)
+    return flaw("resumes", "not an earlier run, or resumed before")
   if (earlier !== null) earlier.isResumed = true
   open.runs.set(id, { isResumed: false })
   open.counts.runs++

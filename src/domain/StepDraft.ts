@@ -217,8 +217,7 @@ export const flaw = (draft: StepDraft): Flaw | null => {
   if (draft.hasDoubledCall) return { reason: "malformed", detail: "two calls have the same index" }
   if (draft.finish === null) return cut("the stream ended without a finish")
   // The usage is stored with the message, and a message that does not decode is lost to every later step.
-  if (!isUsage(draft.finish.usage))
-    return { reason: "malformed", detail: "a token count is not a whole number from 0" }
+  if (!isUsage(draft.finish.usage)) return { reason: "malformed", detail: "a token count is not a whole number from 0" }
   const begun = calls(draft)
   if (begun.some(({ closed }) => !closed) && !isStopped(draft.finish.reason)) return cut("a call was not finished")
   return draft.finish.reason === "tool-calls" && begun.length === 0

@@ -95,7 +95,10 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
   const stored = backup.files.find(({ name }) => name === DataLayout.databaseName)
   const assets = backup.files.filter((file) => file !== stored && NamedAssets.isName(file.name))
   if (!isSalvage && backup.files.length !== assets.length + 1) {
-    return yield* damaged(file, stored === undefined ? "it is not whole" : "it contains files with names that Skein does not use")
+    return yield* damaged(
+      file,
+      stored === undefined ? "it is not whole" : "it contains files with names that Skein does not use"
+    )
   }
   if (stored === undefined)
     return yield* new RestoreFailed({ path: file, reason: "beyond-salvage", detail: "it has no database" })
