@@ -22,18 +22,7 @@ import { operations } from "../../services/gateway/Operations.js"
 import * as Requests from "../../services/gateway/Requests.js"
 import * as Bodies from "./Bodies.js"
 import { Flag, headers, nothing, parameters, whole } from "./Parameters.js"
-import {
-  BodyTooLarge,
-  Malformed,
-  MethodNotAllowed,
-  NoSuchRoute,
-  RangeNotSatisfiable,
-  Stopping,
-  TooMany,
-  Unauthorized,
-  Unexpected,
-  UnsupportedContent
-} from "./RequestErrors.js"
+import { anyRequest, RangeNotSatisfiable, Stopping } from "./RequestErrors.js"
 import { wireErrors } from "./WireErrors.js"
 
 const { optional } = Schema
@@ -296,19 +285,7 @@ const Events = HttpApiGroup.make("events")
   )
 
 /** What any request may be refused with. */
-export const RequestError = Schema.Union(
-  InvalidInput,
-  Forbidden,
-  Malformed,
-  Unauthorized,
-  NoSuchRoute,
-  MethodNotAllowed,
-  BodyTooLarge,
-  UnsupportedContent,
-  TooMany,
-  Unexpected,
-  Stopping
-)
+export const RequestError = Schema.Union(InvalidInput, Forbidden, ...anyRequest, Stopping)
 
 /** All routes, under `/v1`. */
 export const api = HttpApi.make("skein")

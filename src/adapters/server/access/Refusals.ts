@@ -2,16 +2,7 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Schema } from "effect"
-import {
-  BodyTooLarge,
-  Malformed,
-  MethodNotAllowed,
-  NoSuchRoute,
-  TooMany,
-  Unauthorized,
-  Unexpected,
-  UnsupportedContent
-} from "../../http/RequestErrors.js"
+import { anyRequest } from "../../http/RequestErrors.js"
 import { wireErrors } from "../../http/WireErrors.js"
 
 const status = (status: number) => ({ [HttpApiSchema.AnnotationStatus]: status })
@@ -39,18 +30,7 @@ export class ForeignOrigin extends Schema.TaggedError<ForeignOrigin>()(
 }
 
 /** All that a request may be refused with here. */
-export const Refusal = Schema.Union(
-  WrongHost,
-  ForeignOrigin,
-  Malformed,
-  Unauthorized,
-  NoSuchRoute,
-  MethodNotAllowed,
-  BodyTooLarge,
-  UnsupportedContent,
-  TooMany,
-  Unexpected
-)
+export const Refusal = Schema.Union(WrongHost, ForeignOrigin, ...anyRequest)
 export type Refusal = typeof Refusal.Type
 
 const statuses: Readonly<Record<Refusal["_tag"], number>> = {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
 import { Quiescence } from "skein/testing"
-import * as KeyQueues from "../../../../src/services/runtime/KeyQueues.js"
+import * as KeyQueues from "../../../src/services/KeyQueues.js"
 
-/** Which of some slots are admitted. */
+/** For each of some slots, whether it is admitted. */
 const admissions = Effect.fnUntraced(function* (slots: ReadonlyArray<KeyQueues.QueueSlot>) {
   const fibers = yield* Effect.forEach(slots, ({ admitted }) => Effect.fork(admitted))
   yield* Quiescence.idle
