@@ -27,12 +27,12 @@ export const part = (
   return file.name === undefined ? file : { ...file, name: SafeText.wellFormed(file.name) }
 }
 
-export const noLongerShown = (file: FilePart): string => `[The file ${nameOf(file)} is not shown any more.]`
+export const noLongerShown = (file: FilePart): string => `[The file ${nameOf(file)} is no longer shown.]`
 
 const nameOf = ({ mediaType, name }: FilePart): string =>
   `${name === undefined ? "" : `${JSON.stringify(name)} `}of type ${SafeText.wellFormed(mediaType)}`
 
-export const onlyNamed = (file: FilePart): string => `[The file ${nameOf(file)} is kept. You cannot see into it.]`
+export const onlyNamed = (file: FilePart): string => `[The file ${nameOf(file)} is kept. You cannot see its content.]`
 
 /** A result's files, or notes in their place. Providers accept no files with an error. */
 export const ofResult = (

@@ -67,11 +67,11 @@ export interface Turn extends ContextWindow.EarlierTurn {
 
 export const opening = "[The conversation begins here.]"
 const goOn = "Continue."
-const brokeOff = "[The step broke off here. What stands above is what had arrived.]"
+const brokeOff = "[The step was cut off here. The content above is what had arrived.]"
 const unreadable = "[A message without any content that can be shown.]"
 const noOutput = "[no output]"
 const onlyFiles = "[no text]"
-const refusedTurn = "[A message and its answer are left out here, as the answer was refused.]"
+const refusedTurn = "[A message and its answer are left out here, because the answer was refused.]"
 
 /** Characters that a shortened result keeps. */
 const shortResult = 800

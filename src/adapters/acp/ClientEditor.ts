@@ -115,7 +115,7 @@ export const make = ({ capabilities, client, commands, onTerminal, sessionId }: 
       const terminalId = yield* openTerminal(command, Option.getOrNull(callId))
       if (Option.isSome(callId)) yield* onTerminal(callId.value, terminalId)
       const terminal = { sessionId, terminalId }
-      const asked = "see how the command went on"
+      const asked = "follow the command"
       const exit = yield* asking(asked, (options) => client.request("terminal/wait_for_exit", terminal, options)).pipe(
         Effect.timeoutOption(command.timeoutMillis)
       )

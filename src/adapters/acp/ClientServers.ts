@@ -37,6 +37,6 @@ export const read = (given: ReadonlyArray<McpServer>, cwd: string): Either.Eithe
   }
   return Either.mapLeft(
     Either.flatMap(decode(servers), encode),
-    () => "mcpServers: programs, and servers with a URL of http or https"
+    () => "mcpServers: must be programs, or servers with an http or https URL"
   )
 }

@@ -42,7 +42,7 @@ export type Permission = "ask" | "allow"
 
 const permissions: ReadonlyArray<SessionConfigSelectOption> = [
   { value: "ask", name: "Ask", description: "Asks before calls that change something" },
-  { value: "allow", name: "Allow", description: "Allows every call of prompts from here without asking" }
+  { value: "allow", name: "Allow", description: "Allows every call from this editor's prompts without asking" }
 ]
 
 const choices = (values: ReadonlyArray<string>) => values.map((value) => ({ value, name: value }))
@@ -71,7 +71,7 @@ export const of = (offered: Offered, session: Session, permission: Permission): 
             type: "select",
             id: "effort",
             name: "Effort",
-            description: "How much the model is to think",
+            description: "How much the model should think",
             category: "thought_level",
             currentValue: model.options?.reasoningEffort ?? noEffort,
             options: choices([noEffort, ...efforts])
@@ -91,7 +91,7 @@ export const of = (offered: Offered, session: Session, permission: Permission): 
       type: "select",
       id: "permission",
       name: "Permission",
-      description: "Stored rules count in either case",
+      description: "Stored rules apply either way",
       currentValue: permission,
       options: [...permissions]
     }

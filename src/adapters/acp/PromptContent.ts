@@ -32,10 +32,10 @@ const binaryOf = (block: ContentBlock): ReadonlyArray<Binary> => {
 /** The message, with its files saved. */
 export const read = (gateway: Service, sessionId: SessionId, prompt: ReadonlyArray<ContentBlock>) =>
   Effect.gen(function* () {
-    if (prompt.some(({ type }) => type === "audio")) return yield* Effect.fail(invalidParams("no audio is taken"))
+    if (prompt.some(({ type }) => type === "audio")) return yield* Effect.fail(invalidParams("audio is not supported"))
     const files = yield* Effect.forEach(prompt.flatMap(binaryOf), ({ data, mediaType }) =>
       Effect.gen(function* () {
-        const bytes = yield* Effect.mapError(Encoding.decodeBase64(data), () => invalidParams("data: base64"))
+        const bytes = yield* Effect.mapError(Encoding.decodeBase64(data), () => invalidParams("data: must be base64"))
         const { id } = yield* gateway.saveAsset({ sessionId, mediaType, content: Stream.make(bytes) })
         return { assetId: id, mediaType }
       })

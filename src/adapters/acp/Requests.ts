@@ -103,7 +103,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
 
     const readOpening = ({ cwd, mcpServers = [] }: Opening) =>
       Effect.gen(function* () {
-        if (!isAbsolute(cwd)) return yield* Effect.fail(Refusals.invalidParams("cwd: an absolute path"))
+        if (!isAbsolute(cwd)) return yield* Effect.fail(Refusals.invalidParams("cwd: must be an absolute path"))
         const { readServers } = yield* engine
         return { cwd, servers: yield* Either.mapLeft(readServers(mcpServers, cwd), Refusals.invalidParams) }
       })
@@ -132,7 +132,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         const [newest] = yield* gateway.runs({ sessionId, limit: 1 })
         const ref = yield* gateway.resume(sessionId)
         return newest?.state === "ended" && newest.id === ref.runId
-          ? yield* Effect.fail(Refusals.invalidParams("There is nothing to go on with"))
+          ? yield* Effect.fail(Refusals.invalidParams("There is nothing to resume"))
           : ref
       })
 
@@ -206,7 +206,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         const session = yield* gateway.session(sessionId)
         const change = ConfigOptions.change(yield* gateway.agents(), session, configId, value)
         if (Either.isLeft(change))
-          return yield* Effect.fail(Refusals.invalidParams(`${change.left}: one of those offered`))
+          return yield* Effect.fail(Refusals.invalidParams(`${change.left}: must be one of the offered values`))
         if ("permission" in change.right) open.permission = change.right.permission
         else yield* gateway.patch({ sessionId, ...change.right.session })
         const { configOptions } = yield* sessions.choices(sessionId, gateway)

@@ -5,7 +5,7 @@ import type { Command } from "../mcp/Mcp.js"
 
 const own: ReadonlyArray<AvailableCommand> = [
   { name: "rename", description: "Rename the session", input: { hint: "title" } },
-  { name: "resume", description: "Go on with a run that was cut off" }
+  { name: "resume", description: "Continue a run that was cut off" }
 ]
 
 const hintOf = ({ arguments: given }: Command): string =>

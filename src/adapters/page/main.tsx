@@ -17,7 +17,7 @@ const begin = async (): Promise<{ readonly isIn: boolean; readonly why: string |
       return { isIn: true, why: null }
     } catch (error) {
       const isIn = await Api.isKnown()
-      return { isIn, why: wordsOf(error, "The code was not taken") }
+      return { isIn, why: wordsOf(error, "The code was not accepted") }
     }
   }
   return { isIn: await Api.isKnown(), why: null }

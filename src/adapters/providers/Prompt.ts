@@ -117,7 +117,7 @@ const textFile = (part: FilePart, data: Uint8Array): UserPart => {
 const note = (text: string): LanguageModelV3TextPart => ({ type: "text", text })
 
 const hidden = (part: FilePart, how: string): LanguageModelV3TextPart =>
-  note(`[The file ${titleOf(part)} is ${how}. You cannot see into it.]`)
+  note(`[The file ${titleOf(part)} is ${how}. You cannot see its content.]`)
 
 const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
   `${JSON.stringify(name ?? assetId)} of type ${mediaType}`

@@ -46,7 +46,7 @@ const documentOf = (script: string, style: string): string => `<!doctype html>
 <link rel="stylesheet" href="page/${style}">
 <script type="module" src="page/${script}"></script>
 </head>
-<body><div id="page"><noscript>This page works with JavaScript only.</noscript></div></body>
+<body><div id="page"><noscript>This page needs JavaScript.</noscript></div></body>
 </html>
 `
 

@@ -21,13 +21,13 @@ import * as Files from "./WorkspaceFiles.js"
 
 export const edit = Tool.make("edit", {
   description:
-    "Replaces oldText by newText in a text file. oldText must be exactly what the file holds, white space too, and " +
-    "occur once; with all, every occurrence is replaced. Line ends stay those of the file.",
+    "Replaces oldText with newText in a text file. oldText must match the file exactly, including white space, and " +
+    "occur once; with all, every occurrence is replaced. The file keeps its line endings.",
   kind: "edit",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
+    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
     oldText: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The text to replace" }),
-    newText: Schema.String.annotations({ description: "The text that takes its place" }),
+    newText: Schema.String.annotations({ description: "The text that replaces it" }),
     all: Schema.optionalWith(Schema.Boolean.annotations({ description: "Replace every occurrence" }), {
       default: () => false
     })
@@ -56,7 +56,7 @@ export const edit = Tool.make("edit", {
     const after = yield* TextReplacement.replace(replacement, before, found.size)
     yield* EditedFiles.replace(workspace, place, after, Option.some(FileContent.hash(before)))
     const left = found.matches - found.replaceable
-    const rest = left === 0 ? "" : `; ${left} more that overlap these were left`
+    const rest = left === 0 ? "" : `; ${left} more that overlap these were not replaced`
     const where =
       found.replaceable === 1 ? `line ${found.line}` : `${found.replaceable} places, first at line ${found.line}`
     return Tool.result({

@@ -14,7 +14,7 @@ const explanations = {
   gone: "the editor is gone",
   silent: "the editor did not answer in time",
   refused: "the editor refused",
-  unknown: "the editor knows no such file"
+  unknown: "the editor does not know this file"
 }
 
 const detailCharacters = 200

@@ -96,7 +96,7 @@ export class NothingToChange extends Schema.TaggedError<NothingToChange>()("Noth
   path: Schema.String
 }) {
   override get message(): string {
-    return `newText is the same as oldText; nothing to change in ${this.path} (line ends stay those of the file)`
+    return `newText is the same as oldText; nothing to change in ${this.path} (the file keeps its line endings)`
   }
 }
 

@@ -92,7 +92,7 @@ export const format = (findings: Findings, stopped: string | null): string => {
     ...(lines.length === 0 ? ["[nothing found]"] : []),
     ...(isFull ? [`[more than these ${lines.length}; narrow the search]`] : []),
     ...(stopped === null ? [] : [`[${stopped}]`]),
-    ...(skippedFolders === 0 ? [] : [`[folders not wholly searched: ${skippedFolders}]`]),
+    ...(skippedFolders === 0 ? [] : [`[folders not fully searched: ${skippedFolders}]`]),
     ...(unreadFiles === 0 ? [] : [`[files that could not be read: ${unreadFiles}]`]),
     ...noteOf(binaryFiles, "binary files not searched", "the first is"),
     ...noteOf(cutLines, "lines searched only in their first MiB"),

@@ -130,6 +130,6 @@ export const compile = (text: string): Either.Either<Expression, PatternRefused>
   const meant = write(GlobSyntax.parse(pattern), { isAtStart: true, isAtEnd: true })
   const source = `^${pattern.includes("/") ? "" : "(?:[^/]+/)*"}${oneOf([own, meant])}$`
   return source.length > maxSource
-    ? refuse("its brackets are too deep")
+    ? refuse("its brackets are nested too deeply")
     : Either.right({ pattern: text, source, flags: "u" })
 }

@@ -17,12 +17,13 @@ const pathsAtOnce = 500
 
 export const glob = Tool.make("glob", {
   description:
-    `Finds files by a glob pattern such as src/**/*.ts; one without / is for names at any depth. At most ${limits.lines} ` +
-    "paths, from the workspace. Leaves .git and node_modules out unless pattern or path names them.",
+    "Finds files by a glob pattern such as src/**/*.ts; a pattern without / matches names at any depth. Returns at " +
+    `most ${limits.lines} paths, relative to the workspace. Leaves out .git and node_modules unless pattern or path ` +
+    "names them.",
   access: "read",
   kind: "search",
   input: {
-    pattern: Schema.String.annotations({ description: "Glob pattern, from path" }),
+    pattern: Schema.String.annotations({ description: "Glob pattern, relative to path" }),
     path: Schema.optionalWith(
       Schema.String.annotations({ description: "Folder to search; the workspace by default" }),
       { default: () => "." }

@@ -187,21 +187,21 @@ const searchFolder = (search: Search, start: OpenFolder) =>
 
 export const grep = Tool.make("grep", {
   description:
-    "Finds lines in text files by a JavaScript regular expression; (?i) at its start ignores case. Gives " +
-    `path:line: text, at most ${limits.lines}. Leaves out binary files and links, and .git and node_modules unless ` +
+    "Finds lines in text files by a JavaScript regular expression; (?i) at its start ignores case. Returns " +
+    `path:line: text, at most ${limits.lines} lines. Leaves out binary files and links, and .git and node_modules unless ` +
     "path or include names them.",
   access: "read",
   kind: "search",
   input: {
     pattern: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxPatternCharacters)).annotations({
-      description: "Regular expression, tried on each line"
+      description: "Regular expression, matched against each line"
     }),
     path: Schema.optionalWith(
       Schema.String.annotations({ description: "File or folder to search; the workspace by default" }),
       { default: () => "." }
     ),
     include: Schema.optional(
-      Schema.String.annotations({ description: "Glob pattern, from path, that files must match, such as *.ts" })
+      Schema.String.annotations({ description: "Glob pattern, relative to path, that files must match, such as *.ts" })
     )
   }
 }).handle(

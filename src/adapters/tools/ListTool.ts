@@ -13,17 +13,17 @@ const marks: Record<FolderEntries.Entry["kind"], string> = {
   file: "",
   folder: "/",
   link: " (link)",
-  special: " (no regular file)",
+  special: " (not a regular file)",
   unreadable: " (name is not valid UTF-8, cannot be used)"
 }
 
 export const list = Tool.make("list", {
-  description: `Lists a folder: paths from the workspace, folders with a / at the end, at most ${maxEntries}.`,
+  description: `Lists a folder: paths relative to the workspace, folders with a / at the end, at most ${maxEntries}.`,
   access: "read",
   kind: "read",
   input: {
     path: Schema.optionalWith(
-      Schema.String.annotations({ description: "Path of the folder, from the workspace; the workspace by default" }),
+      Schema.String.annotations({ description: "Folder to list, relative to the workspace; the workspace by default" }),
       { default: () => "." }
     )
   }

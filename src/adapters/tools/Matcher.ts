@@ -104,7 +104,7 @@ const ask = (worker: Worker, { expression, ...rest }: Request): Effect.Effect<An
     const refuse = (detail: string) => resume(Effect.fail(new PatternRefused({ pattern: expression.pattern, detail })))
     const onMessage = (message: unknown) => {
       worker.off("exit", onExit)
-      const reply = Option.getOrElse(decodeReply(message), () => ({ failure: "the matcher gave an invalid answer" }))
+      const reply = Option.getOrElse(decodeReply(message), () => ({ failure: "the matcher sent an invalid answer" }))
       if ("failure" in reply) refuse(reply.failure)
       else resume(Effect.succeed(reply))
     }

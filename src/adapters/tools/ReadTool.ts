@@ -62,26 +62,27 @@ const take =
 const format = (offset: number, { hasMore, isTerminated, lines }: Selection): string => {
   const text = lines.join("\n") + (isTerminated && lines.length > 0 ? "\n" : "")
   const last = offset + lines.length - 1
-  if (hasMore) return `${text}[lines ${offset} to ${last}; more follow, go on with offset ${last + 1}]`
-  if (offset > 1) return `${text}${isTerminated ? "" : "\n"}[lines ${offset} to ${last}, the last]`
+  if (hasMore) return `${text}[lines ${offset} to ${last}; more follow, continue with offset ${last + 1}]`
+  if (offset > 1) return `${text}${isTerminated ? "" : "\n"}[lines ${offset} to ${last}; end of file]`
   return lines.length === 0 ? "[the file is empty]" : text
 }
 
 export const read = Tool.make("read", {
   description:
-    `Reads a text file: up to ${maxLines} lines or ${maxResultCharacters} characters at once, from line offset on. ` +
-    "A last line in brackets says when more follow. Of a PNG, JPEG, GIF or WebP it gives the picture.",
+    `Reads a text file from line offset on, up to ${maxLines} lines or ${maxResultCharacters} characters at a time. ` +
+    "When more follow, a last line in brackets says so. For a PNG, JPEG, GIF or WebP file, returns the picture.",
   access: "read",
   kind: "read",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
+    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
     offset: Schema.optionalWith(
       Schema.Int.pipe(Schema.positive()).annotations({ description: "First line, counted from 1" }),
       { default: () => 1 }
     ),
-    limit: Schema.optionalWith(Schema.Int.pipe(Schema.between(1, maxLines)).annotations({ description: "Lines" }), {
-      default: () => maxLines
-    })
+    limit: Schema.optionalWith(
+      Schema.Int.pipe(Schema.between(1, maxLines)).annotations({ description: "Maximum number of lines" }),
+      { default: () => maxLines }
+    )
   }
 }).handle(
   Effect.fn("tools.read")(function* ({ limit, offset, path }) {

@@ -28,7 +28,7 @@ const outcome = ({ exitCode, signal, timedOut }: Completion, timeoutMs: number):
 const format = (finished: Completion, timeoutMs: number): string => {
   const { endedOthers, isComplete, output } = finished
   const notes = [
-    ...(isComplete ? [] : ["[output may be missing: a process that the command left behind still holds it]"]),
+    ...(isComplete ? [] : ["[output may be missing: a process that the command left behind still has it open]"]),
     ...(endedOthers ? ["[background processes were ended with the command]"] : []),
     `[${outcome(finished, timeoutMs)}]`
   ]
@@ -43,15 +43,15 @@ const lastLine = (text: string): string => {
 
 export const shell = Tool.make("shell", {
   description:
-    "Runs a command in the workspace with the host's shell, without a terminal and without input. Gives its output, " +
-    `of which the middle is cut beyond ${maxBytes} bytes, and its exit code. Background processes are ended when the ` +
-    "command ends. The environment is cut: usual variables such as PATH, HOME, proxies and toolchain folders are there, " +
-    "keys and all others are not.",
+    "Runs a command in the workspace with the host's shell, without a terminal and without input. Returns its output, " +
+    `with the middle cut beyond ${maxBytes} bytes, and its exit code. Background processes are ended when the command ` +
+    "ends. The environment is limited: usual variables such as PATH, HOME, proxies and toolchain folders are set, keys " +
+    "and all others are not.",
   kind: "execute",
   input: {
     command: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The command" }),
     timeoutMs: Schema.optionalWith(
-      Schema.Int.pipe(Schema.between(1, maxMillis)).annotations({ description: "Milliseconds that it may take" }),
+      Schema.Int.pipe(Schema.between(1, maxMillis)).annotations({ description: "Time limit in milliseconds" }),
       { default: () => defaultMillis }
     )
   }

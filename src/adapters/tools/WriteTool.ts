@@ -25,16 +25,16 @@ const contentAt = (workspace: Files.Workspace, place: Files.Place) =>
     Effect.catchTag("FileRefused", () => Effect.succeed(new Uint8Array(0)))
   )
 
-const keptNames = { lf: "LF line ends", crlf: "CRLF line ends" }
+const keptNames = { lf: "LF line endings", crlf: "CRLF line endings" }
 
 export const write = Tool.make("write", {
   description:
-    "Writes a text file whole. Makes the file and the folders above it, or replaces what the file held, whose line " +
-    "ends stay.",
+    "Writes a whole text file. Creates the file and the folders above it, or replaces the file's content and keeps its " +
+    "line endings.",
   kind: "edit",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
-    content: Schema.String.annotations({ description: "All that the file is to hold" })
+    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
+    content: Schema.String.annotations({ description: "The full content of the file" })
   }
 }).handle(
   Effect.fn("tools.write")(function* ({ content, path }) {
@@ -46,7 +46,7 @@ export const write = Tool.make("write", {
     const { bytes, ends, isMarked } = LineEnds.fit(before, given)
     const { isNew } = yield* EditedFiles.replace(workspace, place, bytes)
     const kept = [...(isMarked ? ["byte order mark"] : []), ...(ends === null ? [] : [keptNames[ends]])]
-    const note = kept.length === 0 ? "" : `, with its ${kept.join(" and ")} as before`
+    const note = kept.length === 0 ? "" : `, keeping its ${kept.join(" and ")}`
     return Tool.result({
       text: `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes${note})`,
       diffs: yield* FileDiff.of(place.relative, isNew ? null : before, bytes)

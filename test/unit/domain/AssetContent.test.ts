@@ -14,7 +14,7 @@ const heads = {
 
 const image = FastCheck.constantFrom(...Object.entries(heads)).map(([type, head]) => ({ type, head }))
 
-/** Takes a content in pieces of these sizes. */
+/** Takes content in pieces of these sizes. */
 const takeAll = (rules: AssetContent.Rules, content: Uint8Array, sizes: ReadonlyArray<number>) =>
   Either.gen(function* () {
     let taken = AssetContent.nothing

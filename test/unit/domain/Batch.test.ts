@@ -9,7 +9,10 @@ interface Completion {
   readonly result: number
 }
 
-/** Sizes, and completions in any order, some of them repeated or of no place at all; `result` tells them apart. */
+/**
+ * A size, and completions in any order, some of them repeated or of a place that does not exist; `result` distinguishes
+ * them.
+ */
 const runs = FastCheck.integer({ min: 0, max: 12 }).chain((size) =>
   FastCheck.record({
     opener: FastCheck.integer({ min: 1, max: 1_000 }).map((seq) => Seq.make(seq)),
@@ -36,7 +39,7 @@ const play = (opener: Seq, size: number, completions: ReadonlyArray<Completion>)
   return { batch, appendedEach }
 }
 
-/** The model: an array that keeps what came first, and how much of its beginning is filled. */
+/** The model: an array that keeps the first result of each place, and the part of its beginning that is filled. */
 const firstOf = (size: number, completions: ReadonlyArray<Completion>) =>
   Array.from({ length: size }, (_, index) => completions.find((completion) => completion.index === index)?.result)
 

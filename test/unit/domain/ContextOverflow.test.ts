@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as ContextOverflow from "../../../src/domain/ContextOverflow.js"
 
-/** As servers are known to say it. */
+/** Messages that servers are known to send. */
 const told: ReadonlyArray<readonly [text: string, limit: number | null, asked: number | null]> = [
   ["prompt is too long: 215000 tokens > 200000 maximum", 200_000, 215_000],
   [

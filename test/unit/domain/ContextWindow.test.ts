@@ -24,7 +24,7 @@ const sizeOf = (turns: Turns, cut: ContextWindow.Cut): number => {
   return sum(shown.map(({ size }) => size)) - sum(savings)
 }
 
-/** The conversation as it grew, piece by piece. */
+/** The stages of the conversation as it grew, piece by piece. */
 const growth = (turns: Turns): ReadonlyArray<Turns> =>
   turns.flatMap((turn, index) => turn.map((_, last) => [...turns.slice(0, index), turn.slice(0, last + 1)]))
 

@@ -64,7 +64,7 @@ describe("a value that is accepted is what the Schema makes of it", () => {
   properties("events", Durable, 500)
 })
 
-/** As events are read: what they bring along is added afterwards. */
+/** Events as they are read; the entry or question that they bring along is added afterwards. */
 const bare = stored(Durable).map((event) =>
   Predicate.isReadonlyRecord(event) ? Struct.omit(event, "entry", "question") : event
 )

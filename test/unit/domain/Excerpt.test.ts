@@ -31,7 +31,7 @@ describe("Excerpt", () => {
       expect(size(head) + size(tail) + truncatedBytes).toBe(size(whole))
       expect(size(head)).toBeLessThanOrEqual(Math.floor(limit / 2))
       expect(size(tail)).toBeLessThanOrEqual(Math.ceil(limit / 2))
-      // At most one character's worth of room is left at each end.
+      // The unused room at each end is less than one character.
       expect(size(head) + size(tail)).toBeGreaterThan(limit - 8)
     }
   )

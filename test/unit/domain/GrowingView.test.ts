@@ -14,7 +14,7 @@ const anything = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { 
   entriesOf(parts.flat().map(({ message }) => message))
 )
 
-/** Many short turns: texts and results of so many characters. */
+/** Many short turns, with results of varying length. */
 const short = FastCheck.array(FastCheck.array(FastCheck.nat(1_500), { maxLength: 5 }), { maxLength: 30 }).map((turns) =>
   entriesOf(
     turns.flatMap((results, at) => [
@@ -41,7 +41,7 @@ const options = FastCheck.tuple(
   resultFilesAfter: resultPlace === null ? null : Seq.make(resultPlace)
 }))
 
-/** Reads pages of the given sizes from the end on, until they tell how the view begins. */
+/** Reads pages of the given sizes, beginning at the end, until they determine how the view begins. */
 const read = (entries: ReadonlyArray<Entry>, sizes: ReadonlyArray<number>, options: View.Options) => {
   let end = TranscriptEnd.nothing
   let to = entries.length
@@ -169,7 +169,7 @@ describe("GrowingView", () => {
       if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
       before = view
     }
-    // It grows by some 250 characters a turn: sixteen windows.
+    // The transcript grows by some 250 characters per turn: sixteen windows in all.
     expect(changes).toBeLessThan(16 * 8)
   })
 

@@ -80,7 +80,7 @@ describe("an inquiry", () => {
     const many = Array.from({ length: 129 }, () => ({ value: "a", title: "a" }))
     expect(flawOf({ fields: [field("a", "choice", { options: many })] })).toBe("field.options")
     expect(flawOf({ fields: [field("a", "text", { about: "\0" })] })).toBe("field.about")
-    // What is stored as JSON would come back as null.
+    // Values that JSON would store as null.
     expect(flawOf({ fields: [field("a", "number", { least: -Infinity })] })).toBe("field.least")
     expect(flawOf({ fields: [field("a", "number", { most: NaN })] })).toBe("field.most")
     expect(flawOf({ fields: [field("a", "number", { initial: NaN })] })).toBe("field.initial")

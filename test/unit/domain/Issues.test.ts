@@ -8,7 +8,7 @@ const lines = <A, I>(schema: Schema.Schema<A, I>, value: unknown): string =>
     onRight: () => "valid"
   })
 
-/** What is said of a field. */
+/** What is said about a field. */
 const said = <A, I>(schema: Schema.Schema<A, I>, value: unknown) => lines(Schema.Struct({ f: schema }), { f: value })
 
 describe("Issues", () => {

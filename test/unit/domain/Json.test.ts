@@ -3,7 +3,7 @@ import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { Json, JsonRecord } from "../../../src/domain/Json.js"
 import * as Refusal from "../../../src/domain/Refusal.js"
 
-/** A value inside so many arrays, or so many objects. */
+/** A value nested `depth` levels deep in arrays or objects. */
 const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown =>
   Array.from({ length: depth }).reduce<unknown>(wrap, 0)
 

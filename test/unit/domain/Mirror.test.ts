@@ -13,7 +13,7 @@ const callId = CallId.make("call_1")
 const model = { provider: "p", model: "m" }
 const at = { sessionId, cursor: Cursor.make(3) }
 
-/** How a live part becomes what it is, step by step. */
+/** How a live part comes about, step by step. */
 const written: ReadonlyArray<(live: Live.Live) => Live.Live> = [
   (live) => Live.beginStep(live, Seq.make(1), model),
   (live) => Live.addPart(live, { type: "reasoning", id: "r", delta: "hm" }),
@@ -30,7 +30,7 @@ const written: ReadonlyArray<(live: Live.Live) => Live.Live> = [
   (live) => Live.addPart(live, { type: "text", id: "t", delta: "end" })
 ]
 
-/** All live parts on the way, each with what is told of it to one who watches. */
+/** All intermediate live parts, each with the events that a watcher is told about it. */
 const told = () => {
   let live = Live.start(runId)
   let seen = Watch.nothingSeen
@@ -53,7 +53,7 @@ describe("a mirror", () => {
     let mirror = Mirror.make(at.cursor)
     for (const { events, live } of told()) {
       mirror = tellAll(mirror, events)
-      // A step that has nothing yet is not told of.
+      // A step without content is not announced.
       if (mirror.live !== null && events.length > 0) expect(all(mirror.live)).toEqual(all(live))
     }
   })

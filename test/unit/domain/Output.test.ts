@@ -1,4 +1,4 @@
-/** How an answer's JSON is read out of what a model wrote, and how its schema is checked. */
+/** How an answer's JSON is extracted from what a model wrote, and how its schema is checked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Either, Schema } from "effect"
 import * as fc from "effect/FastCheck"

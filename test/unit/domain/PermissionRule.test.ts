@@ -15,7 +15,7 @@ const shell = (...commands: ReadonlyArray<string>): PermissionRule.Subject => ({
   input: "{}"
 })
 
-/** A line that does more than can be told. */
+/** A command line that does more than can be determined. */
 const unclear = (...commands: ReadonlyArray<string>): PermissionRule.Subject => ({
   ...shell(),
   commands: { commands, isWhole: false }

@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Retention from "../../../src/domain/Retention.js"
 
-/** The newest event that goes, and how many were looked at. */
+/** The newest event to remove, and the events that were checked. */
 const lastOf = (log: Retention.EventLog, keep: number, isYoung: (event: number) => boolean) => {
   let bounds = Retention.bounds(log, keep)
   const looked: Array<number> = []

@@ -1,11 +1,12 @@
 /**
- * An engine that stops its runs itself, explored exhaustively: it and another one, on two hosts over one storage, in every
- * order of what may happen to them, to its signs of life and to their clocks. The rules are those that engines run:
- * `Liveness.mayGoOn` of the one, `Liveness.standing` and `Tenure` of the other.
+ * An engine that stops its own runs, explored exhaustively: this engine and another one, on two hosts over one storage,
+ * in every order of what may happen to them, to the signs of life and to their clocks. The rules are those that engines
+ * run: `Liveness.mayGoOn` of the one, `Liveness.standing` and `Tenure` of the other.
  *
- * Time passes in steps, on each clock by itself: one may run twice as fast as the other at any time. A sign of life may
- * be on its way for ever, as the engine is cut off, and so may be the word that it is stored. A process that is stopped does
- * nothing; it looks at its clock as it wakes. The worlds are finite: how long ago something was counts only up to a bound.
+ * Time passes in steps, on each clock separately: either clock may run twice as fast as the other at any time. A sign
+ * of life may be on its way forever, because the engine is cut off, and so may the confirmation that it is stored. A
+ * stopped process does nothing; it reads its clock when it wakes up. The worlds are finite: the age of anything counts
+ * only up to a bound.
  */
 import { describe, expect, it } from "@effect/vitest"
 import type { Beat } from "../../../src/domain/Lease.js"
@@ -19,29 +20,29 @@ interface World {
   readonly tenure: Tenure.Tenure
   /** How long ago the newest stored sign was given, on the owner's clock. */
   readonly signAge: number
-  /** The same of the newest sign of which the owner knows that it is stored. */
+  /** How long ago the newest sign was given that the owner knows to be stored. */
   readonly knownAge: number
   /** A sign on its way. */
   readonly sign: { readonly age: number; readonly isStored: boolean } | null
-  /** Whether a tool of the owner's run goes on. */
+  /** Whether a tool of the owner's run is still working. */
   readonly works: boolean
   readonly stopped: boolean
-  /** What the other saw; it counts time back from now. */
+  /** What the other engine saw; its times count back from now. */
   readonly watched: Liveness.LeaseWatch | null
 }
 
 interface Rules {
-  /** Whether both have one clock, as two processes of one host. */
+  /** Whether both have the same clock, like two processes of one host. */
   readonly sharesClock: boolean
   readonly mayGoOn: (age: number, leaseMillis: number) => boolean
-  /** From when a sign counts for its engine that is stored by now. */
+  /** From when a stored sign counts for the engine that gave it. */
   readonly countsFrom: "given" | "heard"
 }
 
 const rules: Rules = { sharesClock: false, mayGoOn: Liveness.mayGoOn, countsFrom: "given" }
 
 const isOver = (world: World): boolean => world.tenure.holder?.instance === "b"
-/** A tool still goes on while another engine has taken the run over. */
+/** Whether a tool still works after another engine has taken over the run. */
 const overlaps = (world: World): boolean => world.works && !world.stopped && isOver(world)
 
 const older = (age: number, by: number): number => Math.min(age + by, leaseMillis)
@@ -116,7 +117,7 @@ const next = (world: World, { countsFrom, mayGoOn, sharesClock }: Rules) => {
   return steps
 }
 
-/** Counts matter only as the same or another; what was seen before another one tells nothing. */
+/** Only whether two counts are equal matters; what was seen of an earlier count says nothing. */
 const small = (world: World): World => {
   const { tenure, watched } = world
   if (tenure.holder === null) return world
@@ -128,7 +129,7 @@ const small = (world: World): World => {
   }
 }
 
-/** The run has begun so long ago, with a sign of life that was stored just now. */
+/** The run began `age` milliseconds ago, with a sign of life that was stored just now. */
 const begun = (age: number): World => ({
   tenure: { fence: 1, holder: { instance: "a", count: 1 }, state: "live" },
   signAge: age,
@@ -139,7 +140,7 @@ const begun = (age: number): World => ({
   watched: null
 })
 
-/** All worlds that there can be, and the moves that led to the first bad one. */
+/** Counts all possible worlds, up to the first bad one, and returns the moves that led to it. */
 const explore = (rules: Rules) => {
   const worlds = [0, 2, 3].map((age) => begun(age * step))
   const found = new Map(worlds.map((world) => [JSON.stringify(world), { label: "", from: "" }]))

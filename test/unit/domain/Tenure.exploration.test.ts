@@ -1,10 +1,10 @@
 /**
- * The moves of a lease explored exhaustively: two engines and everything that may happen to them, in every order up to a
- * bound. These are the moves that the in-memory store runs; every move of `Tenure` is among them.
- * An engine knows only what it was told: it may be stopped for as long as one likes between a look and an act.
+ * The moves of a lease explored exhaustively: two engines and everything that may happen to them, in every order up to
+ * a bound. These are the moves that the in-memory store runs; every move of `Tenure` is among them.
+ * An engine knows only what it was told: it may be stopped for any length of time between a check and an act.
  *
- * Storage may be held up for as long as one likes, too: then nobody's commit gets in. Whoever wants to take a silent
- * engine's session asks it, by a commit, and then waits for longer than an engine that runs needs to give a sign.
+ * Storage may be held up for any length of time, too; no commit gets in then. An engine that wants to take a silent
+ * engine's session asks it, by a commit, and then waits for longer than a running engine needs to give a sign.
  */
 import { describe, expect, it } from "vitest"
 import * as Tenure from "../../../src/domain/Tenure.js"
@@ -13,11 +13,11 @@ const engines = ["a", "b"] as const
 type Name = (typeof engines)[number]
 
 interface EngineState {
-  /** The fencing number that it believes to hold the session under; null for none. */
+  /** The fencing number under which it believes to hold the session; null if it does not. */
   readonly fence: number | null
-  /** What it saw of the session's holder when it last looked. */
+  /** What it saw about the session's holder when it last looked. */
   readonly seen: { readonly fence: number; readonly count: number } | null
-  /** Whether it asked that holder for a sign, and whether the time to give one is over. */
+  /** Whether it asked that holder for a sign, and whether the time for an answer is over. */
   readonly asked: "not" | "asked" | "unanswered"
   readonly stopped: boolean
   readonly wasStopped: boolean
@@ -35,16 +35,16 @@ const start: World = { tenure: Tenure.free, heldUp: false, a: idle, b: idle }
 
 const other = (name: Name): Name => (name === "a" ? "b" : "a")
 
-/** Whether an engine could give a sign of life now, and so answers whoever asks it. */
+/** Whether an engine could give a sign of life now, and so would answer when asked. */
 const answers = (world: World, name: Name): boolean =>
   !world[name].stopped && !world.heldUp && world[name].fence !== null && writes(world, name)
 
-/** Everything that may happen next, with what it is called. */
+/** Everything that may happen next, each with a label. */
 const next = (world: World): ReadonlyArray<readonly [string, World]> => {
   const steps: Array<readonly [string, World]> = []
   const { heldUp, tenure } = world
   const to = (label: string, changes: Partial<World>) => steps.push([label, { ...world, ...changes }])
-  /** A move that is a commit, unless storage is held up or the move is refused. */
+  /** A move that is a commit; left out if storage is held up or the move is refused. */
   const commit = (label: string, tenure: Tenure.Tenure | null, changes: Partial<World> = {}) => {
     if (tenure !== null && !heldUp) to(label, { ...changes, tenure })
   }
@@ -67,7 +67,8 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
       if (engine.asked === "asked" && !heldUp && !answers(world, other(name))) {
         to(`${name} was not answered`, { [name]: { ...engine, asked: "unanswered" } })
       }
-      // Nobody is asked who is dead, or has let the run go. What the other did since the look is left open.
+      // An engine that is dead or has released the run is not asked. What the other engine did since the look is left
+      // open.
       if (engine.asked === "unanswered" || tenure.holder?.instance === "") {
         const over = Tenure.takeOver(tenure, engine.seen, { instance: name, count: 1 })
         const holding = { ...engine, seen: null, asked: "not" as const, fence: over?.fence ?? null }
@@ -79,7 +80,7 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
       commit(`${name} gives a sign of life`, Tenure.renew(tenure, { instance: name, count }))
       if (Tenure.admits(tenure, engine.fence)) {
         commit(`${name} ends its run`, Tenure.end(tenure), { [name]: { ...engine, fence: null } })
-        // It may not know that its release got in, and believe that it holds the session still.
+        // It may not know that its release was stored, and still believe that it holds the session.
         commit(`${name} releases its run`, Tenure.release(tenure))
       }
     }
@@ -90,7 +91,7 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
   return steps
 }
 
-/** Signs of life are counted modulo a few, fencing numbers bounded by the depth: the worlds are finite enough. */
+/** Counts of signs and fencing numbers are bounded by the depth, so the worlds are finite. */
 const keyOf = (world: World): string => JSON.stringify(world)
 
 const depth = 10

@@ -45,7 +45,7 @@ const appended = (messages: ReadonlyArray<Message>) =>
 const reasonOf = (messages: ReadonlyArray<Message>) =>
   Either.match(appended(messages), { onLeft: (refusal) => refusal.reason, onRight: () => "accepted" })
 
-/** Independent of `Transcript`: reads the rule from the whole list instead of going along. */
+/** Independent of `Transcript`: checks the rule on the whole list instead of message by message. */
 const eachCallHasItsResult = (messages: ReadonlyArray<Message>): boolean => {
   const callIds = (message: Message | undefined) =>
     message?.role === "assistant" ? message.parts.flatMap((part) => ("callId" in part ? [part.callId] : [])) : []

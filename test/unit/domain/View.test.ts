@@ -253,7 +253,7 @@ describe("View", () => {
     expect(view([userText("hi"), broken])).toEqual([
       { role: "user", parts: [{ type: "text", text: "hi" }] },
       { role: "assistant", parts: [{ type: "text", text: "I wi" }] },
-      { role: "user", parts: [{ type: "text", text: expect.stringMatching(/broke off/) }] }
+      { role: "user", parts: [{ type: "text", text: expect.stringMatching(/cut off/) }] }
     ])
     expect(view([userText("hi"), { ...broken, parts: [] }])).toEqual(view([userText("hi")]))
   })
@@ -327,9 +327,9 @@ describe("View", () => {
     })
 
     it("are named in the text where they are not shown", () => {
-      const hidden = 'a cat\n[The file "cat.png" of type image/png is kept. You cannot see into it.]'
+      const hidden = 'a cat\n[The file "cat.png" of type image/png is kept. You cannot see its content.]'
       const gone = 'a cat\n[The file "cat.png" of type image/png was deleted.]'
-      const older = 'a cat\n[The file "cat.png" of type image/png is not shown any more.]'
+      const older = 'a cat\n[The file "cat.png" of type image/png is no longer shown.]'
       const message = result("c1", "a cat", { parts })
       for (const [text, options] of [
         [hidden, { showsResultFiles: false }],

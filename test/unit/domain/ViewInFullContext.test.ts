@@ -18,7 +18,7 @@ const startsWith = (view: View.View, start: View.View) =>
 const settledStarts = (entries: ReadonlyArray<Entry>) =>
   entries.map((_, index) => entries.slice(0, index)).filter(Transcript.isSendable)
 
-/** The message, its reasoning named by its place. */
+/** The message, with its reasoning named after its place. */
 const named = ({ message, seq }: Entry): Message =>
   message.role === "assistant"
     ? {

@@ -168,7 +168,7 @@ const inPlatform = (platform: WorkspacePath.Platform) =>
 
 const anywhere = FastCheck.oneof(inPlatform("posix"), inPlatform("win32"))
 
-// The oracle's reading of a printed path: its volume without the verbatim prefix, then its names.
+// How the oracle reads a printed path: its volume without the verbatim prefix, then its names.
 const namesOf = (platform: WorkspacePath.Platform, absolute: string): ReadonlyArray<string> => {
   const plain = absolute.replace(/^\\\\\?\\UNC\\/, "\\\\").replace(/^\\\\\?\\/, "")
   const { root } = nodePath[platform].parse(platform === "posix" ? absolute : plain)

@@ -25,7 +25,7 @@ const sectionOf = ({ actor, message, seq }: Entry): ReadonlyArray<string> => {
           if (isText(part)) return [part.text]
           return isCall(part) ? [`**${part.name}**`, block(part.input, "json")] : []
         }),
-        ...(message.partial === true ? ["*It broke off here.*"] : [])
+        ...(message.partial === true ? ["*Cut off here.*"] : [])
       ]
     case "tool":
       return [

@@ -12,6 +12,9 @@ export const duration = (millis: number): string => {
   return `${Math.floor(millis / 3_600_000)} h ${Math.round((millis % 3_600_000) / 60_000)} min`
 }
 
+/** A number of things, such as "2 messages". */
+export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`
+
 /** A price in US dollars. */
 export const price = (dollars: number): string => `$${dollars}`
 
@@ -35,11 +38,11 @@ export const activities: Readonly<Record<Activity, string>> = {
   queued: "queued",
   running: "running",
   asks: "asks",
-  crashed: "left"
+  crashed: "interrupted"
 }
 
 export const states: Readonly<Record<State, string>> = {
-  pending: "waits",
+  pending: "waiting",
   asked: "asks you",
   running: "running",
   finished: "finished",
@@ -53,13 +56,13 @@ export const states: Readonly<Record<State, string>> = {
 export const stops: Readonly<Record<StopReason, string>> = {
   completed: "The run has ended",
   refused: "The model declined to answer",
-  "output-limit": "The answer was cut at the limit of its length",
+  "output-limit": "The answer was cut off at its length limit",
   cancelled: "Cancelled",
   deleted: "The session was deleted",
   failed: "The run failed",
   crashed: "The run's engine is gone",
-  "step-limit": "Stopped at the limit of steps",
-  "repeated-calls": "Stopped: the same calls came again and again",
-  "lease-lost": "Another process took the session over",
+  "step-limit": "Stopped at the step limit",
+  "repeated-calls": "Stopped: the same calls were repeated",
+  "lease-lost": "Another process took over the session",
   other: "The run ended for a reason that this version does not know"
 }

@@ -88,7 +88,7 @@ const ask = async <A>(method: string, path: string, wish?: Wish): Promise<A> => 
   const response = await request(method, path, wish)
   const value: unknown = await response.json()
   if (isOf<A>(value)) return value
-  throw new Failed(response.status, "Unknown", "The answer has nothing in it")
+  throw new Failed(response.status, "Unknown", "The server's answer is empty")
 }
 
 const tell = async (method: string, path: string, wish?: Wish): Promise<void> => {

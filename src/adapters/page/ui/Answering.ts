@@ -13,8 +13,8 @@ export const useAnswer = () => {
     said.catch((error: unknown) => {
       sent(false)
       if (error instanceof Api.Failed && error.tag === "QuestionAnswered")
-        fail("Somebody else has answered it already.")
-      else fail(wordsOf(error, "It could not be answered"))
+        fail("Somebody else has already answered this")
+      else fail(wordsOf(error, "The answer could not be sent"))
     })
   }
   return { answer, failed, isSent }

@@ -92,9 +92,9 @@ const Inside = ({ signOut }: { readonly signOut: () => void }) => {
       {open === null ? (
         <main class="open alone">
           <p class="empty">
-            Choose a session, or begin a new one.
+            Choose a session, or start a new one.
             <br />
-            <kbd>?</kbd> shows the keys.
+            <kbd>?</kbd> shows the keyboard shortcuts.
           </p>
         </main>
       ) : (
@@ -122,7 +122,9 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
   return (
     <main class="sign-in">
       <h1>Skein</h1>
-      <p>You are not signed in, or no longer. This opens the page signed in, by a link that is good once:</p>
+      <p>
+        You are not signed in, or your sign-in has expired. This command opens the page signed in, with a one-time link:
+      </p>
       <pre>skein serve --open</pre>
       <form
         onSubmit={(event) => {
@@ -131,7 +133,7 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
         }}
       >
         <label>
-          Or paste the link, or its code
+          Or paste the link or its code
           <input
             value={typed}
             onInput={(event) => type(event.currentTarget.value)}

@@ -72,7 +72,7 @@ const Choice = ({
               {text}
             </option>
           ))}
-          <option value={another}>another…</option>
+          <option value={another}>Other…</option>
         </select>
       </label>
       {isShown ? <div class="typed">{input}</div> : null}
@@ -105,7 +105,7 @@ const Effort = ({
       disabled={!isOpen}
       onChange={({ currentTarget }) => set(efforts.find((effort) => effort === currentTarget.value) ?? "")}
     >
-      <option value="">the model's own</option>
+      <option value="">The model's default</option>
       {efforts.map((effort) => (
         <option key={effort} value={effort}>
           {effort}
@@ -136,20 +136,22 @@ export const AgentAndModel = ({
     <>
       <Choice
         label={`Agent${when}`}
-        none={standard === undefined ? "the usual one" : `the usual one (${standard.name})`}
+        none={standard === undefined ? "Default" : `Default (${standard.name})`}
         options={agents.map(({ about, name }) => ({
           value: name,
           text: about === null ? name : `${name}: ${Visible.line(about)}`
         }))}
-        placeholder="its name; empty: the host's choice"
+        placeholder="name; empty for the default"
         value={agent}
         set={(agent) => set({ ...wanted, agent })}
       />
       <Choice
         label={`Model${when}`}
-        none={usual === undefined ? "the agent's choice" : `the agent's choice (${Visible.line(Offers.nameOf(usual))})`}
+        none={
+          usual === undefined ? "The agent's default" : `The agent's default (${Visible.line(Offers.nameOf(usual))})`
+        }
         options={(chosen?.models ?? []).map((model) => ({ value: Offers.nameOf(model), text: modelText(model) }))}
-        placeholder="provider/model; empty: the agent's choice"
+        placeholder="provider/model; empty for the agent's default"
         value={model}
         set={(model) => set({ ...wanted, model })}
       />
@@ -159,9 +161,7 @@ export const AgentAndModel = ({
         value={effort}
         set={(effort) => set({ ...wanted, effort })}
       />
-      {isPriced ? (
-        <p class="note">Prices are for a million tokens, as the server's configuration states them.</p>
-      ) : null}
+      {isPriced ? <p class="note">Prices are per million tokens, from the server's configuration.</p> : null}
     </>
   )
 }

@@ -95,9 +95,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
     >
       {view.queued.length === 0 ? null : (
         <p class="queue">
-          {view.queued.length === 1
-            ? "One message waits for its turn"
-            : `${view.queued.length} messages wait for their turns`}
+          {view.queued.length === 1 ? "One message is waiting" : `${view.queued.length} messages are waiting`}
           {view.queued.map(({ createdAt, id }) => (
             <button
               type="button"
@@ -105,7 +103,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
               key={id}
               onClick={() => void Api.cancel(id).catch((e: unknown) => fail(wordsOf(e)))}
             >
-              Take back{view.queued.length === 1 ? "" : ` the one of ${new Date(createdAt).toLocaleTimeString()}`}
+              Withdraw{view.queued.length === 1 ? "" : ` the one from ${new Date(createdAt).toLocaleTimeString()}`}
             </button>
           ))}
         </p>
@@ -138,7 +136,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
         id="message"
         rows={Math.min(10, Math.max(2, draft.text.split("\n").length))}
         value={draft.text}
-        placeholder={isBusy ? "The next message waits for its turn" : "Message"}
+        placeholder={isBusy ? "The next message will be queued" : "Message"}
         aria-label="Message"
         onInput={(event) => change({ text: event.currentTarget.value })}
         onPaste={(event) => {
@@ -172,7 +170,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
         <span class="note grows">
           {draft.text.length > 1000
             ? `${Words.count(draft.text.length)} characters`
-            : "Enter sends, Shift+Enter breaks the line"}
+            : "Enter sends, Shift+Enter adds a line"}
         </span>
         {run === null || run.left ? null : (
           <button

@@ -1,7 +1,7 @@
 /** Error messages, shown where something went wrong. */
 
 /** An error in words. */
-export const wordsOf = (error: unknown, otherwise = "It did not work"): string =>
+export const wordsOf = (error: unknown, otherwise = "Something went wrong"): string =>
   error instanceof Error ? error.message : otherwise
 
 /** Announced immediately by screen readers; renders nothing for null. */

@@ -34,7 +34,7 @@ const Image = ({
         url = URL.createObjectURL(blob)
         show({ url })
       },
-      (error: unknown) => show({ failed: wordsOf(error, "It could not be loaded") })
+      (error: unknown) => show({ failed: wordsOf(error, "The image could not be loaded") })
     )
     return () => {
       isGone = true

@@ -12,12 +12,12 @@ const keys = [
   ["t  T", "next, previous turn"],
   ["e  E", "next, previous error"],
   ["q  Q", "next, previous question"],
-  ["o", "lanes in call order, or in the order of completion"],
-  ["Esc", "leave a field, close what is open"]
+  ["o", "lanes in call order or in order of completion"],
+  ["Esc", "leave a field, close a menu or dialog"]
 ] as const
 
 export const Help = ({ close }: { readonly close: () => void }) => (
-  <Dialog title="Keys" close={close}>
+  <Dialog title="Keyboard shortcuts" close={close}>
     <dl class="keys">
       {keys.map(([key, does]) => (
         <div>

@@ -93,7 +93,7 @@ const Control = ({ field }: { readonly field: InquiryField }) => {
 const Title = ({ field: { about, isRequired, title } }: { readonly field: InquiryField }) => (
   <>
     <Shown text={title} />
-    {isRequired ? "" : " (may be empty)"}
+    {isRequired ? "" : " (optional)"}
     {about === undefined ? null : (
       <span class="note">
         {" "}
@@ -128,13 +128,13 @@ export const InquiryCard = ({ inquiry, question }: Asked) => {
   const { answer, failed, isSent } = useAnswer()
   const from = Visible.line(inquiry.from)
   return (
-    <article class="question" aria-label={`Question of ${from}`}>
+    <article class="question" aria-label={`Question from ${from}`}>
       <header>
         <Mark state="asked" />
         <h3>
           <b>{from}</b> asks
         </h3>
-        <span class="note">as {Visible.line(question.tool)} runs</span>
+        <span class="note">while {Visible.line(question.tool)} runs</span>
       </header>
       <p>
         <Shown text={inquiry.text} />

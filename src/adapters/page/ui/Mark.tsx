@@ -38,9 +38,9 @@ export const ActivityMark = ({ activity }: { readonly activity: Activity }) => (
 
 const words: Readonly<Record<Badge, readonly [word: string, why: string]>> = {
   connecting: ["loading", "The session is being loaded"],
-  live: ["live", "What you see is what the server has"],
-  reconnecting: ["reconnecting", "The connection was cut: it comes back by itself, and nothing is missed"],
-  gap: ["gap", "Some events are no longer kept: the session is loaded again"],
+  live: ["live", "Up to date with the server"],
+  reconnecting: ["reconnecting", "The connection was cut. It comes back by itself, and nothing is missed"],
+  gap: ["gap", "Some events are no longer stored, so the session is being loaded again"],
   ended: ["ended", "The session is gone"]
 }
 

@@ -19,7 +19,7 @@ const Link = ({ children, href }: { readonly href: string; readonly children: Co
   const safe = SafeLink.of(href)
   if (safe === null)
     return (
-      <span class="unlinked" title="not a link that is opened from here">
+      <span class="unlinked" title="This link cannot be opened here">
         {children}
       </span>
     )
@@ -137,7 +137,7 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
       return <Link href={wordOf(token["href"])}>{inner(token, depth)}</Link>
     case "image":
       return (
-        <span class="image" title="Images of texts are not loaded">
+        <span class="image" title="Images in messages are not loaded">
           image: <Shown text={wordOf(token["text"])} />{" "}
           <Link href={wordOf(token["href"])}>{wordOf(token["href"]).slice(0, 120)}</Link>
         </span>

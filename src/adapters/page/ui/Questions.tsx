@@ -29,7 +29,7 @@ const Card = ({ question }: { readonly question: Question }) => {
           Run <b>{tool}</b>?
         </h3>
         <span class="note">
-          {question.access === "write" ? "it changes things" : "it reads only"} · place{" "}
+          {question.access === "write" ? "it changes things" : "it only reads"} · place{" "}
           <button class="quiet" onClick={() => Pointing.goTo(question.seq)}>
             #{question.seq}
           </button>
@@ -46,7 +46,7 @@ const Card = ({ question }: { readonly question: Question }) => {
           <input
             value={reason}
             onInput={(event) => setReason(event.currentTarget.value)}
-            placeholder="Why not? The model reads it."
+            placeholder="Why not? The model sees this."
             aria-label="Reason for the denial"
             ref={(element) => element?.focus()}
           />
@@ -65,15 +65,15 @@ const Card = ({ question }: { readonly question: Question }) => {
           <button
             disabled={isSent}
             onClick={() => answer("allow-for-session")}
-            title={`All further calls of ${tool} in this session`}
+            title={`Allows all further calls of ${tool} in this session`}
           >
-            Allow for the session
+            Allow for this session
           </button>
           {always === undefined ? null : (
             <button
               disabled={isSent}
               onClick={() => answer("allow-always")}
-              title="Stores a rule, for other sessions too"
+              title="Stores a rule that also applies to other sessions"
             >
               Always: <Shown text={always} />
             </button>
@@ -91,8 +91,8 @@ const Card = ({ question }: { readonly question: Question }) => {
 
 export const Questions = ({ questions }: { readonly questions: ReadonlyArray<Question> }) =>
   questions.length === 0 ? null : (
-    <section class="questions" aria-label="Questions that wait for you" aria-live="polite">
-      {questions.length > 1 ? <p class="note">{questions.length} questions wait for you</p> : null}
+    <section class="questions" aria-label="Questions waiting for you" aria-live="polite">
+      {questions.length > 1 ? <p class="note">{questions.length} questions are waiting for you</p> : null}
       {questions.map((question) => {
         const { inquiry } = question.display
         return inquiry === undefined ? (

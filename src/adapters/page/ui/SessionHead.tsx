@@ -5,6 +5,7 @@ import * as Offers from "../model/Offers.js"
 import type { SessionView } from "../model/SessionView.js"
 import * as Visible from "../model/Visible.js"
 import type { Asset, OfferedAgent, Session } from "../model/Wire.js"
+import * as Words from "../model/Words.js"
 import * as Api from "../net/Api.js"
 import { offers } from "../state/Offers.js"
 import type { Badge, OpenSession } from "../state/OpenSession.js"
@@ -40,7 +41,7 @@ const Settings = ({ close, session }: { readonly session: Session; readonly clos
     if (Object.keys(changes).length > 0) await Api.patch(session.id, changes)
   }
   return (
-    <FormDialog title="Session" label="Save" does={store} close={close}>
+    <FormDialog title="Session settings" label="Save" does={store} close={close}>
       <label>
         Title
         <input value={title} onInput={(event) => setTitle(event.currentTarget.value)} />
@@ -58,8 +59,8 @@ const Delete = ({ close, session }: { readonly session: Session; readonly close:
   return (
     <FormDialog title="Delete this session?" label="Delete" leave="Keep it" isDangerous does={remove} close={close}>
       <p>
-        <b>{titleOf(session)}</b> with its {session.head} messages and all its files is gone for good. A run in it is
-        stopped.
+        <b>{titleOf(session)}</b> will be deleted for good, with its {Words.counted(session.head, "message")} and all
+        its files. Its run, if any, is stopped.
       </p>
     </FormDialog>
   )
@@ -164,12 +165,12 @@ export const SessionHead = ({
           id="settings"
           class="quiet"
           onClick={() => show("settings")}
-          title="The agent and the model of its next step (s)"
+          title="Agent and model of the next step (s)"
         >
           {settingOf(agents, session)}
         </button>
         {session.workdir === null ? null : (
-          <span class="path" title="its folder, on the server">
+          <span class="path" title="Its folder on the server">
             {Visible.line(session.workdir)}
           </span>
         )}

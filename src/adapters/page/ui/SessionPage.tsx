@@ -38,7 +38,7 @@ const Filter = ({
 }) => (
   <div class="filter" role="search">
     <select
-      aria-label="What is shown"
+      aria-label="Filter by kind"
       value={kind}
       onChange={({ currentTarget: { value } }) => set(Rows.kinds.find((one) => one === value) ?? "all", text)}
     >
@@ -56,13 +56,13 @@ const Filter = ({
     />
     <span class="note">{shown === total ? `${total}` : `${shown} of ${total}`}</span>
     <span class="jumps" role="group" aria-label="Go to the next">
-      <button class="quiet" title="next turn (t)" onClick={() => commands.jump(Rows.isTurn, 1)}>
+      <button class="quiet" title="Next turn (t)" onClick={() => commands.jump(Rows.isTurn, 1)}>
         turn
       </button>
-      <button class="quiet" title="next error (e)" onClick={() => commands.jump(Rows.isError, 1)}>
+      <button class="quiet" title="Next error (e)" onClick={() => commands.jump(Rows.isError, 1)}>
         error
       </button>
-      <button class="quiet" title="next question (q)" onClick={() => commands.jump(Rows.isQuestion, 1)}>
+      <button class="quiet" title="Next question (q)" onClick={() => commands.jump(Rows.isQuestion, 1)}>
         question
       </button>
     </span>
@@ -176,22 +176,20 @@ const Shown = ({
           need={(seq) => open.need(seq)}
           empty={
             <p class="empty">
-              {filtered
-                ? "Nothing here is of this kind, or has this text in it."
-                : "Nothing was said yet. What you send is the first message."}
+              {filtered ? "Nothing here matches the filter." : "No messages yet. What you send is the first."}
             </p>
           }
         />
         {view.run?.left === true ? (
           <p class="left" role="status">
-            <b>The run was left:</b> its engine is gone, or has stopped. What it stored is here.
+            <b>The run was interrupted:</b> its engine is gone or has stopped. Everything it stored is here.
             <button onClick={resume}>Resume</button>
           </p>
         ) : null}
         <Failure text={failed} />
         {view.deleted ? (
           <p class="left" role="status">
-            <b>This session was deleted.</b> What you see is what was there.
+            <b>This session was deleted.</b> The page still shows what was in it.
           </p>
         ) : (
           <>
@@ -224,8 +222,8 @@ export const SessionPage = ({
         {failed === null
           ? "Loading…"
           : failed.status === 404
-            ? "There is no such session. It may have been deleted, or belong to somebody else."
-            : `${failed.message}. It is tried again.`}
+            ? "There is no such session. It may have been deleted, or it belongs to somebody else."
+            : `${failed.message}. Trying again.`}
         <a href="#/">All sessions</a>
       </p>
     </main>

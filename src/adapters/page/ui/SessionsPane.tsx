@@ -65,7 +65,7 @@ const NewSession = ({ close }: { readonly close: () => void }) => {
         <input
           value={title}
           onInput={(event) => setTitle(event.currentTarget.value)}
-          placeholder="The first message gives it"
+          placeholder="Taken from the first message"
         />
       </label>
       <label>
@@ -73,7 +73,7 @@ const NewSession = ({ close }: { readonly close: () => void }) => {
         <input
           value={workdir}
           onInput={(event) => setWorkdir(event.currentTarget.value)}
-          placeholder="/path, on the server; none: no file tools"
+          placeholder="/path on the server; empty for its root folder"
         />
       </label>
       <AgentAndModel wanted={wanted} set={want} when="" />
@@ -143,12 +143,12 @@ export const SessionsPane = ({
           {isLoading
             ? "Loading…"
             : search === ""
-              ? "No sessions yet. New makes the first one."
-              : `No title has “${search}” in it.`}
+              ? "No sessions yet. Create the first one with New."
+              : `No title contains “${search}”.`}
         </p>
       )}
       {list.damaged === 0 ? null : (
-        <p class="note bad">{list.damaged} sessions cannot be read: skein doctor says why.</p>
+        <p class="note bad">{Words.counted(list.damaged, "session")} cannot be read; skein doctor says why.</p>
       )}
       <footer>
         <button class="quiet" onClick={signOut}>

@@ -7,7 +7,7 @@ export const Shown = memo(({ text }: { readonly text: string }) => (
   <bdi>
     {Visible.pieces(text).map(({ hidden, text }) =>
       hidden ? (
-        <mark class="hidden" title="a character that would not be seen">
+        <mark class="hidden" title="A character that would be invisible">
           {text}
         </mark>
       ) : (

@@ -56,12 +56,12 @@ const StepHead = memo(({ step }: { readonly step: Step }) => (
     <b class="number">#{step.seq}</b>
     <span class="model">{Visible.line(step.model.model)}</span>
     <span class="figures">
-      {tokens(step.usage) === "" ? null : <span title="tokens in and out">{tokens(step.usage)}</span>}
+      {tokens(step.usage) === "" ? null : <span title="Tokens in and out">{tokens(step.usage)}</span>}
       {Words.cost(step.usage.costMicroUsd ?? 0) === "" ? null : (
-        <span title="cost">{Words.cost(step.usage.costMicroUsd ?? 0)}</span>
+        <span title="Cost">{Words.cost(step.usage.costMicroUsd ?? 0)}</span>
       )}
       {step.startedAt === null ? null : (
-        <span title="time of the model">{Words.duration(step.endedAt - step.startedAt)}</span>
+        <span title="Time the model took">{Words.duration(step.endedAt - step.startedAt)}</span>
       )}
     </span>
   </button>
@@ -161,16 +161,18 @@ const Totals = ({ steps, view }: { readonly view: SessionView; readonly steps: R
           {failed === 0 ? null : <span class="bad"> ✕{failed}</span>}
         </dd>
       </div>
-      <div title={usage.unknownSteps === 0 ? undefined : `${usage.unknownSteps} steps told no tokens`}>
+      <div
+        title={usage.unknownSteps === 0 ? undefined : `${Words.counted(usage.unknownSteps, "step")} reported no tokens`}
+      >
         <dt>tokens in / out</dt>
         <dd>
           {usage.steps > 0 && usage.unknownSteps === usage.steps
-            ? "not told"
+            ? "unknown"
             : `${Words.count(usage.inputTokens)} / ${Words.count(usage.outputTokens)}${usage.unknownSteps === 0 ? "" : " +"}`}
         </dd>
       </div>
       {usage.costMicroUsd === 0 ? null : (
-        <div title="of the steps whose model had prices in the server's configuration">
+        <div title="Of the steps whose model had prices in the server's configuration">
           <dt>cost</dt>
           <dd>{Words.cost(usage.costMicroUsd)}</dd>
         </div>
@@ -179,7 +181,7 @@ const Totals = ({ steps, view }: { readonly view: SessionView; readonly steps: R
         <dt>model / tools</dt>
         <dd>
           {steps.length > 0 && steps.every(({ startedAt }) => startedAt === null)
-            ? "not told"
+            ? "unknown"
             : `${Words.duration(model)} / ${Words.duration(tools)}`}
         </dd>
       </div>
@@ -286,7 +288,8 @@ export const Strands = ({
       >
         {lines.length === 0 ? (
           <p class="empty">
-            Each model call is a group here, each tool call a lane: when it was asked for, ran and finished.
+            Each model call is a group here. Each tool call is a lane that shows when it was asked for, ran and
+            finished.
           </p>
         ) : null}
         <div style={{ height: offsets[first] ?? 0 }} />

@@ -21,7 +21,7 @@ import { Shown } from "./Shown.js"
 type Of<K extends Row["kind"]> = Extract<Row, { readonly kind: K }>
 
 const Place = ({ seq, sessionId }: { readonly sessionId: string; readonly seq: number }) => (
-  <a class="place" href={`#/${sessionId}/${seq}`} title="A link to this place">
+  <a class="place" href={`#/${sessionId}/${seq}`} title="Link to this place">
     {seq}
   </a>
 )
@@ -91,7 +91,7 @@ export const MessageRow = memo(({ row, sessionId }: { readonly row: Of<"message"
       <div class="body">
         {message.role === "user" ? <p class="who">{actor === null ? "you" : Visible.line(actor)}</p> : null}
         <Parts sessionId={sessionId} entry={entry} />
-        {message.role === "assistant" && message.partial === true ? <p class="note bad">✕ It broke off here.</p> : null}
+        {message.role === "assistant" && message.partial === true ? <p class="note bad">✕ Cut off here.</p> : null}
       </div>
     </div>
   )
@@ -120,7 +120,7 @@ const ResultParts = ({ result, sessionId }: { readonly sessionId: string; readon
     {result.assetId === undefined ? null : (
       <File
         sessionId={sessionId}
-        file={{ assetId: result.assetId, mediaType: "text/plain", name: "the whole output" }}
+        file={{ assetId: result.assetId, mediaType: "text/plain", name: "the full output" }}
       />
     )}
   </>
@@ -181,25 +181,17 @@ export const CallRow = memo(
             <span class="title">{Visible.line(title)}</span>
             {result === null ? null : <Changed result={result} />}
             <span class="state">{state === "finished" ? took(call.startedAt, call.endedAt) : Words.states[state]}</span>
-            <span class="order" title={place === undefined ? undefined : `finished as number ${place} of its step`}>
+            <span class="order" title={place === undefined ? undefined : `Finishing order in its step: ${place}`}>
               {place === undefined ? "" : `→${place}`}
             </span>
           </button>
           {progress === undefined || result !== null ? null : <p class="progress">{Visible.line(progress)}</p>}
           {isShown ? (
             <div class="opened">
-              {input === undefined ? (
-                <p class="note">What it was asked to do is not loaded yet.</p>
-              ) : (
-                <Input input={input} />
-              )}
+              {input === undefined ? <p class="note">Its input is not loaded yet.</p> : <Input input={input} />}
               {result === null ? null : (
                 <>
-                  {result.text === "" ? (
-                    <p class="note">It said nothing.</p>
-                  ) : (
-                    <Folded text={result.text} label="result" />
-                  )}
+                  {result.text === "" ? <p class="note">No output.</p> : <Folded text={result.text} label="result" />}
                   <ResultParts sessionId={sessionId} result={result} />
                 </>
               )}
@@ -221,7 +213,7 @@ const Written = ({ live }: { readonly live: Live }) => (
   <>
     {live.retry === null || live.text !== "" ? null : (
       <p class="note">
-        Tried again ({live.retry.attempt}): {Visible.line(live.retry.reason)}
+        Trying again (attempt {live.retry.attempt}): {Visible.line(live.retry.reason)}
       </p>
     )}
     {live.reasoning === "" ? null : <Reasoning text={live.reasoning} isOpen={live.text === ""} />}
@@ -247,7 +239,7 @@ export const LiveRow = ({ live, seq }: { readonly live: Live | null; readonly se
     <div class="body" aria-busy="true">
       {live === null ? null : <Written live={live} />}
       <i class="caret" aria-hidden="true" />
-      <span class="unseen">{live === null ? "The model is asked" : "The model writes"}</span>
+      <span class="unseen">{live === null ? "Waiting for the model" : "The model is writing"}</span>
     </div>
   </div>
 )

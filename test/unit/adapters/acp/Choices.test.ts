@@ -1,4 +1,4 @@
-/** What an editor's person can choose for a session, ask of it, and see of how full it is. */
+/** What the person at an editor can choose for a session, ask of it, and see about how full it is. */
 import { RequestError } from "@agentclientprotocol/sdk"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -167,7 +167,7 @@ describe("choices of an editor", () => {
         (update) => update.sessionUpdate === "available_commands_update" && update.availableCommands.length === 4
       )
       expect(editor.updates.at(-1)).toMatchObject({
-        // Those of the user's own servers come after those of the editor's.
+        // The commands of the user's own servers come after those of the editor's servers.
         availableCommands: [{ name: "rename" }, { name: "resume" }, find, { ...find, name: "notes__find" }]
       })
       yield* editor.model.play(ScriptedModel.text("Found."), ScriptedModel.text("Looked."), ScriptedModel.text("Hm."))

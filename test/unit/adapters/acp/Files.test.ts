@@ -13,7 +13,7 @@ const call = (name: string, input: object) => ({ name, input: JSON.stringify(inp
 
 const textOf = (update: unknown) => JSON.stringify(update)
 
-/** Answers nothing, ever. */
+/** Never answers. */
 const never = (asked: Deferred.Deferred<void>) => () => {
   Deferred.unsafeDone(asked, Effect.void)
   return new Promise<never>(() => {})
@@ -109,7 +109,7 @@ describe("files of an editor", () => {
       })
   )
 
-  /** An editor that never answers what `read` asks for, with a session in which the model calls it. */
+  /** An editor that never answers the request of `read`, with a session in which the model calls `read`. */
   const silent = Effect.gen(function* () {
     const { workdir } = yield* TestWorkspace.make({ "a.txt": "one\n" })
     const asked = yield* Deferred.make<void>()

@@ -1,4 +1,4 @@
-/** What an editor asks for, in order and out of it. */
+/** Requests of an editor, in order and out of order. */
 import { RequestError } from "@agentclientprotocol/sdk"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"

@@ -1,4 +1,6 @@
-/** An editor made of the protocol's own SDK, and the agent before it, in one process: a whole engine, no data on disk. */
+/**
+ * An editor made of the protocol's own SDK, with the agent behind it, in one process: a whole engine, no data on disk.
+ */
 import * as acp from "@agentclientprotocol/sdk"
 import { Chunk, Effect, Layer, Schema, Stream } from "effect"
 import * as AcpServer from "../../../../src/adapters/acp/AcpServer.js"
@@ -21,7 +23,7 @@ export const methods = acp.methods
 export interface Options {
   readonly capabilities?: acp.ClientCapabilities
   readonly policy?: Permissions.Policy<Permissions.Rules>
-  /** Handlers of the client, beside that of updates. */
+  /** Adds handlers to the client besides the one for updates. */
   readonly handle?: (app: acp.ClientApp) => acp.ClientApp
 }
 
@@ -58,7 +60,7 @@ const toolsAgent = (policy: Permissions.Policy<Permissions.Rules>, editors: Edit
     Layer.provide(Layer.succeed(Editors.Editors, editors))
   )
 
-/** What is written at one end is read at the other, until it is ended. */
+/** What is written at one end is read at the other, until the pipe is ended. */
 const pipe = () => {
   let end = () => {}
   let push: (bytes: Uint8Array) => void = () => {}
@@ -74,7 +76,7 @@ const pipe = () => {
   return { readable, writable: new WritableStream<Uint8Array>({ write: (bytes) => push(bytes) }), end: () => end() }
 }
 
-/** An editor that is initialized. Its agent is gone with the scope. */
+/** An editor that is initialized. Its agent ends with the scope. */
 export const open = ({ capabilities = {}, handle = (app) => app, policy = Permissions.allowAll }: Options = {}) =>
   Effect.gen(function* () {
     const editors = Editors.make()
@@ -140,14 +142,14 @@ export const open = ({ capabilities = {}, handle = (app) => app, policy = Permis
       gateway,
       model,
       updates,
-      /** The servers that sessions were given. */
+      /** The servers that sessions were passed. */
       brought,
       sent,
-      /** A new session in a folder. */
+      /** Creates a session in a folder. */
       session: (cwd: string) => Effect.promise(() => agent.request(methods.agent.session.new, { cwd, mcpServers: [] })),
-      /** To its end. */
+      /** Sends a prompt and waits for its end. */
       prompt: (sessionId: string, text: string) => Effect.promise(() => sent(sessionId, text)),
-      /** What the model was told that its calls gave, once nothing runs. */
+      /** The results that the model was sent for its calls, once nothing runs. */
       answers: (given: string) =>
         Effect.gen(function* () {
           const sessionId = SessionId.make(given)
@@ -157,18 +159,18 @@ export const open = ({ capabilities = {}, handle = (app) => app, policy = Permis
             message.role === "tool" ? [message.text] : []
           )
         }),
-      /** Returns once there is an update that is meant. */
+      /** Returns once there is an update that matches. */
       until: (isMeant: (update: acp.SessionUpdate) => boolean) =>
         Effect.async<void>((resume) => {
           look = () => (updates.some(isMeant) ? resume(Effect.void) : undefined)
           look()
         }),
-      /** The editor is gone. */
+      /** Makes the editor go away. */
       leave: Effect.sync(toAgent.end)
     }
   })
 
-/** What the tools gave, in order. */
+/** The results of the tools, in order. */
 export const results = (updates: ReadonlyArray<acp.SessionUpdate>) =>
   updates.flatMap((update) =>
     update.sessionUpdate === "tool_call_update" && (update.status === "completed" || update.status === "failed")

@@ -1,4 +1,4 @@
-/** What the page makes of what it knows, without a browser: scales, rows, texts, changes, lists, addresses. */
+/** What the page derives from what it knows, without a browser: scales, rows, texts, changes, lists, addresses. */
 import { describe, expect, it } from "@effect/vitest"
 import * as CallInput from "../../../../src/adapters/page/model/CallInput.js"
 import * as Heights from "../../../../src/adapters/page/model/Heights.js"
@@ -245,7 +245,7 @@ describe("what a session is set to", () => {
     })
     const plain = { provider: "p", model: "a", options: { temperature: 1 } }
     expect(Offers.modelWanted(agents, { ...other, effort: "" }, asked)).toEqual(plain)
-    // An effort alone is that of the agent's usual model.
+    // An effort without a model applies to the agent's usual model.
     const high = { provider: "p", model: "b", options: { reasoningEffort: "high" } }
     expect(Offers.modelWanted(agents, { ...wanted, effort: "high" })).toEqual(high)
     expect(Offers.modelWanted([], { ...wanted, effort: "high" })).toBe(null)

@@ -1,6 +1,6 @@
 /**
- * The page in a real browser: what a person does with it, what happens to it when connections are cut, and what hostile
- * texts cannot do to it.
+ * The page in a real browser: what a person does with it, what happens when connections are cut, and what hostile texts
+ * cannot do to it.
  */
 import { Effect } from "effect"
 import { Message } from "skein"
@@ -63,12 +63,12 @@ Chromium.describe("the page", () => {
           await page.getByLabel("Title", { exact: true }).fill("Renamed here")
           const model = page.getByRole("combobox", { name: "Model" })
           expect(await model.locator("option").allInnerTexts()).toEqual([
-            "the agent's choice (script/queue)",
+            "The agent's default (script/queue)",
             "script/queue ($3 in, $15 out)",
             "script/other",
-            "another…"
+            "Other…"
           ])
-          await model.selectOption("another…")
+          await model.selectOption("Other…")
           await audit(page)
           await page.getByRole("textbox", { name: "Model" }).fill("no model")
           await page.keyboard.press("Enter")
@@ -82,7 +82,7 @@ Chromium.describe("the page", () => {
           await page.getByLabel("More").click()
           await page.getByRole("button", { name: "Delete…" }).click()
           await page.getByRole("button", { name: "Delete", exact: true }).click()
-          await page.getByText("No title has “RENAMED” in it").waitFor()
+          await page.getByText("No title contains “RENAMED”").waitFor()
           expect(page.url()).toBe(`${origin}/#/`)
           await page.getByRole("button", { name: "Sign out" }).click()
           await page.getByText("You are not signed in").waitFor()
@@ -127,7 +127,7 @@ Chromium.describe("the page", () => {
           await page.locator(".lane.running").nth(1).waitFor()
           await page.locator(".lane.asked").waitFor()
         })
-        // One of the two has the stream of hints, and tells the other.
+        // One of the two pages has the stream of hints, and informs the other.
         yield* gateway.create({ title: "While it ran" })
         yield* Effect.promise(async () => {
           for (const one of [page, other]) await one.getByRole("link", { name: "While it ran" }).waitFor()
@@ -179,7 +179,7 @@ Chromium.describe("the page", () => {
         yield* model.play({ calls: [ScriptedModel.call(choose, {})] }, { text: "Chosen." })
         yield* Effect.promise(async () => {
           await send(page, "Choose one")
-          const card = page.getByRole("article", { name: "Question of files" })
+          const card = page.getByRole("article", { name: "Question from files" })
           expect(await card.locator("p").first().innerText()).toBe("Which U+202Eone? <b>x</b>")
           await card.getByLabel("Path").fill("a.txt")
           await card.getByLabel("As").selectOption("Zip")
@@ -219,9 +219,9 @@ Chromium.describe("the page", () => {
           await page.locator(".lane.running", { hasText: "Look at e" }).waitFor()
           expect(await page.locator(".row .place").allInnerTexts()).toEqual(["1", "2", "3", "4", "5", "6"])
           await send(page, "and then this")
-          await page.getByText("One message waits for its turn").waitFor()
-          await page.getByRole("button", { name: "Take back" }).click()
-          await page.getByText("One message waits for its turn").waitFor({ state: "detached" })
+          await page.getByText("One message is waiting").waitFor()
+          await page.getByRole("button", { name: "Withdraw" }).click()
+          await page.getByText("One message is waiting").waitFor({ state: "detached" })
           await page.getByRole("button", { name: "Stop" }).click()
           await page.locator(".row.ended", { hasText: "Cancelled" }).waitFor()
           await page.locator(".lane.interrupted").waitFor()
@@ -267,7 +267,7 @@ Chromium.describe("the page", () => {
           })
           await page.locator("input[type=file]").setInputFiles(file)
           await page.locator(".attached").getByText("dot.png …").waitFor()
-          // What is sent before the file is there goes with it.
+          // A message that is sent before the file has arrived takes the file with it.
           await send(page, "What is this?")
           arrive()
           await page.getByText("A dot, I see.").waitFor()
@@ -384,7 +384,8 @@ Chromium.describe("the page", () => {
           await page.getByText("step 299").waitFor()
           expect(await page.locator(".slot").count()).toBeLessThan(60)
           expect(await page.locator(".lane").count()).toBeLessThan(60)
-          // Somebody scrolls, and before that is told something new is drawn, as it is while a model writes.
+          // The person scrolls, and before the scroll event arrives something new is drawn, as happens while a model
+          // writes.
           await page.evaluate(`{
             const choice = document.querySelector(".filter select")
             document.querySelector(".transcript").scrollTop = 0
@@ -392,7 +393,7 @@ Chromium.describe("the page", () => {
             choice.dispatchEvent(new Event("change", { bubbles: true }))
           }`)
           await page.getByText("step 0").waitFor()
-          await page.getByLabel("What is shown").selectOption("all")
+          await page.getByLabel("Filter by kind").selectOption("all")
           await page.getByRole("button", { name: "↓ end" }).click()
           await page.getByText("step 299").waitFor()
           await page.keyboard.press("e")
@@ -406,7 +407,7 @@ Chromium.describe("the page", () => {
           await page.getByText("1 of 1800").waitFor()
           await page.keyboard.press("Escape")
           await page.keyboard.press("?")
-          await page.getByRole("dialog", { name: "Keys" }).waitFor()
+          await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor()
           await audit(page)
           await page.keyboard.press("Escape")
           await choosing(page, "Heavy")

@@ -1,6 +1,6 @@
 /**
- * The page's view of a session: loaded by snapshot, timeline and transcript it is what the events make of it one by one, at
- * whatever event it was loaded.
+ * The page's view of a session: loaded from snapshot, timeline and transcript, it is the same as if built from the
+ * events one by one, at whichever event it was loaded.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
@@ -24,7 +24,7 @@ const wire = Schema.encodeSync(SessionEvent.SessionEvent)
 const encode = <A, I>(schema: Schema.Schema<A, I>) => Schema.encodeSync(schema)
 const { snapshot: Snapshot, timeline: Timeline, transcript: Transcript, runs: Runs } = Gateway.operations
 
-/** What is the same however the view came to be: text that is being written has no part in it. */
+/** The parts that are the same however the view came about; text that is still being written is left out. */
 const comparable = ({ cursor, ended, entries, questions, queued, run, session, steps }: SessionView.SessionView) => ({
   cursor,
   ended,
@@ -111,7 +111,7 @@ describe("the view of a session", () => {
       const last = views.at(-1)
       const all = events.reduce(SessionView.fold, blank)
       expect(last === undefined ? null : comparable(last)).toEqual(comparable(all))
-      // From wherever it was loaded, the events that follow lead to the same; those before it change nothing.
+      // Wherever the view was loaded, the events that follow lead to the same view; those before it change nothing.
       for (const view of views) expect(comparable(events.reduce(SessionView.fold, view))).toEqual(comparable(all))
       expect(all.steps.map(({ calls }) => calls.map(({ name, outcome }) => `${name} ${outcome}`))).toEqual([
         ["read success", "shell success", "shell denied", "unknown unknown-tool"],
@@ -140,7 +140,7 @@ describe("the view of a session", () => {
         const written = [delta("reasoning.delta", 0, "hm"), delta("text.delta", 0, "Hel"), delta("text.delta", 3, "lo")]
         const view = written.reduce(SessionView.fold, first)
         expect(view.live).toMatchObject({ reasoning: "hm", text: "Hello", seq: 2 })
-        // Who comes back is told all of it from its beginning.
+        // A client that comes back receives all of the text, from its beginning.
         expect(SessionView.fold(view, delta("text.delta", 0, "Hello you")).live?.text).toBe("Hello you")
         const retrying: Event = {
           type: "run.retrying",

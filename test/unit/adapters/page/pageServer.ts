@@ -10,7 +10,7 @@ import { Server, layer } from "../../../../src/adapters/server/Server.js"
 import { open, type Settings } from "../../services/runtime/fixture.js"
 import { folder } from "../../services/storage/disk.js"
 
-/** Passes on to a port that is told later. */
+/** Forwards connections to a port that is set later. */
 const cuttable = Effect.acquireRelease(
   Effect.async<{ readonly server: Net.Server; readonly sockets: Set<Net.Socket>; to: number; port: number }>(
     (resume) => {
@@ -45,13 +45,13 @@ const cuttable = Effect.acquireRelease(
     })
 )
 
-/** What its agent offers. */
+/** What the agent offers. */
 export const offered = [
   { provider: "script", model: "queue", standard: true, prices: { input: 3, output: 15 } },
   { provider: "script", model: "other", standard: false, prices: null }
 ]
 
-/** An engine, its server and the proxy before it. */
+/** An engine, its server and the proxy in front of it. */
 export const served = (settings: Settings) =>
   Effect.gen(function* () {
     const engine = yield* open(settings)

@@ -1,6 +1,6 @@
 /**
- * One server with its page and one browser, for all tests of a file, and what a person does there. Nothing that a test
- * opens may log an error, violate the page's policy, or ask anybody but the page's own server.
+ * One server with its page and one browser, for all tests of a file, and what a person does there. Pages that a test
+ * opens must not log an error, violate the page's policy, or contact anything but the page's own server.
  */
 import axe from "axe-core"
 import { Context, Deferred, Effect, FiberId, Layer, ManagedRuntime, Schema, type Scope } from "effect"
@@ -61,7 +61,7 @@ const make = Effect.gen(function* () {
   const server = yield* served({ tools: [look, shell, choose], policy, offered })
   const browser = yield* Chromium.launched
   const newContext = Effect.promise(() => browser.newContext({ viewport: { width: 1280, height: 800 } }))
-  /** The browser of somebody who has signed in. */
+  /** The browser of a person who has signed in. */
   const known = yield* newContext
   const page = yield* Effect.promise(() => known.newPage())
   const code = yield* server.code
@@ -81,7 +81,7 @@ afterAll(() => runtime.dispose())
 export const run = (test: Effect.Effect<void, unknown, World | Scope.Scope>) => () =>
   runtime.runPromise(Effect.scoped(test))
 
-/** Browsers take long on a busy machine. */
+/** Browsers are slow on a busy machine. */
 export const patience = 90_000
 
 /** An image of one pixel. */
@@ -92,10 +92,10 @@ const violations = `
   document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective + " " + event.blockedURI))
 `
 
-/** Lines of the console that tell of the test's own doing. */
+/** Console lines that the test itself caused. */
 const isOurs = (line: string, allowed: RegExp | undefined): boolean => allowed?.test(line) === true
 
-/** A page at an address. What went wrong in it fails the test at its end. */
+/** Opens a page at an address. Anything that goes wrong in it fails the test at its end. */
 export const visit = (
   path: string,
   { allowed, as }: { readonly as?: BrowserContext; readonly allowed?: RegExp } = {}
@@ -132,7 +132,7 @@ export const another = Effect.flatMap(World, ({ newContext }) =>
 
 export const live = (page: Page) => page.waitForSelector(".badge.is-live")
 
-/** Opens a session by its place in the list. The one that was open before is shown, and live, for some time still. */
+/** Opens a session from the list. The session that was open before is still shown, as live, for some time. */
 export const choosing = async (page: Page, title: string) => {
   await page.getByRole("link", { name: title }).click()
   await page.getByRole("heading", { name: title }).waitFor()

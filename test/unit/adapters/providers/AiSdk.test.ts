@@ -23,7 +23,7 @@ const saying = (text: string): ReadonlyArray<LanguageModelV3StreamPart> => [
   { type: "text-end", id: "t" }
 ]
 
-/** A model that somebody else made. */
+/** A model that was not made by Skein. */
 const foreign = (
   doStream: (options: LanguageModelV3CallOptions) => PromiseLike<ReadableStream<LanguageModelV3StreamPart>>,
   modelId = "m-1"

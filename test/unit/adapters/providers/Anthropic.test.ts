@@ -411,7 +411,7 @@ describe("Anthropic", () => {
       yield* fake.answer(...Array.from({ length: steps }, () => FakeProvider.anthropic({ text: "done" })))
       const model = Anthropic.make({ apiKey, model: "m", baseUrl: fake.url })
       for (let step = 0; step < steps; step++) yield* parts(model)
-      // Not each time: a connection may not be back yet when the next step begins.
+      // Not every time: a connection may not be free again when the next step begins.
       assert.isBelow(new Set((yield* fake.received).map(({ port }) => port)).size, steps)
     })
   )

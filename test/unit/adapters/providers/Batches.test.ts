@@ -12,7 +12,7 @@ const streamOf = (count: number, end: (controller: ReadableStreamDefaultControll
   })
 }
 
-/** All batches up to the end, or to the error. */
+/** All batches up to the end or to the error. */
 const collect = Effect.fnUntraced(function* (stream: ReadableStream<number>) {
   const next = Batches.of(stream.getReader())
   const batches: Array<ReadonlyArray<number>> = []

@@ -1,4 +1,6 @@
-/** The calls of a step, as each protocol may write them: each call that begins is a call or fails the step. */
+/**
+ * The calls of a step, as each protocol may write them: each call that begins either becomes a call or fails the step.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Anthropic } from "../../../../src/anthropic.js"
@@ -15,7 +17,7 @@ const anthropicModel = (url: string): Model => Anthropic.make({ apiKey, baseUrl:
 const openaiModel = (url: string): Model => OpenAi.make({ apiKey, baseUrl: url, model: "gpt-5" })
 const chatModel = (url: string): Model => ChatCompletions.make({ name: "local", baseUrl: url, model: "small" })
 
-/** Calls of each protocol whose frames come one call after the other. */
+/** Calls in each protocol, whose frames come one call after the other. */
 const anthropicCalls = (...calls: ReadonlyArray<readonly [id: string, name: string]>) =>
   FakeProvider.sse([
     Frames.anthropicStart(),

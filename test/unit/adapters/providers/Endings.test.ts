@@ -1,4 +1,4 @@
-/** How an answer ends, where a vendor has words of its own for it. */
+/** How an answer ends, where a vendor has terms of its own for it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Model } from "skein"

@@ -1,15 +1,15 @@
 /**
- * A model provider on a real port of the loopback, for tests: it answers what it was told to, byte by byte if need be,
- * and keeps what it was asked. Its scope closes it, with all its connections.
+ * A model provider on a real loopback port, for tests: it sends the answers that it was given, byte by byte if need be,
+ * and records the requests. Its scope closes it, with all its connections.
  *
  * ```ts
  * const fake = yield* FakeProvider.make
  * yield* fake.answer(FakeProvider.chat({ text: "hello" }), FakeProvider.failure(429, { headers: { "retry-after": "2" } }))
  * ```
  *
- * Answers are given in the order in which requests come; a request that finds none gets status 501. `chat`, `anthropic`
- * and `responses` answer in the protocol of chat completions (`POST {url}/chat/completions`), of Anthropic
- * (`{url}/messages`) and of OpenAI (`{url}/responses`), with a step as a script has it.
+ * Answers are sent in the order in which requests arrive; a request without an answer gets status 501. `chat`,
+ * `anthropic` and `responses` answer in the protocol of chat completions (`POST {url}/chat/completions`), of Anthropic
+ * (`{url}/messages`) and of OpenAI (`{url}/responses`), with a step as in a script.
  */
 import { Deferred, Effect, FiberSet, Queue, Ref } from "effect"
 import type { Scope } from "effect"
@@ -20,14 +20,16 @@ import * as Frames from "./FakeFrames.js"
 
 type Step = Script[number]
 
-/** What is sent next; an effect is waited for, such as `Deferred.await(gate)`. */
+/** What is sent next; an effect, such as `Deferred.await(gate)`, is waited for. */
 export type Chunk = string | Uint8Array | Effect.Effect<unknown>
 
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly chunks: ReadonlyArray<Chunk>
-  /** After the last chunk: the answer is complete, the socket is cut, or nothing comes and the socket stays open. */
+  /**
+   * After the last chunk: the answer is complete, the socket is cut, or nothing more is sent and the socket stays open.
+   */
   readonly end: "complete" | "cut" | "silence"
 }
 
@@ -37,13 +39,13 @@ export interface Received {
   readonly headers: IncomingHttpHeaders
   /** The client's port, the same for all requests of one connection. */
   readonly port: number
-  /** As it was sent. */
+  /** The body as it was sent. */
   readonly text: string
-  /** Its JSON, null when it is none. */
+  /** The body's JSON; null if it is not JSON. */
   readonly body: unknown
-  /** Whether the client went away before the answer was complete. */
+  /** Whether the client disconnected before the answer was complete. */
   readonly isClosed: Effect.Effect<boolean>
-  /** Waits until the client goes away before the answer is complete. */
+  /** Waits until the client disconnects before the answer is complete. */
   readonly closed: Effect.Effect<void>
 }
 
@@ -66,7 +68,7 @@ export const sse = (chunks: ReadonlyArray<Chunk>, options: Partial<Answer> = {})
   end: options.end ?? "complete"
 })
 
-/** Any other answer, whole. */
+/** Any other answer, sent whole. */
 export const whole = (
   status: number,
   contentType: string,
@@ -79,7 +81,7 @@ export const whole = (
   end: "complete"
 })
 
-/** An error as all three protocols know it. */
+/** An error in the form that all three protocols know. */
 export const failure = (
   status: number,
   options: { readonly message?: string; readonly type?: string; readonly headers?: Record<string, string> } = {}
@@ -103,7 +105,7 @@ export const responses = answerOf(Frames.responses)
 
 export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.suspend(() => answering(() => null))
 
-/** The same, with an answer to each request; null for the next of those that wait. */
+/** A provider that answers each request with a function; if that returns null, with the next of the waiting answers. */
 export const answering = Effect.fnUntraced(function* (
   respond: (request: Received) => Answer | null
 ): Effect.fn.Return<FakeProvider, never, Scope.Scope> {

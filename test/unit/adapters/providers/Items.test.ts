@@ -1,6 +1,6 @@
 /**
- * The items of a Responses answer may be written at the same time. Each comes back once, whole, in the order in which
- * they began. The service is a strict fake.
+ * The items of a Responses answer may be written at the same time. Each is sent back once, whole, in the order in which
+ * the items began. The service is a strict fake.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, FastCheck, Redacted } from "effect"
@@ -14,7 +14,7 @@ import { at } from "./StepRequests.js"
 
 const apiKey = Redacted.make("canary-items")
 
-/** The frames of an item, in their order, and how it looks in a request. */
+/** The frames of an item, in order, and the item's form in a request. */
 interface Item {
   readonly frames: ReadonlyArray<string>
   readonly sent: object
@@ -60,7 +60,10 @@ const call = (id: string): Item => {
   }
 }
 
-/** The frames of all items: each number names the item whose next frame comes. What is left over comes at the end. */
+/**
+ * The frames of all items, woven: each number names the item whose next frame comes. The frames that remain come at the
+ * end.
+ */
 const woven = (items: ReadonlyArray<Item>, turns: ReadonlyArray<number>): ReadonlyArray<string> => {
   const left = items.map(({ frames }) => [...frames])
   const first = turns.flatMap((turn) => left[turn % items.length]?.splice(0, 1) ?? [])
@@ -72,7 +75,7 @@ const answerOf = (frames: ReadonlyArray<string>): FakeProvider.Answer => {
   return FakeProvider.sse([...deltas, ...frames, ...closing])
 }
 
-/** What the request after the answer holds of it. */
+/** What the request after the answer contains of it. */
 const sentAfter = Effect.fn(function* (frames: ReadonlyArray<string>) {
   const complaints: Array<string> = []
   let count = 0
@@ -127,7 +130,9 @@ for (const early of [null, "rs_1 early"]) {
 
 const kinds = FastCheck.constantFrom("reasoning" as const, "message" as const, "call" as const)
 
-/** A reasoning comes first, so that messages go with their ids, and a message or call begins last. */
+/**
+ * A reasoning comes first, so that messages are sent with their ids; the item that begins last is a message or a call.
+ */
 const answers = FastCheck.record({
   between: FastCheck.array(FastCheck.tuple(kinds, FastCheck.nat(3)), { minLength: 1, maxLength: 4 }),
   turns: FastCheck.array(FastCheck.nat(7), { maxLength: 40 })
@@ -147,7 +152,7 @@ it.scoped("P4 always sendable: however items are woven, each goes back once, who
         ...between.map(([kind, count], at) => itemOf(kind, count, at + 2)),
         message("msg_9", ["so"])
       ]
-      // Each item has begun before the weaving; only the order in which they go on is left to chance.
+      // Each item has begun before the weaving; only the order in which they continue is random.
       const begun = items.map((_, at) => at)
       const sent = yield* sentAfter(woven(items, [...begun, ...turns]))
       assert.deepStrictEqual(

@@ -77,7 +77,7 @@ describe("Prompt", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* sent(file("application/zip", "all.zip")), {
         type: "text",
-        text: `[The file "all.zip" of type application/zip is attached. You cannot see into it.]`
+        text: `[The file "all.zip" of type application/zip is attached. You cannot see its content.]`
       })
     })
   )
@@ -157,7 +157,7 @@ describe("Prompt", () => {
                 filename: "x"
               },
               { type: "text", text: '[The file "x" of type text/plain:]\nhello' },
-              { type: "text", text: '[The file "x" of type application/zip is attached. You cannot see into it.]' }
+              { type: "text", text: '[The file "x" of type application/zip is attached. You cannot see its content.]' }
             ]
           }
         },

@@ -21,7 +21,7 @@ const read = (sdkParts: ReadonlyArray<LanguageModelV3StreamPart>) =>
     [Reading.start(null), []]
   )
 
-/** One text, reasoning or call, as SDKs stream them; its id may be one that was used before. */
+/** One text, reasoning or call, as SDKs stream them; its id may have been used before. */
 type Block = readonly [kind: "text" | "reasoning" | "call", id: number, deltas: ReadonlyArray<string>]
 
 const block: fc.Arbitrary<Block> = fc.tuple(

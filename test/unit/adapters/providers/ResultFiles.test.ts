@@ -1,4 +1,4 @@
-/** Files in results of tools, as they go over the wire to the vendors that take them. */
+/** Files in tool results, as they go over the wire to the vendors that take them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { AiSdk } from "../../../../src/ai-sdk.js"

@@ -1,4 +1,4 @@
-/** Sessions to resolve a model for. */
+/** Sessions for which a model is resolved. */
 import { Cursor, SessionId } from "../../../../src/domain/Session.js"
 import type { Session } from "../../../../src/domain/Session.js"
 import * as Usage from "../../../../src/domain/Usage.js"

@@ -1,4 +1,4 @@
-/** One step, over real sockets, in each protocol: what arrives, how it breaks, that it can be stopped. */
+/** One step over real sockets, in each protocol: what arrives, how it breaks, and that it can be stopped. */
 import { assert, describe, it } from "@effect/vitest"
 import { gzipSync } from "node:zlib"
 import { Deferred, Effect, Fiber, Redacted, Stream, TestClock } from "effect"

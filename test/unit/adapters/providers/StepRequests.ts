@@ -1,4 +1,4 @@
-/** Requests to ask a model with, and what comes of it. */
+/** Requests for a model, and their results. */
 import { inspect } from "node:util"
 import { Cause, Chunk, Effect, Exit, Fiber, Predicate, Stream, TestClock } from "effect"
 import type { Duration } from "effect"
@@ -25,7 +25,7 @@ export const parts = (
 ): Effect.Effect<ReadonlyArray<Part>, ModelFailed> =>
   Effect.map(Stream.runCollect(model.step(request(fields))), Chunk.toReadonlyArray)
 
-/** What had arrived when the step failed, and how it failed. Dies when it did not. */
+/** What had arrived when the step failed, and how it failed. Dies if it did not fail. */
 export const failing = Effect.fnUntraced(function* (model: Model, fields: Partial<StepRequest> = {}) {
   const arrived: Array<Part> = []
   const exit = yield* Stream.runForEach(model.step(request(fields)), (part) =>
@@ -39,7 +39,7 @@ export const failing = Effect.fnUntraced(function* (model: Model, fields: Partia
   return { arrived, error, cause: exit.cause }
 })
 
-/** Everything that a failure says, wherever somebody may look. */
+/** Everything that a failure says, wherever it may be read. */
 export const everyWord = (error: ModelFailed, cause: Cause.Cause<ModelFailed>): string =>
   [
     JSON.stringify(error),
@@ -53,11 +53,11 @@ export const everyWord = (error: ModelFailed, cause: Cause.Cause<ModelFailed>): 
 export const textOf = (parts: ReadonlyArray<Part>): string =>
   parts.map((part) => (part.type === "text" ? part.delta : "")).join("")
 
-/** What stands at a path in a JSON value; undefined where there is none. */
+/** The value at a path in a JSON value; undefined if there is none. */
 export const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown =>
   path.reduce((inner: unknown, key) => (Predicate.hasProperty(inner, key) ? inner[key] : undefined), value)
 
-/** Lets time pass in steps until the fiber is done: sockets take their own time. */
+/** Lets time pass in steps until the fiber is done, because sockets take their own time. */
 export const passTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, step: Duration.DurationInput): Effect.Effect<void> =>
   TestClock.adjust(step).pipe(
     Effect.zipRight(Effect.yieldNow()),

@@ -1,6 +1,6 @@
 /**
- * P7: a session goes from any model to any other and back, between turns and in the middle of one. The services are
- * strict fakes: they refuse what the real ones refuse, and thinking that is not their model's own.
+ * P7: a session switches from any model to any other and back, between turns and in the middle of one. The services are
+ * strict fakes: they refuse what the real ones refuse, and any thinking that is not their model's own.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
@@ -53,7 +53,7 @@ const anthropicAnswer = (signature: string, asks: boolean): FakeProvider.Answer 
 const calling = { calls: [{ name: "look", input: {} }] }
 const saying = { text: "so" }
 
-/** The ids of OpenAI's items are unique among all answers. */
+/** The ids of OpenAI's items are unique across all answers. */
 const withOwnIds = (answer: FakeProvider.Answer, number: number): FakeProvider.Answer => ({
   ...answer,
   chunks: answer.chunks.map((chunk) =>
@@ -61,7 +61,7 @@ const withOwnIds = (answer: FakeProvider.Answer, number: number): FakeProvider.A
   )
 })
 
-/** Answers as the model that is asked: thinks where it can, asks for one call a turn. */
+/** Answers as the requested model: it thinks if it can, and asks for one call per turn. */
 const respond = ({ body, path, text }: FakeProvider.Received): FakeProvider.Answer => {
   const model = String(at(body, "model"))
   const foreign = [...text.matchAll(/"signature":"([^"]*)"/gu)].find(([, signature]) => signature !== model)

@@ -1,4 +1,4 @@
-/** P4 over the wire: whatever transcript there is, each of the three services takes the request that is made of it. */
+/** P4 over the wire: whatever the transcript, each of the three services accepts the request that is made from it. */
 import { expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Redacted } from "effect"
 import { Anthropic } from "../../../../src/anthropic.js"

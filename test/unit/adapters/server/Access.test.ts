@@ -1,6 +1,7 @@
 /**
- * Nothing is reached, and nothing changes, without a token that is known, under the server's own name and from its own
- * page. Requests are raw bytes: no client would send them. Each has a secret in it that no answer and no line of the log has.
+ * Nothing is reached, and nothing changes, without a known token, under the server's own name and from its own page.
+ * Requests are raw bytes, because no client would send them. Each contains a secret, which is in no answer and in no
+ * line of the log.
  */
 import { describe, expect } from "@effect/vitest"
 import { Effect, Option, Stream } from "effect"
@@ -15,7 +16,7 @@ import * as Server from "./guarded.js"
 const canary = "canary-5ec3e7"
 const created = JSON.stringify({ title: canary })
 
-/** How many sessions there are: what a refused request must not change. */
+/** The number of sessions, which a refused request must not change. */
 const count = Effect.gen(function* () {
   const { gateway } = yield* Server.Guarded
   return (yield* gateway.sessions({ total: true })).total
@@ -139,7 +140,7 @@ describe("access", () => {
       expect(set).toMatch(/^skein-[0-9a-f]{12}-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/; Max-Age=43200$/)
       expectRefusal("the code again", yield* login(good), 401, "Unauthorized")
       const [cookie = ""] = set.split(";")
-      // Browsers send it to all ports: another server, of the same folder too, must not take it for its own.
+      // Browsers send the cookie to all ports: another server, even of the same folder, must not take it for its own.
       expect(cookie).toMatch(new RegExp(`^skein-[0-9a-f]{12}-${own.split(":")[2]}=`))
       const elsewhere = cookie.replace(/-\d+=/, "-1=")
       expectRefusal("another port's", yield* send("GET", "/v1/sessions", { cookie: elsewhere }), 401, "Unauthorized")
@@ -222,7 +223,7 @@ describe("access", () => {
       expect(log.join()).not.toContain("skein.")
       const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
       const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()
-      // The one that was signed in has left.
+      // The file of the browser that was signed in is gone.
       expect(names).toEqual(["cookies", "token", "tokens", "tokens/ada-1.json", "tokens/reader.json"])
       expect([folder, join(folder, "tokens"), join(folder, "cookies")].map(mode)).toEqual(["700", "700", "700"])
       for (const file of names.filter((name) => !["cookies", "tokens"].includes(name))) {

@@ -1,6 +1,6 @@
 /**
- * What a hostile or an unlucky client writes to a socket, with a token that is good: heads of no form, sends whose answer
- * is lost, answers that come twice, too late or for another call, and texts that are no plain ones.
+ * What a hostile or an unlucky client writes to a socket with a good token: malformed heads, sends whose answer is
+ * lost, answers that come twice, too late or for another call, and texts with unusual characters.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import { describe, expect } from "@effect/vitest"
@@ -19,7 +19,7 @@ const ask = Tool.make("ask", { description: "is asked about", input: { of: Schem
   })
 )
 
-/** The questions that a run asks, by the input of the call. */
+/** The ids of the questions that a run asks, by the inputs of the calls. */
 const asked = (ref: Run.Ref, ...inputs: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { gateway } = yield* Server.Guarded
@@ -52,7 +52,7 @@ describe("with a good token", () => {
         const answer = yield* raw(bytes)
         expect([bytes, answer.status, answer.tag]).toEqual([bytes, 400, "Malformed"])
       }
-      // Of HTTP/0.9, which knows no header.
+      // A request of HTTP/0.9, which has no headers.
       expect(yield* raw("GET /v1/sessions\r\n\r\n")).toMatchObject({ status: 421, tag: "WrongHost" })
       expect((yield* send("GET", "/v1/sessions?total=true", known)).body).toContain(`"total":0`)
     }))

@@ -8,7 +8,7 @@ import * as Discovery from "../../../../src/adapters/server/Discovery.js"
 
 const about = { version: "1.0.0", url: "http://127.0.0.1:4747", socket: null, root: "/work", model: "a/b" }
 
-/** A server of its own, as another process would be one. */
+/** An identity of its own, like that of another process. */
 const identity = Layer.fresh(Identity.layer)
 
 it.scoped("a server is found while it is there, by its own version, if its process is proven to be alive", () =>

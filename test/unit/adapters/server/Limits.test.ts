@@ -1,6 +1,6 @@
 /**
- * What is allowed at once, in a second, and in size: beyond that a request is refused in words, before it has any effect,
- * and its connection goes on where it can.
+ * What is allowed at the same time, per second, and in size: beyond that a request is refused in words, before it has
+ * any effect, and its connection goes on where possible.
  */
 import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
@@ -12,7 +12,7 @@ import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
 import { listen } from "../http/listening.js"
 import * as Server from "./guarded.js"
 
-/** What shows that a request is from who has a new token with these caps. */
+/** The headers of a request with a new token that has these caps. */
 const capped = (name: string, caps: Partial<TokenFolder.Token>) =>
   Effect.gen(function* () {
     const { folder } = yield* Server.Guarded

@@ -1,4 +1,4 @@
-/** Where a server listens: nowhere else than it was told to, and at nothing that is somebody else's. */
+/** Where a server listens: only where it was told to, and never in place of something that is not its own. */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
@@ -9,7 +9,7 @@ import { folder } from "../../services/storage/disk.js"
 
 const host = "127.0.0.1"
 
-/** Somebody else who listens, and how many have connected. */
+/** Another program that listens, and how many connections it has received. */
 const other = (at: Net.ListenOptions) =>
   Effect.acquireRelease(
     Effect.async<{ readonly server: Net.Server; readonly port: number; readonly connections: () => number }>(

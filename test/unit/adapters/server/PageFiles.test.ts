@@ -1,4 +1,7 @@
-/** The page's files: what is sent of them, that browsers keep what has its hash in its name, and that all of it is small. */
+/**
+ * The page's files: what is sent of them, that browsers keep files with a hash in their name, and that all of it is
+ * small.
+ */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expect, it } from "@effect/vitest"

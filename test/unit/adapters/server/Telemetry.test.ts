@@ -1,4 +1,4 @@
-/** Spans and metrics at a collector, and what the variables of OpenTelemetry say of where they go. */
+/** Spans and metrics at a collector, and how the variables of OpenTelemetry decide where they go. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { createServer, type IncomingMessage } from "node:http"

@@ -1,4 +1,4 @@
-/** What is seen of a server from outside: whether it is well, and numbers in the form that Prometheus reads. */
+/** What a server shows to the outside: whether it is well, and numbers in the form that Prometheus reads. */
 import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { Session } from "skein"
@@ -16,7 +16,7 @@ interface Family {
 
 const value = (text: string): number => (text === "+Inf" ? Infinity : Number(text))
 
-/** The text format 0.0.4, read strictly: each family once, its HELP, its TYPE, then its samples and no others. */
+/** Parses the text format 0.0.4 strictly: each family once, its HELP, its TYPE, then its samples and no others. */
 const parse = (text: string): ReadonlyMap<string, Family> => {
   const families = new Map<string, Family>()
   const lines = text.split("\n")

@@ -1,4 +1,4 @@
-/** A guarded server over an engine in memory, on a free port of the loopback, for all tests of a file; and raw bytes to it. */
+/** A guarded server over an engine in memory, on a free loopback port, for all tests of a file; and raw bytes to it. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -20,7 +20,7 @@ export interface Raw {
   readonly status: number
   readonly head: string
   readonly body: string
-  /** What its body says as JSON; null for none. */
+  /** The `_tag` in its JSON body; undefined if there is none. */
   readonly tag: unknown
   readonly header: (name: string) => string | undefined
 }
@@ -49,7 +49,7 @@ const read = (text: string): Raw => {
   }
 }
 
-/** Writes bytes to a socket of its own, and returns all that comes back until the server closes it. */
+/** Writes bytes to a socket of its own, and returns everything that comes back until the server closes it. */
 const bytesTo = (port: number) => (bytes: string | Uint8Array) =>
   Effect.async<Raw>((resume) => {
     let text = ""
@@ -76,7 +76,7 @@ export const whole = ({ body, header }: Raw): string => {
   }
 }
 
-/** Of a token that may as much as there is. */
+/** The caps of a token without limits. */
 export const noCaps = { maxRuns: null, maxRequests: null, maxUpload: null }
 
 export type Headers = Readonly<Record<string, string | ReadonlyArray<string>>>
@@ -136,7 +136,7 @@ const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine
     const port = address._tag === "TcpAddress" ? address.port : 0
     const raw = bytesTo(port)
     const token = yield* TokenFolder.local(own)
-    /** Sends a request by itself. Without other words it calls the server by its name, and nobody has sent it. */
+    /** Sends a single request. By default it calls the server by its name and carries no token. */
     const send = (method: string, path: string, headers: Headers = {}, body = "") => {
       const all: Headers = {
         host: `127.0.0.1:${port}`,
@@ -156,7 +156,7 @@ const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine
       raw,
       send,
       token,
-      /** What shows that a request is from who has the local token. */
+      /** The headers of a request with the local token. */
       known: { authorization: `Bearer ${token}` },
       own: `http://127.0.0.1:${port}`,
       log: lines,
@@ -169,8 +169,8 @@ const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine
 export class Guarded extends Context.Tag("Guarded")<Guarded, Effect.Effect.Success<ReturnType<typeof make>>>() {}
 
 /**
- * Tests that share a server, which goes with the group. The `layer` of @effect/vitest is not for that: it changes `it` for
- * all files that the same worker runs later.
+ * Tests that share a server, which is closed after the group. The `layer` of @effect/vitest cannot be used for that: it
+ * changes `it` for all files that the same worker runs later.
  */
 export const tests = (settings: Settings = {}, engine: Engine = {}) => {
   const scope = Effect.runSync(Scope.make())

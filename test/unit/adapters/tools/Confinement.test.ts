@@ -15,7 +15,7 @@ import { shell } from "../../../../src/adapters/tools/ShellTool.js"
 import { write } from "../../../../src/adapters/tools/WriteTool.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
-/** Every tool on one path; each answers with the error it fails with. */
+/** Calls every tool on one path; returns the error with which each fails. */
 const refusals = (workdir: string | null, path: string) =>
   Effect.all({
     read: Effect.flip(read.invoke({ path })),
@@ -227,7 +227,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  // Where the system has no paths through descriptors, neither is promised.
+  // If the system has no paths through descriptors, neither of these is guaranteed.
   if (process.platform === "linux") {
     it.live("files of the kernel are refused, even when they are in the workspace", () =>
       Effect.gen(function* () {

@@ -74,7 +74,7 @@ describe("edit", () => {
       const call = (all: boolean) =>
         edit.invoke({ path: "a.txt", oldText: "x = 1\nx = 1", newText: "y", all }).pipe(TestWorkspace.inFolder(workdir))
       expect(yield* Effect.flip(call(false))).toMatchObject({ _tag: "TextNotFound", occurrences: 2 })
-      expect((yield* call(true)).text).toBe("Edited a.txt at line 1; 1 more that overlap these were left")
+      expect((yield* call(true)).text).toBe("Edited a.txt at line 1; 1 more that overlap these were not replaced")
       expect(yield* textOf(at("a.txt"))).toBe("y\nx = 1\n")
     })
   )
@@ -94,7 +94,7 @@ describe("edit", () => {
       expect(yield* after("a\r\nb", "\nb", "\nc\nd")).toBe("a\r\nc\r\nd")
       expect(yield* after("a", "a", "a\r\nb\n")).toBe("a\r\nb\n")
       expect(yield* after("a\rb\r\n", "a\rb", "c\rd")).toBe("c\rd\r\n")
-      // Mixed: the ends of the match in order, then its last; else that of its line.
+      // Mixed line ends: those of the match in order, then its last one; if it has none, that of its line.
       expect(yield* after("a\r\nb\nc\r\nd\n", "a\nb\nc", "A\nB\nC")).toBe("A\r\nB\nC\r\nd\n")
       expect(yield* after("a\nb\r\nc\n", "a\nb", "1\n2\n3")).toBe("1\n2\n3\r\nc\n")
       expect(yield* after("a\nb\r\nc\n", "b", "1\n2")).toBe("a\n1\r\n2\r\nc\n")
@@ -120,7 +120,7 @@ describe("edit", () => {
       const call = (newText: string) =>
         edit.invoke({ path: "a.txt", oldText: "a", newText, all: true }).pipe(TestWorkspace.inFolder(workdir))
       const before = process.memoryUsage().arrayBuffers
-      // More than the process could make.
+      // More than the process could produce.
       const refused = yield* Effect.flip(call("b".repeat(9_000_000)))
       expect(refused).toMatchObject({ _tag: "FileRefused", reason: "too-large" })
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)

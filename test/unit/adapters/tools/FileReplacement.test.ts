@@ -14,7 +14,7 @@ const replacer = Effect.fn(function* (workdir: string) {
     Effect.flatMap(Files.locate(workspace, path), (place) => replaceFile(workspace, place, content, expected))
 })
 
-/** Lets the event loop turn once. */
+/** Gives the event loop one turn. */
 const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })

@@ -4,13 +4,13 @@ import * as Glob from "../../../../src/adapters/tools/Glob.js"
 
 const source = (pattern: string) => Either.map(Glob.compile(pattern), ({ flags, source }) => new RegExp(source, flags))
 
-/** Of the paths, those that a pattern finds. */
+/** Those of the paths that a pattern finds. */
 const found = (pattern: string, ...paths: ReadonlyArray<string>) => {
   const expression = Either.getOrThrow(source(pattern))
   return paths.filter((path) => expression.test(path))
 }
 
-/** What patterns are made of, brackets and backslashes above all. */
+/** The characters of patterns, especially brackets and backslashes. */
 const piece = FastCheck.constantFrom(
   ...Array.from("\\*?[]{}()|!@+,./-^$:ab01é😀 "),
   "**",
@@ -137,7 +137,11 @@ describe("Glob", () => {
       ]) {
         const expression = source(pattern.slice(0, 1000))
         if (Either.isRight(expression)) expect(expression.right.source.length).toBeLessThan(101_000)
-        else expect(expression.left).toMatchObject({ _tag: "PatternRefused", detail: "its brackets are too deep" })
+        else
+          expect(expression.left).toMatchObject({
+            _tag: "PatternRefused",
+            detail: "its brackets are nested too deeply"
+          })
       }
     }
   })

@@ -87,7 +87,7 @@ describe("glob", () => {
         await mkdir(deep, { recursive: true })
         await writeFile(`${deep}/deep.md`, "")
       })
-      expect(yield* call("*.md")).toBe("[nothing found]\n[folders not wholly searched: 1]")
+      expect(yield* call("*.md")).toBe("[nothing found]\n[folders not fully searched: 1]")
     })
   )
 

@@ -13,7 +13,7 @@ describe("list", () => {
       yield* TestWorkspace.makePipe(at("pipe"))
       const call = (path?: string) =>
         list.invoke(path === undefined ? {} : { path }).pipe(TestWorkspace.inFolder(workdir))
-      expect(yield* call()).toBe(".env\na/\na b\nb.txt\nout (link)\npipe (no regular file)")
+      expect(yield* call()).toBe(".env\na/\na b\nb.txt\nout (link)\npipe (not a regular file)")
       expect(yield* call("a")).toBe("a/x")
       expect(yield* call("./a/..")).toBe(yield* call())
       expect(yield* Effect.flip(call("b.txt"))).toMatchObject({ _tag: "FileRefused", reason: "not-a-folder" })

@@ -4,14 +4,14 @@ import * as Matcher from "../../../../src/adapters/tools/Matcher.js"
 
 const expression = (source: string, flags = ""): Matcher.Expression => ({ pattern: source, source, flags })
 
-/** Waits until this process, its threads too, has used so much of a processor. */
+/** Waits until this process, including its threads, has used `millis` milliseconds of processor time. */
 const untilBusyFor = (millis: number) =>
   Effect.suspend(() => {
     const start = process.cpuUsage()
     return Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => process.cpuUsage(start).user > millis * 1000 }))
   })
 
-/** Waits until this process, its threads too, rests for half a second. */
+/** Waits until this process, including its threads, has been idle for half a second. */
 const untilResting = Effect.gen(function* () {
   const start = process.cpuUsage()
   yield* Effect.sleep("500 millis")

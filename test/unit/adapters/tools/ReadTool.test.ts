@@ -24,9 +24,9 @@ describe("read", () => {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": numbered(5) })
       const text = (offset: number, limit: number) =>
         read.invoke({ path: "a.txt", offset, limit }).pipe(TestWorkspace.inFolder(workdir))
-      expect(yield* text(1, 2)).toBe("line 1\nline 2\n[lines 1 to 2; more follow, go on with offset 3]")
-      expect(yield* text(3, 2)).toBe("line 3\nline 4\n[lines 3 to 4; more follow, go on with offset 5]")
-      expect(yield* text(5, 2)).toBe("line 5\n[lines 5 to 5, the last]")
+      expect(yield* text(1, 2)).toBe("line 1\nline 2\n[lines 1 to 2; more follow, continue with offset 3]")
+      expect(yield* text(3, 2)).toBe("line 3\nline 4\n[lines 3 to 4; more follow, continue with offset 5]")
+      expect(yield* text(5, 2)).toBe("line 5\n[lines 5 to 5; end of file]")
       expect(yield* text(1, 5)).toBe(numbered(5))
       expect(yield* Effect.flip(text(6, 1))).toMatchObject({
         _tag: "OffsetPastEnd",
@@ -49,7 +49,7 @@ describe("read", () => {
         )
         expect(part.length).toBeLessThan(29_000)
         const [note = "", next] =
-          /\[lines \d+ to \d+(?:; more follow, go on with offset (\d+)\]|, the last\])$/.exec(part) ?? []
+          /\[lines \d+ to \d+; (?:more follow, continue with offset (\d+)\]|end of file\])$/.exec(part) ?? []
         expect(note).not.toBe("")
         all += part.slice(0, -note.length)
         offset = next === undefined ? undefined : Number(next)

@@ -78,7 +78,7 @@ describe("lines that do more than can be told", () => {
   }
 })
 
-/** Prints the words of each command that bash would run, where it finds none. */
+/** Prints the words of each command that bash would run; with an empty PATH it finds none of them. */
 const recorder = `
 PATH=
 set -f

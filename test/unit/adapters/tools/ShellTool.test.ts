@@ -18,7 +18,7 @@ const finished: Completion = {
   endedOthers: false
 }
 
-/** An `Exec` that answers with this and remembers what it was asked. */
+/** An `Exec` that returns this and records the commands. */
 const answering = (answer: Partial<Completion>, asked: Ref.Ref<ReadonlyArray<Command>>) =>
   Layer.succeed(Exec, {
     run: (command) =>
@@ -46,7 +46,7 @@ describe("shell", () => {
         "a\n[background processes were ended with the command]\n[exit code 0]"
       )
       expect(yield* call({ output: "a\n", isComplete: false })).toBe(
-        "a\n[output may be missing: a process that the command left behind still holds it]\n[exit code 0]"
+        "a\n[output may be missing: a process that the command left behind still has it open]\n[exit code 0]"
       )
       const bounds = (yield* Ref.get(asked)).map(({ command, cwd, maxBytes, timeoutMillis }) => [
         command,
@@ -67,8 +67,8 @@ describe("shell", () => {
     expect(timeout === null ? 0 : Duration.toMillis(timeout)).toBeGreaterThan(600_000)
   })
 
-  it("says that the environment is cut and that background processes end", () => {
-    expect(shell.description).toMatch(/environment is cut/)
+  it("says that the environment is limited and that background processes end", () => {
+    expect(shell.description).toMatch(/environment is limited/)
     expect(shell.description).toMatch(/Background processes are ended/)
   })
 

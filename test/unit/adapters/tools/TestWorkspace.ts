@@ -1,4 +1,4 @@
-/** A real temp folder with a workspace `ws` in it and room beside it that tools must never reach. */
+/** A real temp folder with a workspace `ws` in it, and files next to it that tools must never reach. */
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises"
@@ -9,7 +9,7 @@ import { RunId } from "../../../../src/domain/Run.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Call, type Result } from "../../../../src/services/Tool.js"
 
-/** Makes the workspace with these files; all goes with the scope. */
+/** Creates the workspace with these files; all of it is removed with the scope. */
 export const make = (files: Readonly<Record<string, string | Uint8Array>> = {}) =>
   Effect.gen(function* () {
     const base = yield* Effect.acquireRelease(

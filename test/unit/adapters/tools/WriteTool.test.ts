@@ -82,17 +82,17 @@ describe("write", () => {
         )
       expect(yield* call("crlf.txt", "x\ny\r\nz")).toEqual([
         "x\r\ny\r\nz",
-        "Replaced crlf.txt (7 bytes, with its CRLF line ends as before)"
+        "Replaced crlf.txt (7 bytes, keeping its CRLF line endings)"
       ])
       expect(yield* call("lf.txt", "x\r\ny\rz\r\n")).toEqual([
         "x\ny\rz\n",
-        "Replaced lf.txt (6 bytes, with its LF line ends as before)"
+        "Replaced lf.txt (6 bytes, keeping its LF line endings)"
       ])
       expect(yield* call("mixed.txt", "x\ny\r\n")).toEqual(["x\ny\r\n", "Replaced mixed.txt (5 bytes)"])
       expect(yield* call("one.txt", "x\r\ny\n")).toEqual(["x\r\ny\n", "Replaced one.txt (5 bytes)"])
       expect(yield* call("bom.txt", "x\n")).toEqual([
         "\ufeffx\r\n",
-        "Replaced bom.txt (6 bytes, with its byte order mark and CRLF line ends as before)"
+        "Replaced bom.txt (6 bytes, keeping its byte order mark and CRLF line endings)"
       ])
       expect((yield* call("bom.txt", "\ufeffx"))[0]).toBe("\ufeffx")
       expect((yield* call("binary.bin", "x\n"))[0]).toBe("x\n")

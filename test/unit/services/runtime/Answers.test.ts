@@ -1,4 +1,7 @@
-/** Answers as values: how a model is asked for their form, what is read, and how often it is asked again. */
+/**
+ * Answers as values: how a model is asked for their form, what is read from its answers, and how often it is asked
+ * again.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, DateTime, Effect, Fiber, Schema, TestClock } from "effect"
 import { Gateway, Model, Run, Session, SkeinError, Tool } from "skein"
@@ -183,7 +186,7 @@ describe("a run that no answer can be read of", () => {
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("no"))
-      // Of the session that a tool is in that runs alone.
+      // The session in which a tool is when it is run on its own.
       const { id } = yield* session({ id: Session.Id.make("test") })
       const run = yield* send(id, "review", { output: yield* form })
       yield* gateway.await(run)

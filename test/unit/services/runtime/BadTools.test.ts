@@ -23,7 +23,7 @@ class Hostile extends Error {
   }
 }
 
-/** One call of a bad tool between two good ones. */
+/** One call of a bad tool between two calls of a good one. */
 const sandwich = Effect.fnUntraced(function* (
   bad: Tool.Tool<"bad", never, unknown, unknown, never>,
   asked: Partial<Script.Call> = {}
@@ -38,7 +38,7 @@ const sandwich = Effect.fnUntraced(function* (
 })
 type Sandwich = Effect.Effect.Success<ReturnType<typeof sandwich>>
 
-/** The run has gone on to its end with this result between two good ones, and the model was told. */
+/** Checks that the run went on to its end with this result between two good ones, and that the model was told. */
 const expectResult = Effect.fnUntraced(function* ({ gateway, model, run, transcript }: Sandwich) {
   expect((yield* gateway.await(run)).stopReason).toBe("completed")
   const results = (yield* transcript(run.sessionId)).flatMap(({ message }) =>
@@ -136,7 +136,7 @@ describe("P4 a bad tool is one bounded error result", () => {
         const bad = Tool.dynamic("bad", { description: "", access: "read", inputSchema: {} }).handle(() => prepare)
         const { begin, gateway, lines, model } = yield* open({
           tools: [good, { ...bad, prepare: () => prepare }],
-          // The lease outlives the wait: the clock need not stop for each of its renewals.
+          // The lease outlives the wait, so that the clock need not stop for each renewal.
           config: { leaseMillis: 3_600_000 }
         })
         yield* model.play(ScriptedModel.calls({ name: "bad", input: {} }, ScriptedModel.call(good, {})))
@@ -218,7 +218,9 @@ describe("P4 a result is bounded", () => {
   )
 })
 
-/** A tool that waits at the gate of its name, whatever happens, and one of the same key that does not. */
+/**
+ * A tool that waits at the gate of its name and cannot be interrupted, and a tool with the same key that does not wait.
+ */
 const stubborn = Effect.gen(function* () {
   const gate = yield* Gate.make
   const stubborn = Tool.make("stubborn", { description: "never gives up", input: {} }).handle(

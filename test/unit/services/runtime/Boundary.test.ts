@@ -9,7 +9,7 @@ const test = <E>(name: string, body: (boundary: Boundary.Boundary["Type"]) => Ef
   it.effect(name, () => Effect.provide(Effect.flatMap(Boundary.Boundary, body), layer))
 }
 
-/** Holds `key` until told, and says when it has it. */
+/** Holds `key` until it is released, and reports when it has it. */
 const holder = Effect.fnUntraced(function* (boundary: Boundary.Boundary["Type"], key: string) {
   const held = yield* Deferred.make<void>()
   const letGo = yield* Deferred.make<void>()
@@ -108,7 +108,7 @@ describe("P7 the boundary", () => {
               () => enter(key, -1)
             )
             const fiber = yield* Effect.fork(Effect.withMaxOpsBeforeYield(boundary.hold(key)(work), ops))
-            // The higher moments stand for those that are let be.
+            // At the higher moments the fiber is not interrupted.
             const interrupt = Effect.zipRight(
               Effect.repeatN(Effect.yieldNow(), interruptAt),
               interruptAt > 8 ? Effect.void : Fiber.interruptFork(fiber)

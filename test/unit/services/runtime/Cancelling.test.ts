@@ -19,7 +19,7 @@ const waiting = (gate: Gate.Gate) =>
     { key: ({ name }) => name.slice(0, 1) }
   )
 
-/** Asks for three calls of one key, then answers. */
+/** Asks for three calls with the same key, then answers. */
 const threeCalls: Model.Model = {
   provider: "test",
   model: "three",
@@ -32,7 +32,7 @@ const threeCalls: Model.Model = {
   }
 }
 
-/** The next message after a cancel: its request is one that a provider takes. */
+/** The next message after a cancel; its request must be one that a provider takes. */
 const goOn = Effect.fnUntraced(function* (
   { gateway, send }: Opened,
   model: ScriptedModel.Service,
@@ -69,7 +69,7 @@ describe("P4 cancel while the model writes", () => {
       expect((yield* told(run.sessionId)).slice(-2)).toEqual(["message.appended assistant", "run.ended cancelled"])
       const view = yield* goOn(engine, model, run.sessionId)
       expect(view).toContain("half an answer")
-      expect(view).toContain("broke off")
+      expect(view).toContain("cut off")
     })
   )
 
@@ -186,7 +186,7 @@ describe("P4 cancel during a batch", () => {
     })
   )
 
-  // The first call of its key starts with its step, unless the policy takes its time.
+  // The first call of a key starts together with its step, unless the policy takes its time.
   for (const { point, policy, state } of [
     { point: "appendStep", policy: Permissions.allowAll, state: "started" },
     { point: "appendStep", policy: considering, state: "pending" },
@@ -230,7 +230,7 @@ describe("P4 cancel during a batch", () => {
     )
   }
 
-  // Fibers that yield after few operations have more moments between them.
+  // Fibers that yield after fewer operations have more moments in between.
   for (const { ops, moments, step } of [
     { ops: 2_048, moments: 70, step: 1 },
     { ops: 16, moments: 450, step: 7 }

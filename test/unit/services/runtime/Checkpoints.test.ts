@@ -127,7 +127,7 @@ describe("P9 many hosts: an engine whose process was stopped", () => {
       let missed = 0
       const { done, gate, one, pass, run } = yield* running({ missed: () => missed })
       missed = 60_000
-      // No timer has come yet: what wakes up first is a fiber of the tool.
+      // No timer has fired yet: the first to wake up is a fiber of the tool.
       yield* gate.open("other")
       yield* Quiescence.idle
       expect(done.toSorted()).toEqual(ends)

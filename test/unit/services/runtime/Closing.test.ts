@@ -22,7 +22,7 @@ describe("P4 P5 an engine that closes during a run", () => {
         })
       })
       yield* model.play(ScriptedModel.hang, ScriptedModel.hang)
-      // It is waited for while the engine closes.
+      // The engine waits for this run while it closes.
       yield* one.begin("another")
       const first = yield* one.begin("go")
       yield* Quiescence.idle

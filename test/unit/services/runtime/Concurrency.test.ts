@@ -5,7 +5,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { open } from "./fixture.js"
 
-/** A tool that waits at its gate, and how many run at once. */
+/** A tool that waits at its gate, and how many of its calls run at the same time. */
 const counted = (gate: Gate.Gate) => {
   const running = new Set<string>()
   const seen: Array<number> = []
@@ -21,7 +21,7 @@ const counted = (gate: Gate.Gate) => {
   return { wait, now: () => [...running].sort(), most: () => Math.max(...seen) }
 }
 
-/** Of the same keys as `wait`, but a human is asked. */
+/** With the same keys as `wait`, but a human is asked. */
 const ask = Tool.make("ask", { description: "asks", input: { name: Schema.String } }).handle(() => Effect.void, {
   key: ({ name }) => name.slice(0, 1)
 })
@@ -36,10 +36,10 @@ const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounde
   })
   const callOf = (name: string) =>
     name.startsWith("?") ? ScriptedModel.call(ask, { name: name.slice(1) }) : ScriptedModel.call(counts.wait, { name })
-  /** Starts a run that asks for these calls; those with a question mark are asked about. */
+  /** Starts a run that asks for these calls; a human is asked about those with a question mark. */
   const beginWith = (...names: ReadonlyArray<string>) =>
     Effect.zipRight(engine.model.play(ScriptedModel.calls(...names.map(callOf))), engine.begin("go"))
-  /** Opens these gates and waits for the runs' ends. */
+  /** Opens these gates and waits until the runs have ended. */
   const finish = Effect.fnUntraced(function* (names: ReadonlyArray<string>, ...runs: ReadonlyArray<Run.Ref>) {
     yield* engine.model.play(...runs.map(() => ScriptedModel.text("done")))
     for (const name of names) yield* gate.open(name)

@@ -17,7 +17,7 @@ const stubborn = (gate: Gate.Gate) =>
     Effect.uninterruptible(Effect.zipRight(gate.pass("block"), Tool.progress("still here")))
   )
 
-/** A run whose tool is at its gate, in a session that has an asset too. */
+/** A run whose tool is at its gate, in a session that also has an asset. */
 const blocked = Effect.fnUntraced(function* (
   toolOf: (gate: Gate.Gate) => ReturnType<typeof blocking | typeof stubborn>
 ) {
@@ -32,7 +32,7 @@ const blocked = Effect.fnUntraced(function* (
   return { ...engine, gate, run, asset }
 })
 
-/** Whoever asks for anything of the session is told that it is not there. */
+/** Checks that every operation on the session fails because the session is not found. */
 const expectGone = Effect.fnUntraced(function* (gateway: Gateway.Service, { runId, sessionId }: Run.Ref) {
   const missing = new SkeinError.SessionNotFound({ sessionId })
   const gone = (effect: Effect.Effect<unknown, unknown>) =>

@@ -5,7 +5,7 @@ import { EventLoop, type Turn } from "../../../../src/services/EventLoop.js"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
 import * as Stretch from "../../../../src/services/Stretch.js"
 
-/** What gathering needs. A turn is long enough that all that can begin before it has begun by then. */
+/** What gathering needs. A turn takes so long that everything that can begin before it has begun by its end. */
 const layer = (turn: Turn = Effect.repeatN(Effect.yieldNow(), 30)) =>
   Stretch.layer.pipe(Layer.provide(Layer.succeed(EventLoop, { turn })), Layer.merge(Quiescence.layer))
 
@@ -67,7 +67,7 @@ describe("all", () => {
     })
   )
 
-  // `forEach` alone waits for ever in some of these.
+  // `forEach` alone waits forever in some of these.
   for (const [count, ops] of [3, 100].flatMap((count) => [10, 12, 16, 20, 2_048].map((ops) => [count, ops] as const))) {
     it.effect(
       `interrupted at whatever moment, it returns when all that began has ended (${count} effects, ${ops})`,

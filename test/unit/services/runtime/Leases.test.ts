@@ -171,7 +171,7 @@ describe("P9 the time of a lease", () => {
       const ended = yield* Effect.fork(one.gateway.await(run))
       yield* Quiescence.idle
       expect(ended.unsafePoll()).not.toBeNull()
-      // Its tool was interrupted: it is not waited for by anybody.
+      // Its tool was interrupted, and nothing waits for it.
       yield* gate.open("hold")
       yield* Quiescence.idle
       expect((yield* one.lines(run.sessionId)).filter((line) => line.startsWith("hold"))).toEqual([

@@ -5,7 +5,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { ground, stopped } from "./engines.js"
 
-/** An engine whose one call runs while the other one waits for a human. It gives no sign of life. */
+/** An engine with one call that runs while the other waits for a human. The engine gives no sign of life. */
 const left = Effect.gen(function* () {
   const gate = yield* Gate.make
   const first = Tool.make("first", { description: "waits", input: {} }).handle(() => gate.pass("first"))

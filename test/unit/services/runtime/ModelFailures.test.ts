@@ -12,7 +12,7 @@ const failed = (text: string, reason: ModelFailed["reason"], retryAfterMillis?: 
   failure: { reason, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) }
 })
 
-/** What a watcher is told of a run from now on, to its end. */
+/** What a watcher is told about a run from now on, to its end. */
 const watch = ({ gateway }: Opened, run: Run.Ref) =>
   gateway
     .events({ sessionId: run.sessionId, after: run.cursor })
@@ -23,7 +23,7 @@ const watch = ({ gateway }: Opened, run: Run.Ref) =>
       Effect.fork
     )
 
-/** Waits out the delay that `nth` retry announced. */
+/** Waits out the delay that the `nth` retry announced. */
 const waitOut = ({ seen }: Opened, run: Run.Ref) =>
   Effect.flatMap(seen(run, "run.retrying"), ({ delayMillis }) => Effect.as(TestClock.adjust(delayMillis), delayMillis))
 

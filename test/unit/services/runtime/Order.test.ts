@@ -138,10 +138,10 @@ const outcomes = {
 } as const
 type Behaviour = keyof typeof outcomes
 
-/** Those that end when their gate is opened; the slow end by the clock, all others at once. */
+/** Those that end when their gate is opened; slow calls end by the clock, all others immediately. */
 const gated: ReadonlyArray<Behaviour> = ["good", "failing", "dying", "interrupting"]
 
-/** `rank` says when a call ends, lowest first. */
+/** `rank` orders the ends of the calls, lowest first. */
 const batch = FastCheck.array(
   FastCheck.record({
     behaviour: FastCheck.constantFrom<Behaviour>(...gated, "good", "slow", "denied", "unreadable", "missing"),

@@ -17,7 +17,7 @@ const write = Tool.make("write", { description: "writes", input: { key: Schema.S
   { key: ({ key }) => key }
 )
 
-/** A step that asks for these calls, then one that answers. */
+/** A step that asks for these calls, then a step that answers. */
 const asking = Effect.fnUntraced(function* (
   calls: ReadonlyArray<ReturnType<typeof ScriptedModel.call>>,
   { config = {}, policy = Permissions.askToWrite }: Pick<Settings, "config" | "policy"> = {}
@@ -302,7 +302,7 @@ describe("a question", () => {
 
   it.scoped("waits for no time limit", () =>
     Effect.gen(function* () {
-      // The lease outlives the wait: the clock need not stop for each of its renewals.
+      // The lease outlives the wait, so that the clock need not stop for each renewal.
       const config = { leaseMillis: 86_400_000 }
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })], { config })
       const { id } = yield* onlyQuestion(asked)
@@ -325,13 +325,13 @@ describe("stored rules", () => {
     { locations: ({ path }) => [{ path }] }
   )
 
-  /** An engine whose agent asks about all that no rule decides, and the rules. */
+  /** An engine whose agent asks about everything that no rule decides, with its rules. */
   const ruled = Effect.fnUntraced(function* (...rules: ReadonlyArray<Permissions.Rule>) {
     const context = yield* Layer.build(Permissions.layerRules(rules))
     const policy: Permissions.Policy = (request) =>
       Effect.provide(Permissions.byRules(Permissions.askToWrite)(request), context)
     const engine = yield* open({ tools: [read, run, store], policy })
-    /** What became of one call, and what was asked about it; the answer is given when it is asked. */
+    /** What became of one call, and what was asked about it; the answer is given as soon as it is asked. */
     const call = Effect.fnUntraced(function* (
       part: ReturnType<typeof ScriptedModel.call>,
       verdict: Permission.Verdict

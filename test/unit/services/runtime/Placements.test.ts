@@ -9,7 +9,7 @@ import { asked } from "./leaving.js"
 const placement = "left"
 const id = Session.Id.make("placed")
 
-/** Two engines over one storage, of which only `left` serves the placement, and a session that is placed there. */
+/** Two engines over one storage, of which only `left` serves the placement, and a session with that placement. */
 const two = (options: Options = {}) =>
   Effect.gen(function* () {
     const world = yield* ground

@@ -10,7 +10,7 @@ import { running } from "./leaving.js"
 const continues = { recovery: "continue" } as const
 const looking = { recoverMillis: 1_000 } as const
 
-/** Waits for a run's end while the clock goes on. */
+/** Waits for a run's end while time passes. */
 const ended = (gateway: Gateway.Service, run: Run.Ref) =>
   Effect.gen(function* () {
     const waiting = yield* Effect.fork(gateway.await(run))
@@ -93,7 +93,7 @@ describe("recovery: continue", () => {
   it.scoped("ends with the answer that its transcript has already, and asks the model nothing more", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
-      // Earlier versions stored the end after the last step.
+      // Earlier versions stored the run's end after the last step.
       const one = yield* open("one", {
         config: continues,
         storage: (own) => ({ ...own, appendStep: (lease, message) => own.appendStep(lease, message) })
@@ -250,7 +250,7 @@ describe("an engine that is closed", () => {
 })
 
 describe("Gateway.recover", () => {
-  /** Sessions of which each has a run that engine `one` left behind. */
+  /** Sessions with one run each that engine `one` left behind. */
   const leftBehind = (count: number, config: Options["config"] = {}) =>
     Effect.gen(function* () {
       const world = yield* ground

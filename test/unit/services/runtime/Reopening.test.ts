@@ -47,7 +47,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
       expect(Transcript.isSendable(yield* later.transcript(run.sessionId))).toBe(true)
       expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
 
-      // The engine was not as dead as was thought: it writes no more.
+      // The engine was not as dead as was assumed, but it no longer writes.
       yield* gate.open("b1")
       yield* gate.open("b2")
       yield* Quiescence.idle
@@ -184,7 +184,7 @@ describe("P4 P5 a question outlives its engine", () => {
     policy: Permissions.askToWrite
   })
 
-  /** An engine that is taken for dead while a human is asked about some calls, others are done, run or wait. */
+  /** An engine that is declared dead while a human is asked about some calls and others are done, run or wait. */
   const questioned = Effect.fnUntraced(function* (...calls: ReadonlyArray<string>) {
     const gate = yield* Gate.make
     let isDead = false

@@ -1,4 +1,4 @@
-/** What a tool gives beside a text: what is kept of it, and who is shown it. */
+/** What a tool returns besides a text: what is kept of it, and who is shown it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
 import { Gateway, Message, type Session, Tool } from "skein"
@@ -16,7 +16,7 @@ const diff = { path: "a.ts", before: "one\n", after: "two\n" }
 const giving = (output: unknown) =>
   Tool.make("give", { description: "gives", access: "read", input: {} }).handle(() => Effect.succeed(output))
 
-/** A run of one call of a tool that returns this, and what came of it. */
+/** A run of one call to a tool that returns this, and its result. */
 const played = Effect.fnUntraced(function* (output: unknown, config: NonNullable<Settings["config"]> = {}) {
   const opened = yield* open({ tools: [giving(output)], config })
   const { begin, gateway, model, transcript } = opened
@@ -154,7 +154,7 @@ describe("a result with parts", () => {
       )
       expect(result?.parts?.map(({ type }) => type)).toEqual(["diff"])
       const wrong = Tool.make("give", { description: "gives", access: "read", input: {} }).handle(() =>
-        // What a host without types may do.
+        // A host without types can do this.
         Effect.sync(() => Tool.result({ text: "a", files: [Object.assign({}, shot, { content: "?" })] }))
       )
       const { begin, gateway, model, transcript } = yield* open({ tools: [wrong] })

@@ -8,7 +8,7 @@ import { admission, newSession, s1 } from "../../../../src/adapters/testing/stor
 import { ground } from "./engines.js"
 import { open } from "./fixture.js"
 
-/** A run whose tool is at its gate, and models for those that come after it. */
+/** A run whose tool is at its gate, and models for the runs after it. */
 const blocked = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = Tool.make("block", { description: "waits", input: {} }).handle(() => gate.pass("block"))

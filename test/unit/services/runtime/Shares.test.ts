@@ -21,7 +21,7 @@ describe("engines that divide the sessions", () => {
           const { model, open, run } = yield* running(byDefault, stopped)
           const other = yield* open("other", { config: byDefault, shares: others, clock })
           yield* model.play(ScriptedModel.text("done"))
-          // It is asked after 15 and after 22.5 seconds, and its lease is over after 23.5: twice the lease is still some way off.
+          // It is asked after 15 and after 22.5 seconds, and its lease is over after 23.5, well before twice the lease.
           for (let second = 1; second <= 25; second++) {
             yield* Quiescence.idle
             yield* TestClock.adjust("1 second")

@@ -1,4 +1,4 @@
-/** What a model is asked again when its provider refuses, and the room that its answer has. */
+/** What a model is asked again after its provider refused, and the room that its answer has. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Model, Tool, Usage } from "skein"
@@ -13,7 +13,7 @@ const refused = (detail: string, reason: ModelFailed["reason"] = "rejected") =>
 const finish = (reason: "stop" | "tool-calls"): Model.Part => ({ type: "finish", reason, usage: Usage.unknown })
 const said = (text: string): ReadonlyArray<Model.Part> => [{ type: "text", id: "t", delta: text }, finish("stop")]
 
-/** Signed by an account: thinks, then answers or calls. */
+/** Reasoning signed by an account, followed by an answer or calls. */
 const thought = (account: string, ...parts: ReadonlyArray<Model.Part>): ReadonlyArray<Model.Part> => [
   { type: "reasoning", id: "r", delta: account, providerMetadata: { test: { account } } },
   ...parts
@@ -28,7 +28,7 @@ const reasoningOf = (view: View.View) =>
     item.role === "assistant" ? item.parts.flatMap((part) => (part.type === "reasoning" ? [part.text] : [])) : []
   )
 
-/** A model of the test's own, and what it was asked. */
+/** A model of the test's own, and the requests that it got. */
 const modelOf = (
   step: (request: Model.StepRequest, number: number) => Stream.Stream<Model.Part, ModelFailed>,
   more: Partial<Model.Model> = {}
@@ -255,7 +255,7 @@ describe("a picture that a provider refuses", () => {
       )
       expect(View.files(requests[0]?.view ?? [])).toMatchObject([{ mediaType: "image/png" }])
       expect((yield* gateway.await(yield* send(id, "forget it"))).stopReason).toBe("completed")
-      expect(JSON.stringify(requests.at(-1)?.view)).toContain("is not shown any more.]")
+      expect(JSON.stringify(requests.at(-1)?.view)).toContain("is no longer shown.]")
       const count = requests.length
       expect((yield* gateway.await(yield* send(id, "and now?"))).stopReason).toBe("completed")
       expect(requests).toHaveLength(count + 1)
@@ -288,7 +288,7 @@ describe("a picture in a result", () => {
     Effect.gen(function* () {
       for (const [more, expected] of [
         [{ takesFilesInResults: true }, "1 seen"],
-        [{}, '0 seen\n[The file "shot.png" of type image/png is kept. You cannot see into it.]']
+        [{}, '0 seen\n[The file "shot.png" of type image/png is kept. You cannot see its content.]']
       ] as const) {
         const { models, requests } = modelOf((request) => Stream.fromIterable(asking(request)), more)
         const { begin, gateway } = yield* drawn(models)
@@ -308,7 +308,7 @@ describe("a picture in a result", () => {
         { takesFilesInResults: true }
       )
       const { begin, gateway, send } = yield* drawn(models)
-      const named = '0 seen\n[The file "shot.png" of type image/png is not shown any more.]'
+      const named = '0 seen\n[The file "shot.png" of type image/png is no longer shown.]'
       const run = yield* begin("look")
       expect((yield* gateway.await(run)).stopReason).toBe("completed")
       expect(requests.map(shown)).toEqual([[], ["1 seen"], [named]])

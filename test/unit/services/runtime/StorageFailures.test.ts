@@ -11,7 +11,7 @@ const good = Tool.make("good", { description: "good", input: {} }).handle(() => 
 
 const full = new SkeinError.StorageFailed({ operation: "write", code: "SQLITE_FULL" })
 
-/** The first time that the operation is wanted, the disk is full. */
+/** The disk is full the first time that the operation is called. */
 const fullOnce = (storage: StorageService, operation: keyof typeof operations): StorageService => {
   let isFull = true
   const first = Effect.suspend(() => {

@@ -8,7 +8,7 @@ import { open } from "./fixture.js"
 
 class Secret extends Context.Tag("test/Secret")<Secret, string>() {}
 
-/** What a host's transaction leaves in the context of all that runs inside it. */
+/** What a host's transaction leaves in the context of everything that runs inside it. */
 const transaction: Context.Tag.Service<typeof SqlClient.TransactionConnection> = [
   {
     execute: () => Effect.dieMessage("not ours"),

@@ -1,6 +1,6 @@
 /**
- * Engines over one storage in memory, as if each were a process of its own. What `SkeinTest` fixes can be chosen here:
- * the models, the storage as an engine sees it, and what engines know of each other's life.
+ * Engines over one storage in memory, as if each were in a process of its own. What `SkeinTest` fixes can be chosen
+ * here: the models, the storage as an engine sees it, and what engines know about each other's life.
  */
 import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { Agents, EngineConfig, Gateway, type Model, Permissions } from "skein"
@@ -34,26 +34,26 @@ export interface Options extends AgentParts {
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
   readonly reader?: (reader: ReaderService) => ReaderService
-  /** What it can do with processes of calls. Defaults to nothing. */
+  /** What it can do with the processes of calls. Defaults to nothing. */
   readonly processes?: CallProcesses["Type"]
-  /** What of the work is its own, where engines divide it. */
+  /** Which part of the work is its own, where engines divide the work. */
   readonly shares?: Shares["Type"]
-  /** What other processes tell it of their runs. */
+  /** What other processes tell it about their runs. */
   readonly mirrors?: Mirrors["Type"]
   /** The name of its host's clock. */
   readonly clock?: string
-  /** Its host, where several share the storage. Defaults to null. */
+  /** Its host, if several hosts share the storage. Defaults to null. */
   readonly host?: string | null
-  /** Milliseconds for which its process was stopped so far. */
+  /** For how many milliseconds its process has been stopped so far. */
   readonly missed?: () => number
-  /** Called each time that it looks whether another engine lives. */
+  /** Called each time that it checks whether another engine lives. */
   readonly onLook?: (instance: string) => void
 }
 
-/** Allows everything after a moment, so that no call starts together with the step that asks for it. */
+/** Allows everything a moment later, so that no call starts together with the step that asks for it. */
 export const considering: Permissions.Policy = () => Effect.as(Effect.yieldNow(), Permissions.allow)
 
-/** What an engine is without while its process is stopped, all but the writes that it was about to do. */
+/** Takes from an engine what it lacks while its process is stopped, except for writes that it was about to make. */
 export const stopped = {
   storage: (storage: StorageService): StorageService => ({ ...storage, renew: () => Effect.never }),
   reader: (reader: ReaderService): ReaderService => ({ ...reader, heldRuns: () => Effect.never })
@@ -125,7 +125,7 @@ export const ground = Effect.gen(function* () {
     reader: Context.get(base, StorageReader),
     storage: Context.get(base, Storage),
     files: Context.get(base, AssetFiles),
-    /** What other engines can tell of this one from now on. */
+    /** What other engines find out about this one from now on. */
     declare: (instance: string, liveness: Liveness) => Effect.sync(() => void lives.set(instance, liveness))
   }
 })

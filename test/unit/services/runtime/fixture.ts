@@ -1,4 +1,4 @@
-/** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
+/** Shared by the tests of runs: an engine in memory, and short ways to send, to wait, and to check the results. */
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
 import {
   type EngineConfig,
@@ -17,7 +17,7 @@ import { SkeinTest } from "skein/testing"
 /** A tool that requires nothing. */
 export type AnyTool = Tool.Tool<string, never, unknown, unknown, never>
 
-/** What a test chooses of its agent. */
+/** The parts of its agent that a test chooses. */
 export interface AgentParts {
   readonly tools?: ReadonlyArray<AnyTool>
   readonly policy?: Permissions.Policy
@@ -38,7 +38,10 @@ export interface Settings extends AgentParts {
   readonly config?: EngineConfig.Options
 }
 
-/** An engine of its own, for as long as the test's scope; everything is allowed unless the test says otherwise. */
+/**
+ * An engine of the test's own that lives as long as the test's scope; everything is allowed unless the test says
+ * otherwise.
+ */
 export const open = ({ config, ...agent }: Settings = {}) =>
   Effect.map(Layer.build(SkeinTest.layer(partsOf(agent), config)), (context) => ({
     context,
@@ -46,7 +49,7 @@ export const open = ({ config, ...agent }: Settings = {}) =>
     ...of(Context.get(context, Gateway.Gateway))
   }))
 
-/** What a test does with a gateway. */
+/** What tests do with a gateway. */
 export const of = (gateway: Gateway.Service) => {
   const session = (fields: Partial<Gateway.Create> = {}) => gateway.create({ workdir: "/", ...fields })
   const send = (sessionId: Session.Id, text: string, fields: Partial<Gateway.Send> = {}) =>
@@ -61,7 +64,7 @@ export const of = (gateway: Gateway.Service) => {
     /** A new session, and a run in it. */
     begin: (text: string, fields: Partial<Gateway.Send> = {}) =>
       Effect.flatMap(session(), ({ id }) => send(id, text, fields)),
-    /** The first event of a type after the ref's cursor; of the run, if it is about one. */
+    /** The first event of a type after the ref's cursor; if it is about a run, about this run. */
     seen: <T extends SessionEvent.Type>(ref: Run.Ref, type: T, nth = 1) =>
       gateway.events({ sessionId: ref.sessionId, after: ref.cursor }).pipe(
         Stream.filter(SessionEvent.is(type)),

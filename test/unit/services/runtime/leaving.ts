@@ -1,4 +1,4 @@
-/** Runs whose engine leaves, closed or dead: what their tests share. */
+/** Runs whose engine leaves, closed or dead: shared by their tests. */
 import { Effect, Schema } from "effect"
 import { Permissions, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
@@ -18,7 +18,10 @@ export const asked = Tool.make("ask", { description: "is asked about", input: {}
   Effect.succeed("allowed")
 )
 
-/** An engine, in whose run `a` is done, `b1` runs and `b2` waits its turn; and another engine over the same storage. */
+/**
+ * An engine in whose run `a` is done, `b1` runs and `b2` waits for its turn; and a way to open other engines over the
+ * same storage.
+ */
 export const two = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = waiting(gate)
@@ -34,7 +37,7 @@ export const two = Effect.gen(function* () {
   return { call, declare, gate, model, one, open: (instance: string) => open(instance, options), run }
 })
 
-/** A run of engine `one` that waits in a call, and what else a test needs to let engines go and come. */
+/** A run of engine `one` that waits in a call, and what else a test needs to let engines come and go. */
 export const running = (config: Options["config"] = {}, own: Options = {}) =>
   Effect.gen(function* () {
     const gate = yield* Gate.make
