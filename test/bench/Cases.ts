@@ -1,4 +1,4 @@
-/** What is measured. Ratios are of one run, against raw better-sqlite3 at the same durability. */
+/** The cases. A ratio compares ours with raw better-sqlite3 in the same run, at the same durability. */
 import { performance } from "node:perf_hooks"
 import { Chunk, Effect, Layer, Random, Schema, Stream } from "effect"
 import { Checked } from "../../src/domain/Checked.js"
@@ -32,7 +32,7 @@ const ratio = (
   numbers: { speed, oursMillis: ours, rawMillis: theirs }
 })
 
-/** The same, with what it costs in CPU. */
+/** A ratio with its CPU cost as well. */
 const withCost = (name: string, aim: string, pair: Measure.Pair): Row => {
   const { numbers, value, ...row } = ratio(name, aim, pair)
   return {
@@ -44,7 +44,7 @@ const withCost = (name: string, aim: string, pair: Measure.Pair): Row => {
 
 const checked = <M extends Message.Message>(message: M) => Checked.message(message, Limits.defaults)
 
-/** `writers` fibers append `total` messages between them, against raw doing as many commits. */
+/** `writers` fibers together append `total` messages; raw makes as many commits. */
 export const appends = (writers: number, total: number, aim: string): Promise<Row> =>
   InFolder.withStorage(async (run) => {
     const raw = Raw.open()
@@ -73,7 +73,7 @@ export const appends = (writers: number, total: number, aim: string): Promise<Ro
     return ratio(`append, ${writers} ${writers === 1 ? "writer" : "writers"}, 1 KB`, aim, pair)
   })
 
-/** A transcript of `count` messages, read and decoded whole, against rows and `JSON.parse`. */
+/** Reads and decodes a whole transcript of `count` messages, against reading rows with `JSON.parse`. */
 export const reads = (count: number, aim: string): Promise<Row> =>
   InFolder.withStorage(async (run) => {
     const raw = Raw.open()
@@ -96,7 +96,7 @@ export const reads = (count: number, aim: string): Promise<Row> =>
     return ratio(`read ${count} messages, decoded`, aim, pair)
   })
 
-/** Completes a batch of `count` calls in a shuffled order, all at once, against as many raw commits. */
+/** Completes a batch of `count` calls in shuffled order, all at the same time, against as many raw commits. */
 export const completions = (count: number, aim: string): Promise<Row> =>
   InFolder.withStorage(async (run) => {
     const raw = Raw.open()
@@ -192,7 +192,7 @@ const withEngine = <A>(use: (run: InFolder.Run<Gateway.Gateway | ScriptedModel.S
     use
   )
 
-/** Appends through the Gateway: `sessions` fibers append `total` messages between them, against as many raw commits. */
+/** Appends through the Gateway: `sessions` fibers together append `total` messages, against as many raw commits. */
 export const gatewayAppends = (sessions: number, total: number, aim: string): Promise<Row> =>
   withEngine(async (run) => {
     const raw = Raw.open()
@@ -230,7 +230,7 @@ const turn = (count: number) =>
     yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
   })
 
-/** A whole turn, against two raw commits a call: its start and its result. */
+/** A whole turn, against two raw commits per call: one for its start and one for its result. */
 export const turns = (count: number, aim: string): Promise<Row> =>
   withEngine(async (run) => {
     const raw = Raw.open()
@@ -242,7 +242,7 @@ export const turns = (count: number, aim: string): Promise<Row> =>
     return withCost(`a turn with ${count} no-op tools, against ${2 * count} raw commits`, aim, pair)
   })
 
-/** A whole turn, against the same in another framework: its CPU, and its time. */
+/** A whole turn, against the same turn in another framework: CPU and time. */
 export const turnsAgainst = (peer: Peers.Peer, count: number, aim: string): Promise<Row> =>
   withEngine(async (run) => {
     const folder = Raw.folder()

@@ -1,6 +1,7 @@
 /**
- * Clients of one session's events over HTTP, in a process of their own: plain sockets that look for texts in what comes. It
- * says `ready` when all of them are live; for each text on a line of its stdin it says when the first and the last had it.
+ * Clients of one session's events over HTTP, in a process of their own: plain sockets that search what arrives for
+ * texts. The process prints `ready` once all of them are live. For each text on a line of its stdin it prints when the
+ * first and the last client received it.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -14,7 +15,7 @@ const Given = Schema.parseJson(Schema.Struct({ port: Schema.Int, path: Schema.St
 /** Milliseconds since the epoch. */
 const Told = Schema.parseJson(Schema.Struct({ first: Schema.Number, last: Schema.Number }))
 
-/** What the process does. */
+/** The main program of the process. */
 export const run = async (given: string): Promise<void> => {
   const { count, path, port } = Schema.decodeUnknownSync(Given)(given)
   let wanted = "event: synced"
@@ -54,7 +55,7 @@ export const run = async (given: string): Promise<void> => {
   process.exit(0)
 }
 
-/** So many clients, all of them live. */
+/** Starts `count` clients, and waits until all of them are live. */
 export const start = async (port: number, path: string, count: number) => {
   const child = spawn(process.execPath, [process.argv[1] ?? "", "crowd", JSON.stringify({ port, path, count })], {
     stdio: ["pipe", "pipe", "inherit"]
@@ -63,7 +64,10 @@ export const start = async (port: number, path: string, count: number) => {
   await lines.next()
   const closed = once(child, "close")
   return {
-    /** When the first and the last of them have a text, in milliseconds since the epoch. To be asked before it comes. */
+    /**
+     * When the first and the last client receive a text, in milliseconds since the epoch. Call it before the text is
+     * sent.
+     */
     told: async (text: string): Promise<typeof Told.Type> => {
       child.stdin.write(`${text}\n`)
       return Schema.decodeUnknownSync(Told)((await lines.next()).value)

@@ -10,7 +10,9 @@ import * as Watching from "./Watching.js"
 
 const rounds = 9
 
-/** Goes to a session, and waits until its rows and lanes are there, and until it is live. Milliseconds of both. */
+/**
+ * Opens a session and waits until its rows and lanes are shown, and until it is live. Returns the milliseconds of both.
+ */
 const shown = (sessionId: string) => `new Promise((done) => {
   const from = performance.now()
   let rows = null
@@ -23,7 +25,7 @@ const shown = (sessionId: string) => `new Promise((done) => {
   look()
 })`
 
-/** A session whose run made so many calls, from its link in the list to its last rows and lanes. */
+/** The page of a session whose run made `calls` calls, from its link in the list until its rows and lanes are shown. */
 export const page = (calls: number, aim: string): Promise<Row> =>
   Watching.withLongSession(calls, (run, { cursor, sessionId }) =>
     run(

@@ -1,4 +1,4 @@
-/** Something to be measured, in a folder of its own that goes with it. */
+/** Runs measurements in a folder of their own, which is removed afterwards. */
 import { type Effect, Layer, ManagedRuntime } from "effect"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
@@ -7,7 +7,7 @@ import type { Engines } from "../../src/services/Engines.js"
 import type { Storage, StorageReader } from "../../src/services/storage/Storage.js"
 import * as Raw from "./Raw.js"
 
-/** Runs an effect on what is measured. */
+/** Runs an effect with the services that are measured. */
 export type Run<R> = <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>
 
 export const inFolder = async <R, E, A>(

@@ -1,4 +1,4 @@
-/** What work takes that is done in turns with what it is compared with, so that a slow moment of the machine hits both. */
+/** Measures work in alternation with what it is compared with, so that a slow moment of the machine affects both. */
 import { Buffer } from "node:buffer"
 import { openSync, readSync } from "node:fs"
 import { performance } from "node:perf_hooks"
@@ -22,7 +22,7 @@ export const timed = async (work: () => Promise<unknown> | void): Promise<number
 
 export interface Spent {
   readonly millis: number
-  /** Milliseconds of all the process's threads. */
+  /** CPU milliseconds of all threads of the process. */
   readonly cpu: number
 }
 
@@ -37,20 +37,20 @@ export interface Pair {
   /** Median milliseconds of ours and of what it is compared with. */
   readonly ours: number
   readonly theirs: number
-  /** Median of their time over our time, round by round: how many times as fast ours is. */
+  /** Median over the rounds of their time divided by ours: how many times as fast ours is. */
   readonly speed: number
-  /** Median of our CPU time over theirs: how many times as much ours costs. */
+  /** Median over the rounds of our CPU time divided by theirs: how many times as much ours costs. */
   readonly cost: number
   /** The longest time in milliseconds for which ours held the event loop. */
   readonly stretch: number
 }
 
-/** Milliseconds until a timer has come for certain. */
+/** Milliseconds after which a timer has certainly fired. */
 const settled = 4
 
 /**
- * For how many milliseconds this thread has waited for a processor so far. Linux counts it; elsewhere what the process
- * did not use of a time counts as waited.
+ * Milliseconds that this thread has waited for a processor so far. Linux counts them; elsewhere all time that the
+ * process did not spend on a processor counts as waited.
  */
 const readyMillis = (): (() => number) => {
   try {
@@ -69,8 +69,8 @@ const readyMillis = (): (() => number) => {
 const waited = readyMillis()
 
 /**
- * The longest time in milliseconds for which a timer of 1 ms was late while something was done. Time in which this
- * thread waited for a processor does not count: on a busy machine it is the machine that is late.
+ * The longest time in milliseconds by which a timer of 1 ms was late during the work. Time in which this thread waited
+ * for a processor does not count: that delay is the fault of a busy machine.
  */
 export const longestStretch = async <A>(
   work: () => Promise<A>
@@ -84,7 +84,7 @@ export const longestStretch = async <A>(
   }, 1)
   await sleep(settled)
   const value = await work()
-  // Work that ends within its own stretch is seen by the next timer only.
+  // Work that ends within its own stretch is noticed only by the next timer.
   await sleep(settled)
   clearInterval(timer)
   return { value, stretch }

@@ -1,4 +1,4 @@
-/** What users of a server feel: how soon a change is at a client, sends, and a thousand clients of one session. */
+/** What users of a server notice: how soon a change reaches a client, sends, and a thousand clients of one session. */
 import { once } from "node:events"
 import { Agent, createServer, request } from "node:http"
 import { performance } from "node:perf_hooks"
@@ -13,7 +13,7 @@ import * as Measure from "./Measure.js"
 import type { Row } from "./Row.js"
 import * as Watching from "./Watching.js"
 
-/** A server of the gateway on a free port of the loopback, for as long as something is measured. */
+/** Runs a server of the gateway on a free loopback port while something is measured. */
 const served = <A, E, R>(use: (port: number, gateway: Gateway.Service) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -32,7 +32,7 @@ const served = <A, E, R>(use: (port: number, gateway: Gateway.Service) => Effect
 
 const connections = new Agent({ keepAlive: true, maxSockets: 64 })
 
-/** Sends JSON, and returns the answer's text. */
+/** Sends JSON and returns the text of the answer. */
 const sent = (port: number, method: string, path: string, body: object) =>
   Effect.async<string, Error>((resume) => {
     const headers = { "content-type": "application/json" }
@@ -50,7 +50,7 @@ const decodeRef = Schema.decodeUnknown(Schema.parseJson(Run.Ref))
 
 const now = () => performance.timeOrigin + performance.now()
 
-/** From the request for a rename to its event at another process, over one connection each. */
+/** From the request for a rename until its event reaches another process, over one connection each. */
 export const latency = (count: number, aim: string): Promise<Row> =>
   Watching.withEngine(Model.always(ScriptedModel.make([])), (run) =>
     run(
@@ -79,7 +79,10 @@ export const latency = (count: number, aim: string): Promise<Row> =>
     )
   )
 
-/** Sends with a model that answers at once, each after the last one's run has ended, in so many sessions at once. */
+/**
+ * Sends with a model that answers immediately, to `sessions` sessions at the same time; in each session the next send
+ * follows the end of the last run.
+ */
 export const sends = (sessions: number, each: number, aim: string): Promise<Row> => {
   const script = Array.from({ length: sessions * each + 1 }, () => ScriptedModel.text("done"))
   return Watching.withEngine(Model.always(ScriptedModel.make(script)), (run) =>
@@ -113,7 +116,7 @@ export const sends = (sessions: number, each: number, aim: string): Promise<Row>
   )
 }
 
-/** Bytes that so many more clients of a path hold, each. Another one is there already. */
+/** KiB of memory per client that `count` more clients of a path take, when one client is already there. */
 const heldBy = (port: number, path: string, count: number) =>
   Effect.gen(function* () {
     const alone = yield* Effect.promise(() => Crowd.start(port, path, 1))
@@ -123,7 +126,7 @@ const heldBy = (port: number, path: string, count: number) =>
     return { alone, crowd, kib: ((yield* Watching.resident) - before) / 1024 / count }
   })
 
-/** What a client holds of a server of Node that writes one event to it and nothing else. */
+/** KiB per client of a bare Node server that writes one event to it and nothing else. */
 const nodeAlone = (count: number) =>
   Effect.gen(function* () {
     const server = createServer((_, response) => {
@@ -138,7 +141,10 @@ const nodeAlone = (count: number) =>
     return kib
   })
 
-/** A step of 40 deltas before so many clients: when it ends, what each holds, and from the first to the last with an event. */
+/**
+ * A step of 40 deltas watched by `count` clients: when it ends, what each client holds, and the time between the first
+ * and the last client's receipt of an event.
+ */
 export const clients = (count: number, aim: string): Promise<Row> =>
   Watching.withEngine(Model.always(Watching.writing), (run) =>
     run(

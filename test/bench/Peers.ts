@@ -1,7 +1,7 @@
 /**
- * Other frameworks beside which turns are measured. They bring some dozens of packages, so they are no dependencies:
- * `npm run bench -- --peers` installs these versions into a folder of their own. Each is a program in `peers`, which is
- * copied there so that it finds its packages.
+ * Other frameworks that turns are compared with. They bring dozens of packages, so they are not dependencies: `npm run
+ * bench -- --peers` installs these versions into a folder of their own. Each has a program in `peers`, which is copied
+ * there so that it finds its packages.
  */
 import { spawnSync } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -12,7 +12,9 @@ import { Predicate } from "effect"
 
 export interface Peer {
   readonly name: string
-  /** Prepares turns with `count` tools that do nothing, kept in a folder; the result is one turn. */
+  /**
+   * Prepares turns with `count` tools that do nothing, stored in a folder; resolves to a function that runs one turn.
+   */
   readonly open: (folder: string, count: number) => Promise<Turn>
 }
 
@@ -27,7 +29,9 @@ const packages = [
 
 const folder = join(tmpdir(), "skein-bench-peers")
 
-/** Installs the packages, with this project's better-sqlite3 in place of a second copy that would be compiled. */
+/**
+ * Installs the packages, with this project's better-sqlite3 instead of a second copy that would have to be compiled.
+ */
 export const install = (): void => {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))

@@ -1,4 +1,4 @@
-/** What is measured between processes, and of the event loop. */
+/** Measurements between processes, and of the event loop. */
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
@@ -15,7 +15,7 @@ const withEngine = <A>(use: (run: InFolder.Run<Gateway.Gateway>, folder: string)
 
 const millis = (value: number): string => `${value.toFixed(1)} ms`
 
-/** The longest time for which a timer of 10 ms was late while something was done. */
+/** The longest time by which a timer of 10 ms was late during the work. */
 const longestGap = async <A>(work: Promise<A>): Promise<{ readonly gap: number; readonly value: A }> => {
   let last = performance.now()
   let gap = 0
@@ -32,7 +32,7 @@ const longestGap = async <A>(work: Promise<A>): Promise<{ readonly gap: number; 
   }
 }
 
-/** Four processes on one database, each with its own session; nothing may be lost. */
+/** Four processes on one database, each with its own session; no message may be lost. */
 export const fourProcesses = async (aim: string): Promise<Row> => {
   const count = 500
   const names = ["p1", "p2", "p3", "p4"]
@@ -68,7 +68,9 @@ export const fourProcesses = async (aim: string): Promise<Row> => {
   }
 }
 
-/** The first appends of a new process, one after the other: nothing is compiled yet, and no statement prepared. */
+/**
+ * The first appends of a new process, one after the other, when nothing is compiled yet and no statement is prepared.
+ */
 export const firstAppends = async (count: number, aim: string): Promise<Row> => {
   const once = async (kind: "ours" | "raw") => {
     const folder = Raw.folder()
@@ -118,7 +120,7 @@ export const foreignLock = (): Promise<Row> =>
     }
   })
 
-/** From a `kill -9` of the process that has a run to the next run of its session, started by another. */
+/** From the `kill -9` of the process that has a run until another process has started the session's next run. */
 export const takeOver = (): Promise<Row> =>
   withEngine(async (run, folder) => {
     const times: Array<number> = []
@@ -147,7 +149,7 @@ export const takeOver = (): Promise<Row> =>
     }
   })
 
-/** From an event's commit in one process to its arrival at a subscriber in another; whole milliseconds. */
+/** From an event's commit in one process until it reaches a subscriber in another; whole milliseconds. */
 export const eventLag = (): Promise<Row> =>
   withEngine(async (run, folder) => {
     const count = 400

@@ -1,13 +1,16 @@
-/** What ours is compared with: better-sqlite3 by hand, at the same durability, one commit a message. */
+/**
+ * The counterpart that ours is compared with: hand-written better-sqlite3 at the same durability, one commit per
+ * message.
+ */
 import Sqlite from "better-sqlite3"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 export interface Raw {
-  /** One commit. */
+  /** Appends in one commit. */
   readonly append: (body: string) => void
-  /** Rows, parsed. */
+  /** Reads rows and parses them. */
   readonly read: (count: number) => ReadonlyArray<unknown>
   readonly close: () => void
 }

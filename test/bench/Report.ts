@@ -1,4 +1,4 @@
-/** What is made of the rows: a file, a comparison with an earlier one, a table for the page beside this file. */
+/** What becomes of the rows: a file, a comparison with an earlier file, a table in the page next to this file. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { Schema } from "effect"
 import type { Row } from "./Row.js"
@@ -23,7 +23,7 @@ export const line = ({ aim, name, value }: Row): string =>
 export const write = (file: string, rows: ReadonlyArray<Row>): void =>
   writeFileSync(file, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`)
 
-/** For each number of each row that both have: what it is now, what it was, and the quotient. */
+/** For each number that a row has in both: its value now, its value before, and the quotient. */
 export const compare = (file: string, rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const earlier = Schema.decodeSync(Result)(readFileSync(file, "utf8"))
   return rows.flatMap(({ name, numbers }) => {
@@ -39,7 +39,7 @@ export const compare = (file: string, rows: ReadonlyArray<Row>): ReadonlyArray<s
 
 const [begin, end] = ["<!-- table -->\n", "<!-- end of table -->\n"]
 
-/** Puts the rows into the page in place of the table that is there. */
+/** Replaces the table in the page by the rows. */
 export const fill = (page: string, rows: ReadonlyArray<Row>): void => {
   const text = readFileSync(page, "utf8")
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]

@@ -1,8 +1,8 @@
-/** One line of the benchmark's table: what a case found, and what it aims at. */
+/** One row of the benchmark's table: what a case measured, and its aim. */
 export interface Row {
   readonly name: string
   readonly value: string
   readonly aim: string
-  /** All that was measured. Of two runs these are compared. */
+  /** All numbers that were measured. A comparison of two runs uses these. */
   readonly numbers: { readonly [name: string]: number }
 }

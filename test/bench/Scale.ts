@@ -1,6 +1,6 @@
 /**
- * What is measured of several machines: engines over one PostgreSQL that syncs, against `pg` by hand on the same server,
- * and runners of a cluster in processes of their own (`ScaleWorker.ts`).
+ * Measurements across several machines: engines over one PostgreSQL that syncs, against hand-written `pg` on the same
+ * server, and runners of a cluster in processes of their own (`ScaleWorker.ts`).
  */
 import { performance } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -58,7 +58,7 @@ const withEngine = async <A>(
   }
 }
 
-/** Raw: one row a commit, over so many connections at once. */
+/** Raw: one row per commit, over `connections` connections at the same time. */
 const raw = async (url: string, connections: number) => {
   const pool = new pg.Pool({ connectionString: url, max: connections })
   await pool.query("DROP TABLE IF EXISTS raw_messages")
@@ -75,7 +75,7 @@ const raw = async (url: string, connections: number) => {
   }
 }
 
-/** `sessions` writers append `total` messages between them; raw has as many commits, over 64 connections at most. */
+/** `sessions` writers together append `total` messages; raw makes as many commits, over 64 connections at most. */
 const appends = (sessions: number, total: number, aim: string) => (): Promise<Row> =>
   withServer((url) =>
     withEngine(url, async (run) => {
@@ -115,7 +115,7 @@ const appends = (sessions: number, total: number, aim: string) => (): Promise<Ro
 
 const Counted = Schema.Struct({ commits: Schema.Number, rows: Schema.Number, bytes: Schema.Number })
 
-/** What the server has counted so far. Its figures come late: this waits until they stand still. */
+/** What the server has counted so far. Its figures arrive late, so this waits until they no longer change. */
 const counted = async (client: pg.Client): Promise<typeof Counted.Type> => {
   const read = async () =>
     Schema.decodeUnknownSync(Counted)(
@@ -137,7 +137,7 @@ const counted = async (client: pg.Client): Promise<typeof Counted.Type> => {
   return last
 }
 
-/** A turn of a message, a step with four calls, their results of 1 KB, and an answer: what it costs the server. */
+/** What a turn costs the server: a message, a step with four calls, their results of 1 KB, and an answer. */
 const turn = (): Promise<Row> =>
   withServer((url) =>
     withEngine(url, async (run) => {
@@ -199,7 +199,10 @@ const withCluster = <A>(count: number, use: (cluster: Cluster) => Promise<A>): P
     }
   })
 
-/** Until a run goes on elsewhere, once its runner was killed, stopped or told to end: to the first thing that is stored. */
+/**
+ * From when a run's runner is killed, stopped or told to end until the run goes on elsewhere: until the first thing
+ * that is stored there.
+ */
 const takeOver = (signal: "SIGKILL" | "SIGSTOP" | "SIGTERM", rounds: number) => (): Promise<Row> =>
   withCluster(3, async ({ run, runners, start }) => {
     const times: Array<number> = []
@@ -209,7 +212,7 @@ const takeOver = (signal: "SIGKILL" | "SIGSTOP" | "SIGTERM", rounds: number) => 
           const gateway = yield* Gateway.Gateway
           const { id } = yield* gateway.create({})
           yield* gateway.send({ sessionId: id, text: "hang" })
-          // The call names its process by the title.
+          // The call reports its process id as the session's title.
           return yield* Effect.repeat(gateway.session(id), { until: ({ title }) => Number(title) > 0 })
         })
       )
@@ -239,7 +242,7 @@ const takeOver = (signal: "SIGKILL" | "SIGSTOP" | "SIGTERM", rounds: number) => 
     }
   })
 
-/** From an event's commit in a runner to its arrival at a front end; whole milliseconds of one host's clock. */
+/** From an event's commit in a runner until it reaches a front end; whole milliseconds of one host's clock. */
 const eventLag = (): Promise<Row> =>
   withCluster(2, async ({ run }) => {
     const words = 400
@@ -266,7 +269,10 @@ const eventLag = (): Promise<Row> =>
     }
   })
 
-/** Messages to many sessions at once, each with its whole run: through the cluster, and to an engine of this process. */
+/**
+ * Messages to many sessions at the same time, each with its whole run: through the cluster, and to an engine of this
+ * process.
+ */
 const sends = (sessions: number, times: number) => (): Promise<Row> =>
   withCluster(2, async ({ run }) => {
     const burst = (gateway: Gateway.Service) =>

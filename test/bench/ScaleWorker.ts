@@ -1,4 +1,7 @@
-/** Runners of the benchmark: the same program, started with `runner`. One says `ready` once it has joined its cluster. */
+/**
+ * Runners of the benchmark: the same program, started with `runner`. A runner prints `ready` once it has joined its
+ * cluster.
+ */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
@@ -9,13 +12,13 @@ import { SkeinCluster } from "../../src/cluster.js"
 import { Agents, Gateway, Model, Permissions, Tool } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 
-/** A lease as is usual for hosts that shall notice soon; runs are given 2 s when their runner is told to end. */
+/** A lease as is usual for hosts that should notice failures soon; runs get 2 s when their runner is told to end. */
 export const settings = { leaseMillis: 6_000, drainMillis: 2_000, shardLockMillis: 6_000, assignMillis: 1_000 }
 
 const Work = Schema.Struct({ url: Schema.String, schema: Schema.String, port: Schema.Int })
 type Work = typeof Work.Type
 
-/** Never ends, and names its process by the session's title. */
+/** Never ends; reports its process id as the session's title. */
 const hang = Tool.make("hang", { description: "Never ends", access: "read", input: {} }).handle(() =>
   Effect.gen(function* () {
     const { sessionId } = yield* Tool.Call
@@ -31,7 +34,7 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
 let tell: (gateway: Gateway.Service) => void
 const own = new Promise<Gateway.Service>((resolve) => (tell = resolve))
 
-/** `hang` asks for a call that never ends, `steps N` for a call in each of N steps, all else is answered. */
+/** `hang` leads to a call that never ends, `steps N` to one call in each of N steps; anything else is just answered. */
 const models = Model.resolve(() =>
   Effect.succeed({
     ...ScriptedModel.make([]),
@@ -51,7 +54,7 @@ const models = Model.resolve(() =>
   } satisfies Model.Model)
 )
 
-/** What a runner does; `given` is its work as JSON. */
+/** The main program of a runner; `given` is its work as JSON. */
 export const run = (given: string): void => {
   const { port, schema, url } = Schema.decodeUnknownSync(Schema.parseJson(Work))(given)
   const engine = SkeinCluster.layer({
@@ -79,7 +82,7 @@ export interface Runner {
   readonly kill: () => Promise<void>
 }
 
-/** A runner in a process of its own, once it has joined. */
+/** Starts a runner in a process of its own, and waits until it has joined. */
 export const start = async (work: Work): Promise<Runner> => {
   const child = spawn(process.execPath, [process.argv[1] ?? "", "runner", JSON.stringify(work)], {
     stdio: ["ignore", "pipe", "inherit"]

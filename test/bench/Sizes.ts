@@ -1,4 +1,4 @@
-/** What it costs that a session is long, or that there are many of them. */
+/** The cost of long sessions, and of many sessions. */
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
@@ -23,7 +23,7 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
 
 const furtherSteps = 10
 
-/** Asks for a tool ten times, then ends. `asked` gets the CPU used so far, in milliseconds, whenever it is asked. */
+/** Asks for a tool ten times, then ends. At each step `asked` is passed the CPU time used so far, in milliseconds. */
 const stepping = (asked: (millis: number) => void): Model.Model => {
   let step = 0
   return {
@@ -66,7 +66,7 @@ const message = (n: number): Gateway.ForeignMessage =>
         usage: Usage.unknown
       }
 
-/** CPU of the first step after a send, and of each further one, in sessions of both sizes. */
+/** CPU of the first step after a send, and of each further step, in a small and a large session. */
 export const steps = async (small: number, large: number, aim: string): Promise<Row> => {
   const times: Array<number> = []
   const model = stepping((millis) => void times.push(millis))
@@ -114,7 +114,7 @@ export const steps = async (small: number, large: number, aim: string): Promise<
   )
 }
 
-/** A page of one and a page of fifty, among many sessions. */
+/** A page of 1 and a page of 50, among `count` sessions. */
 export const pages = async (count: number, aim: string): Promise<Row> => {
   const model = stepping(() => undefined)
   return InFolder.inFolder(
@@ -148,8 +148,8 @@ export const pages = async (count: number, aim: string): Promise<Row> => {
 }
 
 /**
- * Removes the old events of one session that has `count` messages and as many events with rows of their own, as a run's
- * have, and looks how long the event loop is held.
+ * Removes the old events of one session that has `count` messages and as many events with rows of their own, as runs
+ * record them, and measures how long the event loop is held.
  */
 export const retention = async (count: number, aim: string): Promise<Row> => {
   const short = "The quick brown fox jumps over the lazy dog."

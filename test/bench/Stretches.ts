@@ -1,6 +1,6 @@
 /**
- * For how long each kind of work holds the event loop at a large size, once its code is warm: the longest time for which
- * a timer of one millisecond was late.
+ * How long each kind of work holds the event loop at a large size, once its code is warm: the longest time by which a
+ * timer of one millisecond was late.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -43,7 +43,7 @@ const withEngine = <A>(use: (run: InFolder.Run<Services>, folder: string) => Pro
     use
   )
 
-/** Something whose stretch is measured. It is prepared anew before each time. */
+/** Work whose stretch is measured. It is prepared again before each round. */
 interface Case {
   readonly name: string
   readonly prepared: Effect.Effect<Effect.Effect<unknown, unknown, Services>, unknown, Services>
@@ -60,7 +60,7 @@ const newSession = Effect.gen(function* () {
   return yield* gateway.create({ workdir: "/" })
 })
 
-/** A session with so many messages of so many characters. */
+/** A session with `count` messages of `characters` characters each. */
 const filled = (count: number, characters: number) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -97,7 +97,7 @@ const turn = (calls: number) =>
 const started = (events: Stream.Stream<SessionEvent.SessionEvent, unknown>, count: number) =>
   events.pipe(Stream.filter(SessionEvent.is("call.started")), Stream.take(count), Stream.runDrain)
 
-/** A turn whose calls have all started, and go on. */
+/** A turn whose calls have all started and do not end. */
 const running = (calls: number) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -121,7 +121,7 @@ const replay = (sessionId: Session.SessionId) =>
 const transcript = (sessionId: Session.SessionId) =>
   Effect.flatMap(Gateway.Gateway, (gateway) => Stream.runDrain(gateway.transcript({ sessionId })))
 
-/** A turn in which the model calls tools on a folder. */
+/** A turn in which the model calls a tool on a folder. */
 const toolTurn = (folder: string, name: string, input: object) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -133,7 +133,7 @@ const toolTurn = (folder: string, name: string, input: object) =>
 const many = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.from({ length: count }), () => effect, { concurrency: "unbounded", discard: true })
 
-/** A transcript of another program: a question, many calls at once, their results. */
+/** A transcript from another program: a question, many calls in one message, their results. */
 const batchFromElsewhere = (count: number): ReadonlyArray<Gateway.ForeignMessage> => {
   const ids = Array.from({ length: count }, (_, n) => `elsewhere ${n}`)
   return [
@@ -263,7 +263,7 @@ const cases = (folder: string): ReadonlyArray<Case> => {
 
 const rounds = 8
 
-/** The longest stretch of the first time, and of those after it: their median, and the longest of all. */
+/** The longest stretch of the first round, and of the rounds after it: their median and their maximum. */
 const row = (place: number) => (): Promise<Row> =>
   withEngine(async (run, folder) => {
     const one = cases(folder)[place]

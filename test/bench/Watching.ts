@@ -1,4 +1,4 @@
-/** What it costs that many watch a session, and that one replays a long one. */
+/** The cost of many watchers of a session, and of a replay of a long one. */
 import { performance } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -47,13 +47,13 @@ setFlagsFromString("--expose-gc")
 const collector: unknown = runInNewContext("gc")
 const isThunk = (value: unknown): value is () => void => Predicate.isFunction(value)
 
-/** Bytes of the heap that are in use after a collection. */
+/** Bytes of the heap in use after a garbage collection. */
 const heap = Effect.sync(() => {
   if (isThunk(collector)) collector()
   return process.memoryUsage().heapUsed
 })
 
-/** Bytes that the process holds after a collection, buffers of sockets among them. */
+/** Bytes that the process holds after a garbage collection, including the buffers of sockets. */
 export const resident = Effect.zipRight(
   heap,
   Effect.sync(() => {
@@ -62,7 +62,7 @@ export const resident = Effect.zipRight(
   })
 )
 
-/** A step of 40 deltas that `count` watch: when it ends, what each delivery costs, and what each watcher holds. */
+/** A step of 40 deltas with `count` watchers: when it ends, what each delivery costs, and what each watcher holds. */
 export const watchers = (count: number, aim: string): Promise<Row> =>
   withEngine(Model.always(writing), (run) =>
     run(
@@ -110,7 +110,7 @@ interface LongSession {
   readonly cursor: Session.Cursor
 }
 
-/** A session whose run made so many calls, ten a step. */
+/** A session whose run made `calls` calls, ten per step. */
 export const withLongSession = <A>(
   calls: number,
   use: (run: InFolder.Run<Gateway.Gateway>, session: LongSession) => Promise<A>
@@ -138,7 +138,7 @@ export const withLongSession = <A>(
       )
   )
 
-/** A replay of all events of a session, against a reading of its transcript. */
+/** A replay of all events of a session, against a read of its transcript. */
 export const replay = (calls: number, aim: string): Promise<Row> =>
   withLongSession(calls, async (run, { cursor, sessionId }) => {
     const events = () =>

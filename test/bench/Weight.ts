@@ -1,4 +1,7 @@
-/** What it costs to load Skein: the command's start, imports, and a bundled host. All against what one needs without it. */
+/**
+ * The cost of loading Skein: the command's start, imports, and a bundled host. Each is compared with what is needed
+ * without Skein.
+ */
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
@@ -31,7 +34,10 @@ const untilOutput = async (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv):
   return millis
 }
 
-/** The command's ways to start, against `node -e 0`. The second start of a program is measured, as Node keeps its code. */
+/**
+ * The command's ways to start, against `node -e 0`. First starts are not measured, because Node caches the compiled
+ * code.
+ */
 export const starts = async (aim: string): Promise<Row> => {
   const folder = Raw.folder()
   const script = join(folder, "answer.json")
@@ -115,7 +121,7 @@ const program = Effect.gen(function* () {
 })
 NodeRuntime.runMain(program.pipe(Effect.provide(Live)))`
 
-/** A host, bundled and minified, against the smallest program of Effect: with the package's barrel, and without it. */
+/** A bundled and minified host, against the smallest program of Effect: with the package's barrel, and without it. */
 export const bundle = async (aim: string): Promise<Row> => {
   const smallest = `import { Effect } from "effect"\nNodeRuntime.runMain(Effect.void)\n`
   const ours = await bytesOf(host)

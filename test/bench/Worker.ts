@@ -1,6 +1,6 @@
 /**
- * The benchmark's other processes: the same program, started with `worker`. One says `ready` when it is open, does its
- * work at the first line of its stdin, and says what it did.
+ * The benchmark's other processes: the same program, started with `worker`. A worker prints `ready` when it is open,
+ * does its work on the first line of its stdin, and prints what the work took.
  */
 import Sqlite from "better-sqlite3"
 import { spawn } from "node:child_process"
@@ -15,7 +15,10 @@ import * as Measure from "./Measure.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 
-/** `ours` and `raw` append and read after every tenth, `trickle` takes its time, `hang` has a run that never ends. */
+/**
+ * `ours` and `raw` append and read after every tenth append, `trickle` pauses between appends, `hang` has a run that
+ * never ends.
+ */
 const Work = Schema.Struct({
   kind: Schema.Literal("ours", "raw", "hang", "trickle"),
   folder: Schema.String,
@@ -35,11 +38,11 @@ export const engineOn = (data: string) =>
 const go = async (): Promise<void> => {
   process.stdout.write("ready\n")
   await once(process.stdin, "data")
-  // An open stdin would keep this process, and the one that waits for its end, for ever.
+  // An open stdin would keep this process alive forever, and with it the process that waits for its end.
   process.stdin.destroy()
 }
 
-/** Does what is measured, and says what it took. */
+/** Does the work, and prints what it took. */
 const report = async (work: () => Promise<unknown> | void): Promise<void> => {
   const { cpu, millis } = await Measure.spent(work)
   process.stdout.write(`${JSON.stringify({ cpu, millis })}\n`)
@@ -49,7 +52,7 @@ const Spent = Schema.parseJson(Schema.Struct({ cpu: Schema.Number, millis: Schem
 
 const parse = (body: string): unknown => JSON.parse(body)
 
-/** As one would do it by hand: the binding's own busy wait, one commit a message. */
+/** As one would write it by hand: the binding's own busy wait, one commit per message. */
 const raw = async ({ count, folder, session }: Work): Promise<void> => {
   const database = new Sqlite(join(folder, "raw.db"), { timeout: 60_000 })
   database.pragma("journal_mode = WAL")
@@ -98,13 +101,13 @@ const ours = async ({ count, folder, kind, session }: Work): Promise<void> => {
   await runtime.dispose()
 }
 
-/** What a worker does; `given` is its work as JSON. */
+/** The main program of a worker; `given` is its work as JSON. */
 export const run = async (given: string): Promise<void> => {
   const work = Schema.decodeUnknownSync(Schema.parseJson(Work))(given)
   await (work.kind === "raw" ? raw(work) : ours(work))
 }
 
-/** Another process, ready to work. */
+/** Starts another process, and waits until it is ready to work. */
 export const start = async (work: Work) => {
   const child = spawn(process.execPath, [process.argv[1] ?? "", "worker", JSON.stringify(work)], {
     stdio: ["pipe", "pipe", "inherit"]

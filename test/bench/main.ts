@@ -1,9 +1,9 @@
 /**
- * `npm run bench [-- PLACE ...]` prints a line for each case, or for those at these places of the list.
+ * `npm run bench [-- PLACE ...]` prints a line for each case, or for the cases at these positions in the list.
  *
- * `--out FILE` writes the result, `--compare FILE` compares it with an earlier one, `--table` puts it into the page
- * README.md beside this file. `--peers` installs what turns are compared with; `--long` has the cases of many minutes.
- * `--scale` has those of several machines instead, and their own page.
+ * `--out FILE` writes the result, `--compare FILE` compares it with an earlier one, `--table` puts it into README.md
+ * next to this file. `--peers` installs the frameworks that turns are compared with; `--long` adds the cases that take
+ * many minutes. `--scale` measures those of several machines instead, which have their own page.
  */
 import { parseArgs } from "node:util"
 import * as Cases from "./Cases.js"

@@ -1,8 +1,8 @@
 /**
- * Agents by owner: who asks decides the model, the prompt, the tools and how many steps a run may take.
+ * Agents by owner: the session's owner decides the model, the prompt, the tools and how many steps a run may take.
  *
- * The host is asked at each step, so that somebody who upgrades in the middle of a run has the better agent from the next
- * step on. The agents are made once; making one reads the schemas of its tools.
+ * The host is asked at each step, so that a user who upgrades in the middle of a run has the better agent from the next
+ * step on. The agents are made once, because making one reads the schemas of its tools.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Context, Effect, Layer } from "effect"

@@ -1,8 +1,9 @@
 /**
  * Answers as values: a letter becomes a ticket.
  *
- * `Run.output` tells the model the form, `Run.answerAs` decodes what it writes. This model writes prose first, as models
- * do that no provider holds to the form, and is asked again. Started again after a kill, the program asks nothing twice.
+ * `Run.output` tells the model the form, `Run.answerAs` decodes what it writes. This model writes prose first, as
+ * models do when no provider holds them to the form, and is asked again. Restarted after a kill, the program asks
+ * nothing twice.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema } from "effect"

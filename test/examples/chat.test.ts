@@ -1,4 +1,7 @@
-/** The chat page in a browser: a question that outlives a reload, and answers that are shown once, wherever they are cut. */
+/**
+ * The chat page in a browser: a question that outlives a reload, and answers that are shown once, wherever the
+ * connection is cut.
+ */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

@@ -1,8 +1,8 @@
 /**
  * A command with a tool and a policy of its own.
  *
- * Short notes are kept at once, long ones are asked about at the terminal, and secrets are refused; the model is told
- * why. The answer is written as it comes.
+ * Short notes are kept immediately, long ones are asked about at the terminal, and secrets are refused; the model is
+ * told why. The answer is printed as it arrives.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema, Stream } from "effect"

@@ -1,4 +1,6 @@
-/** The recipes, each run as a program of its own in an empty folder. They need no key: their models are scripted. */
+/**
+ * The recipes, each run as a program of its own in an empty folder. They need no API key: their models are scripted.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mkdtemp, readFile, realpath, rm } from "node:fs/promises"
@@ -9,7 +11,7 @@ import * as Process from "../support/programs/Process.js"
 
 const timeout = 120_000
 
-/** Starts the recipe of this name in a folder of its own, as often as it is asked. */
+/** Prepares the recipe of this name in a folder of its own; it can be started several times. */
 const recipe = (name: string) =>
   Effect.gen(function* () {
     const program = yield* bundle(new URL(`${name}.ts`, import.meta.url))
@@ -30,7 +32,7 @@ const run = (name: string) =>
     return stdout.trimEnd().split("\n")
   })
 
-/** Reads lines until one has this text, and returns it. */
+/** Reads lines until one contains this text, and returns it. */
 const lineWith = (line: Process.RunningProcess["line"], text: string) =>
   Effect.iterate("", {
     while: (found) => !found.includes(text),
@@ -144,7 +146,7 @@ describe("the recipes", () => {
           const { code, stdout } = yield* (yield* start(["7"])).ended
           return [code, stdout.trimEnd().split("\n").at(-1)]
         })
-        // The second finds the run ended, and returns the same.
+        // The second start finds the run ended, and returns the same.
         assert.deepStrictEqual(
           [yield* lastLine, yield* lastLine],
           [

@@ -1,10 +1,11 @@
 /**
  * A host with a database of its own: why a transaction around `send` holds nothing together, and what does.
  *
- * Skein has a database of its own, and `send` has committed to it when it returns. A transaction of the host that is
- * rolled back afterwards leaves the message where it is; one that commits first may be followed by a crash, and the message
- * is never sent. So the host writes down in its own transaction what is to be sent: a row of an outbox. Whoever empties
- * the outbox sends with the row's id as key. A row that is sent twice, as the process died in between, is one message.
+ * Skein has a database of its own, and `send` has committed to it when it returns. If the host's transaction is rolled
+ * back afterwards, the message stays where it is; if the host commits first and then crashes, the message is never
+ * sent. So the host writes down what must be sent in its own transaction: a row of an outbox. Whatever empties the
+ * outbox sends with the row's id as the key. A row that is sent twice, because the process died in between, is one
+ * message.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { SqlClient } from "@effect/sql"
@@ -26,7 +27,7 @@ const openTicket = Effect.fn(function* (id: string, session: Session.Id, text: s
   )
 })
 
-/** Sends what waits; run it at the start, and after each ticket. */
+/** Sends what waits; run it at startup, and after each ticket. */
 const emptyOutbox = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const gateway = yield* Gateway.Gateway
@@ -58,7 +59,7 @@ const program = Effect.gen(function* () {
   const tickets = yield* sql`SELECT id FROM tickets`
   yield* Console.log(`rolled back: ${tickets.length} tickets, ${yield* messages(wrong.id)} message`)
 
-  // What works, also when the process dies after the send and before the row is gone.
+  // What works, even if the process dies after the send and before the row is gone.
   const right = yield* gateway.create({})
   yield* openTicket("t1", right.id, "the door sticks")
   const row = yield* sql`SELECT * FROM outbox`

@@ -1,11 +1,11 @@
 /**
  * A server with owners and server-sent events.
  *
- * - Each request sees its owner's sessions only: those of others are not found.
- * - `send` returns at once; whoever wants to see the run listens. A client that comes back with `Last-Event-ID` misses
- *   nothing and gets nothing twice.
- * - A deploy sends SIGTERM: streams end, runs are released, and the next server goes on with them. What had started is not
- *   run again.
+ * - Each request sees only its owner's sessions: those of other owners are not found.
+ * - `send` returns immediately; a client that wants to see the run listens. A client that comes back with
+ *   `Last-Event-ID` misses nothing and gets nothing twice.
+ * - A deploy sends SIGTERM: streams end, runs are released, and the next server continues them. Calls that had started
+ *   are not run again.
  *
  * The model is scripted, so that this runs without a key; a real one is `Anthropic.models({ model })`.
  */
@@ -40,7 +40,7 @@ class Authentication extends HttpApiMiddleware.Tag<Authentication>()("app/Authen
   security: { bearer: HttpApiSecurity.bearer }
 }) {}
 
-/** In your server: whose token this is. */
+/** In your server: look up whose token this is. */
 const AuthenticationLive = Layer.succeed(Authentication, {
   bearer: (token) => Effect.succeed(Session.Owner.make(Redacted.value(token)))
 })

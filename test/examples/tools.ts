@@ -1,4 +1,6 @@
-/** Tools: with services of the host, progress, keys, metadata of who asks, and tools that are known only at run time. */
+/**
+ * Tools: with services of the host, progress, keys, metadata about the user, and tools that are known only at run time.
+ */
 import { HttpClient } from "@effect/platform"
 import { Context, Effect, Schema, Stream } from "effect"
 import { Tool } from "skein"
@@ -56,7 +58,7 @@ export const exportOrders = Tool.make("export_orders", {
   { key: ({ file }) => file, timeout: "5 minutes" }
 )
 
-// who asks: what the host gave to `send` as metadata
+// the user who asks: what the host passed to `send` as metadata
 export const myOrders = Tool.make("my_orders", {
   description: "The orders of the user",
   access: "read",

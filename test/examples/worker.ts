@@ -1,8 +1,9 @@
 /**
  * A worker that may be killed at any time: `worker.mjs JOB`.
  *
- * It has no loop and no state of its own. Killed anywhere, with `kill -9` too, it is started again with the same job:
- * `Run.settle` sends nothing twice, and what a tool had begun is not begun again. The model is told that it was cut off.
+ * It has no loop and no state of its own. Killed anywhere, even with `kill -9`, it is started again with the same job:
+ * `Run.settle` sends nothing twice, and a tool call that had begun is not begun again. The model is told that it was
+ * cut off.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema } from "effect"

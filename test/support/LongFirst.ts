@@ -1,6 +1,7 @@
 /**
- * Begins with the files that take longest, so that no worker waits for another at the end. Vitest knows their sizes only.
- * The first has four processes that must keep up with each other, and comes before those that leave them least of a machine.
+ * Begins with the files that take longest, so that no worker waits for another at the end. Vitest only knows their
+ * sizes. The very first one has four processes that must keep up with each other, so it comes before the files that put
+ * the most load on the machine.
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 

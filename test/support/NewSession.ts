@@ -1,4 +1,4 @@
-/** A session as storage is asked to create it, with nothing said of it. */
+/** A session as storage is asked to create it, with nothing specified. */
 import { Checked } from "../../src/domain/Checked.js"
 import type { SessionId } from "../../src/domain/Session.js"
 import type { NewSession } from "../../src/services/storage/Storage.js"

@@ -1,10 +1,11 @@
 /**
- * Runs the tests as vitest does, and lets the event loop in before each. Its workers report to the main process and fail,
- * with all files after, when a report was not answered within a minute; but they look at timers before they read answers.
- * Tests that are done at once would never read any, and a machine that stands still for a minute gets nobody's.
+ * Runs the tests as vitest does, and gives the event loop a turn before each. Vitest's workers report to the main
+ * process and fail, with all remaining files, when a report is not answered within a minute; but they check timers
+ * before they read answers. Workers whose tests never wait would not read any answers, and on a machine that stands
+ * still for a minute no worker would.
  *
- * So each test begins with a turn of the event loop, and a report that is not answered in time is taken for delivered:
- * the channel loses nothing while both processes live.
+ * So each test begins with a turn of the event loop, and a report that is not answered in time counts as delivered: the
+ * channel loses nothing while both processes live.
  */
 import { setImmediate } from "node:timers/promises"
 import type { RunnerTask, RunnerTaskEventPack, RunnerTaskResultPack } from "vitest"
@@ -32,7 +33,7 @@ export default class Runner extends VitestTestRunner {
     return this.#report
   }
 
-  /** Vitest sets how reports are sent. */
+  /** Vitest sets the function that sends reports. */
   set onTaskUpdate(report: Report | undefined) {
     this.#report = report && patient(report)
   }

@@ -1,4 +1,6 @@
-/** Ids that count up from 1, for tests that must come out the same each time. Each build of the layer starts at 1. */
+/**
+ * Ids that count up from 1, for tests whose results must be the same each time. Each build of the layer starts at 1.
+ */
 import { Effect, Layer, Ref } from "effect"
 import * as Ids from "../../src/services/Ids.js"
 

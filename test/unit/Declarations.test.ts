@@ -1,6 +1,6 @@
 /**
- * The declarations that hosts compile against, made as the package has them. They stand in `dist`, from where the peers'
- * types are found, until the tests are over.
+ * The declarations that hosts compile against, made as the package makes them. They stay in `dist`, where the peers'
+ * types can be resolved, until the tests are over.
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -18,13 +18,16 @@ const minutes = 60_000
 mkdirSync(join(root, "dist"), { recursive: true })
 const folder = mkdtempSync(join(root, "dist", "declarations-"))
 
-/** What the compiler says, a line an error; nothing when it is content. */
+/** The compiler's output, one line per error; empty if there are no errors. */
 const compile = (...options: ReadonlyArray<string>) =>
   new Promise<string>((resolve) => {
     execFile(process.execPath, [compiler, ...options], { cwd: folder }, (_, output) => resolve(output))
   })
 
-/** A program of a host in a file of its own, and what the compiler says of it, the packages' declarations among it. */
+/**
+ * Writes a host's program to a file of its own, and returns the compiler's output for it, including for the packages'
+ * declarations.
+ */
 const compileHost = (name: string, text: string) => {
   writeFileSync(join(folder, `${name}.ts`), text)
   const compilerOptions = {
@@ -44,7 +47,7 @@ const compileHost = (name: string, text: string) => {
 
 const fileOf = (source: URL) => source.pathname.replace(/^.*\/src\//, "./types/").replace(/\.ts$/, ".js")
 
-/** A package with types is missing from the AI SDK's own declarations, whoever uses them. */
+/** The AI SDK's own declarations use a package with types that is missing, whatever imports them. */
 const faulty = "skein/ai-sdk"
 
 beforeAll(async () => {
@@ -100,7 +103,7 @@ export const active = Effect.map(gateway.sessions(), ({ sessions }) => sessions[
         .split(/^export /m)
         .slice(1)
       expect(declared.length).toBe(methods.length + 16)
-      // A file to store has its content beside what is checked.
+      // The input of `saveAsset` has its content next to the fields that are checked.
       const content = /& \{\s*readonly content: Stream\.Stream<Uint8Array, E>;\s*\}/
       const writtenOut = declared.filter((one) =>
         /[{]|Brand/.test(one.replace(content, "").replace(/^import.*$/gm, ""))

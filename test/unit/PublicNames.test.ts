@@ -1,5 +1,5 @@
 /**
- * Every public name stands in `public-names.txt`. A name that is added, removed or becomes another kind of thing changes
+ * Every public name is in `public-names.txt`. Adding or removing a name, or turning it into another kind, must change
  * that file, on purpose: `npx vitest run test/unit/PublicNames.test.ts --update`.
  */
 import { readFileSync } from "node:fs"
@@ -16,7 +16,7 @@ const lines = [...publicNames].flatMap(([entry, { names }]) =>
 const isNamespace = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && Reflect.get(value, Symbol.toStringTag) === "Module"
 
-/** The names that a module has when it is loaded; a namespace's names follow its own, after a dot. */
+/** The names that a module has at run time; a namespace's names follow it, after a dot. */
 const valuesOf = (module: Readonly<Record<string, unknown>>): ReadonlyArray<string> =>
   Object.entries(module).flatMap(([name, value]) =>
     isNamespace(value) ? [name, ...Object.keys(value).map((inner) => `${name}.${inner}`)] : [name]

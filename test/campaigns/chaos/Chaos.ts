@@ -1,7 +1,7 @@
 /**
- * A campaign: runners in processes of their own over one PostgreSQL, messages to many sessions by way of any of them, and
- * faults, one after the other, as the seed has them. In the end all is made well, every message has to settle, and what
- * is stored is held against what was sent. What is broken is said in words.
+ * A campaign: runners in processes of their own over one PostgreSQL, messages to many sessions through any of them, and
+ * one fault after the other, as the seed decides. At the end all faults are lifted, every message must settle, and what
+ * is stored is compared with what was sent. A broken promise is reported in words.
  */
 import { Cause, Clock, Effect, Exit, Layer, Ref, Schedule } from "effect"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -24,32 +24,34 @@ export interface Report {
   readonly failure: string | null
   readonly faults: Readonly<Partial<Record<Plan.Kind, number>>>
   readonly messages: number
-  /** Tries to send them, beyond one each. */
+  /** Attempts to send the messages, beyond the one that each needs. */
   readonly resent: number
   readonly recovered: number
   readonly fenced: number
-  /** Runs of stopped runners that others still had when those woke up. */
+  /** Runs of stopped runners that other runners still had when the stopped ones woke up. */
   readonly outlasted: number
-  /** Leases that runners let go of, and that were taken from them. */
+  /** Leases that runners released, and leases that were taken from them. */
   readonly leases: { readonly released: number; readonly lost: number }
-  /** The longest that a session with a run showed nothing, in milliseconds. */
+  /** The longest time that a session with a run showed nothing, in milliseconds. */
   readonly silence: number
   /** From a message to its run's end, in milliseconds. */
   readonly settled: { readonly p50: number; readonly p99: number; readonly most: number }
-  /** The longest that an event loop stood still, in milliseconds: of runners that were well, and of this process. */
+  /**
+   * The longest time that an event loop stood still, in milliseconds: of runners that were well, and of this process.
+   */
   readonly stoodStill: { readonly runners: number; readonly driver: number }
-  /** The most runs that a runner had that was well. */
+  /** The most runs that one runner had while it was well. */
   readonly mostRuns: number
-  /** Processes that wanted to run, by the average of a minute. */
+  /** Processes that wanted to run, as averages over one minute. */
   readonly load: { readonly mean: number; readonly most: number }
   readonly refusals: Readonly<Record<string, number>>
   readonly ended: Verdict.Ended | null
 }
 
-/** How long everything has to settle once all is well, in milliseconds. */
+/** How long everything has to settle at the end, once all is well, in milliseconds. */
 const restMillis = 120_000
 
-/** How long a runner that was stopped is left alone once it goes on, in milliseconds. */
+/** How long a runner that was stopped is left alone after it continues, in milliseconds. */
 const wakeMillis = 2_500
 
 const schema = "skein"
@@ -67,7 +69,7 @@ interface Held {
   readonly fence: number
 }
 
-/** The leases that a runner's engine has, by what the database says. */
+/** The leases that a runner's engine holds, according to the database. */
 const leasesOf = (url: string, { process }: Runners.Runner) =>
   Client.once<Held>(
     url,
@@ -78,9 +80,9 @@ const leasesOf = (url: string, { process }: Runners.Runner) =>
   )
 
 /**
- * How many runs of these leases others have taken over since, and not ended. What their engine had begun to write when it
- * was stopped may come in now: such a write is tried, and has to be refused. The engine itself often learns first whose
- * its runs are, and writes nothing.
+ * Counts the runs of these leases that others have taken over since and that have not ended. A write that their engine
+ * had begun when it was stopped may arrive only now: such a write is tried here, and must be refused. The engine itself
+ * often learns first that its runs belong to another, and writes nothing.
  */
 const outlasting = (url: string, leases: ReadonlyArray<Held>) =>
   Effect.gen(function* () {
@@ -107,7 +109,10 @@ const outlasting = (url: string, leases: ReadonlyArray<Held>) =>
     return taken.length
   })
 
-/** Does it, and makes it well again. Answers how many runs of a runner were others' by then, and went on. */
+/**
+ * Applies the fault and lifts it again. Returns how many of the runner's runs had been taken over by then and were
+ * still going on.
+ */
 const strike = (url: string, runners: Runners.Runners, fault: Plan.Fault, runner: Runners.Runner) =>
   Effect.gen(function* () {
     const { database, peers, process } = runner
@@ -130,7 +135,7 @@ const strike = (url: string, runners: Runners.Runners, fault: Plan.Fault, runner
         return outlasted
       }
       case "join": {
-        // Another comes, and this one leaves once the other is there.
+        // A new runner joins, and this one leaves once the new one is up.
         yield* runners.start
         yield* process.signal("SIGTERM")
         yield* process.ended
@@ -143,7 +148,8 @@ const strike = (url: string, runners: Runners.Runners, fault: Plan.Fault, runner
         yield* pause
         outlasted = yield* outlasting(url, leases)
         yield* process.signal("SIGCONT")
-        // It has this time to find out, undisturbed; what its event loop says of the stop is over then as well.
+        // The runner has this time to find out, undisturbed. After that its event loop no longer reports the stop
+        // either.
         yield* Effect.sleep(wakeMillis)
         break
       }
@@ -178,7 +184,7 @@ const sessionOf = (number: number) => `s${number}`
 export const play = (
   options: Plan.Options,
   url: string,
-  /** Is told what is done, as it is. */
+  /** Is passed what is done, as it happens. */
   log: (text: string) => void = () => {}
 ): Effect.Effect<Report> =>
   Effect.gen(function* () {
@@ -205,7 +211,7 @@ export const play = (
     const delays = monitorEventLoopDelay({ resolution: 20 })
     delays.enable()
     let settled: ReadonlyArray<number> = []
-    /** Messages that no runner has taken yet, and faults that are not over: told when time is up. */
+    /** Messages that no runner has accepted yet, and faults that are not over: reported when time is up. */
     const pending = new Set<string>()
     const pendingAs =
       (what: string) =>
@@ -248,7 +254,7 @@ export const play = (
             yield* Effect.sleep(Math.max(0, began + fault.at - (yield* now)))
             const well = runners.all().filter(({ isWell }) => isWell)
             const target = well[fault.target % well.length]
-            // Somebody has to be left who goes on.
+            // At least one runner must be left that is well.
             if (target === undefined || well.length < 2) return
             faults[fault.kind] = (faults[fault.kind] ?? 0) + 1
             isStoppedForLong ||= fault.kind === "stop" && fault.millis > 2 * leaseMillis
@@ -263,7 +269,7 @@ export const play = (
       yield* Effect.all(acts, { concurrency: "unbounded", discard: true })
     })
 
-    /** Looks how long sessions with runs have shown nothing, by the clock of the database. */
+    /** Watches how long sessions with runs have shown nothing, by the clock of the database. */
     const listen = (isOver: Ref.Ref<boolean>) =>
       Effect.gen(function* () {
         const client = yield* Client.connect(url)
@@ -278,7 +284,7 @@ export const play = (
           const [first] = rows
           silence = Math.max(silence, first?.millis ?? 0)
           if (first !== undefined && first.millis > silenceMillis / 2) {
-            // What the server does meanwhile tells who waits for whom.
+            // What the server is doing at that moment shows who waits for whom.
             const backends = yield* Client.ask<{ readonly backend: string }>(
               client,
               `SELECT concat_ws(' ', pid, application_name, state, wait_event_type, wait_event,
@@ -319,7 +325,7 @@ export const play = (
             ),
             Effect.zipRight(note("all messages are taken")),
             Effect.zipRight(Ref.set(isOver, true)),
-            // What is broken is told at once, whatever is still going on.
+            // A broken promise is reported immediately, whatever is still going on.
             Effect.disconnect
           ),
           listen(isOver).pipe(
@@ -340,7 +346,7 @@ export const play = (
       )
       settled = rows.map(({ millis }) => millis)
       const ended = yield* Effect.provide(Verdict.check(folder, sent), storage)
-      // One that was stopped for twice a lease wakes up with runs that are others' by then.
+      // A runner that was stopped for more than twice its lease wakes up with runs that belong to others by then.
       if (isStoppedForLong && runners.fenced() === 0)
         broken("chaos", "no write was fenced though runners were stopped: nothing was tested")
       if (isStoppedForLong && outlasted === 0)

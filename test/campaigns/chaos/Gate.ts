@@ -1,6 +1,7 @@
 /**
- * A way through the loopback to a port, which can be shut: to a runner's database, or to the runner itself. What is shut
- * is silent, as a network that is cut: nothing passes, and nobody is told. Once it is open again, all of it is lost.
+ * A way through the loopback to a port, which can be shut: to a runner's database, or to the runner itself. A shut gate
+ * is silent, like a network that is cut: nothing passes, and nobody is notified. When it opens again, all connections
+ * that it had are lost.
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"
@@ -28,7 +29,7 @@ export const make = (target: {
       Effect.async<ReturnType<typeof createServer>>((resume) => {
         const created = createServer((client) => {
           keep(client)
-          // What comes meanwhile waits, unanswered.
+          // A connection that arrives while the gate is shut waits, unanswered.
           if (!isOpen) return
           const server = connect(target)
           keep(server)

@@ -1,4 +1,4 @@
-/** What goes wrong in a campaign, and when: all of it follows from the seed. */
+/** What goes wrong in a campaign, and when. All of it follows from the seed. */
 import * as Dice from "../../support/verdicts/Dice.js"
 
 export const kinds = ["kill", "stop", "term", "join", "database", "peers"] as const
@@ -6,24 +6,24 @@ export type Kind = (typeof kinds)[number]
 
 export interface Options {
   readonly seed: number
-  /** For how long messages are sent and things go wrong. */
+  /** How long messages are sent and things go wrong. */
   readonly millis: number
   readonly sessions: number
   readonly runners: number
-  /** Between two messages to a session. */
+  /** Time between two messages to a session. */
   readonly messageMillis: number
-  /** Between two faults. */
+  /** Time between two faults. */
   readonly faultMillis: number
-  /** A process is stopped, and a network cut, for so long. */
+  /** How long a process is stopped, or a network cut. */
   readonly stopMillis: readonly [least: number, most: number]
   readonly leaseMillis: number
-  /** Whether all settings of the cluster are as they are by default, the lease among them. */
+  /** Whether the cluster has its default settings, including the lease. */
   readonly isByDefault: boolean
-  /** No session with a run may show nothing for longer. */
+  /** No session with a run may show nothing for longer than this. */
   readonly silenceMillis: number
   /** How long each call takes. */
   readonly workMillis: number
-  /** One message of so many has as many calls as `longCalls`, one after the other; all others have one. */
+  /** One message in `longEvery` has `longCalls` calls, one after the other; all others have one. */
   readonly longEvery: number
   readonly longCalls: number
 }
@@ -31,16 +31,16 @@ export interface Options {
 export interface Fault {
   readonly at: number
   readonly kind: Kind
-  /** Of those that are well then, the one with this number, counted round. */
+  /** Picks one of the runners that are well at the time: this number modulo their count. */
   readonly target: number
   readonly millis: number
 }
 
-/** How many calls a message has, of the session with this number, counted from 1. */
+/** How many calls the message with this number has, counted from 1, in the session with this number. */
 export const calls = ({ longCalls, longEvery }: Options, session: number, message: number): number =>
   (session + message) % longEvery === 0 ? longCalls : 1
 
-/** Each kind comes once before any comes again, in an order of the dice. */
+/** Each kind comes once before any comes again, in a random order. */
 export const faults = ({ faultMillis, millis, seed, stopMillis: [least, most] }: Options): ReadonlyArray<Fault> => {
   const dice = Dice.make(seed)
   const all: Array<Fault> = []

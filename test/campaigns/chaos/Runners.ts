@@ -10,16 +10,16 @@ export interface Options {
   readonly url: string
   readonly schema: string
   readonly folder: string
-  /** Null for a cluster with all settings as they are by default. */
+  /** Null for a cluster with its default settings. */
   readonly leaseMillis: number | null
   readonly workMillis: number
-  /** Is told what runners log. */
+  /** Is passed what runners log. */
   readonly log: (text: string) => void
 }
 
 export interface Runner {
   readonly name: string
-  /** Whether nothing is being done to it. */
+  /** Whether no fault affects it at the moment. */
   isWell: boolean
   readonly process: Process.RunningProcess
   readonly database: Gate.Gate
@@ -27,24 +27,24 @@ export interface Runner {
   readonly end: Effect.Effect<void>
 }
 
-/** Found from the bundle of `main.ts` as well. */
+/** Also found from the bundle of `main.ts`. */
 const program = bundle(new URL("../../../test/campaigns/chaos/runner.ts", import.meta.url), { whole: true })
 
 const decode = Schema.decodeUnknownOption(Said)
 
-/** What a process counted when it was last heard. */
+/** What a process last reported of its counts. */
 interface Counts {
   readonly fenced: number
   readonly recovered: number
 }
 
-/** What a process said last of the second before. */
+/** What a process last reported about the second before. */
 interface Pace {
   readonly stoodStill: number
   readonly runs: number
 }
 
-/** Event loops that stood still for longer than this are kept in mind, in milliseconds. */
+/** Event loops that stand still for longer than this are logged, in milliseconds. */
 const lateMillis = 1_000
 
 export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Options) =>
@@ -57,13 +57,13 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
     const refusals = new Map<string, number>()
     const released = new Set<string>()
     const lost = new Set<string>()
-    /** Of runners to which nothing was being done. */
+    /** Of runners that no fault affected. */
     let mostStill = 0
     let mostRuns = 0
     const paces = new Map<string, Pace>()
     let started = 0
 
-    /** Of a lease that was taken over nothing is taken any more, and one that was released is taken over as such. */
+    /** A lease must not be both released and taken over as unreleased. */
     const hearLease = (leases: Set<string>, lease: string) => {
       leases.add(lease)
       if (released.has(lease) && lost.has(lease))
@@ -153,7 +153,7 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
       return runner
     })
 
-    /** Asks a runner, and tells whether it took the message in time. */
+    /** Asks a runner to take a message, and returns whether it did so in time. */
     const ask = (runner: Runner, asked: typeof Ask.Type, millis: number) =>
       Effect.gen(function* () {
         const answer = yield* Deferred.make<boolean>()
@@ -171,11 +171,14 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
       all: () => [...runners.values()],
       breaches,
       refusals,
-      /** Runs that were released, and that were taken over from who had not released them. */
+      /**
+       * How many leases were released by their runners, and how many were taken from runners that had not released
+       * them.
+       */
       leases: () => ({ released: released.size, lost: lost.size }),
-      /** The longest that an event loop stood still, and the most runs that a runner had. */
+      /** The longest time that an event loop stood still, and the most runs that one runner had. */
       most: () => ({ still: mostStill, runs: mostRuns }),
-      /** How those that there are go on, in words. */
+      /** The pace of each runner, in words. */
       paces: () =>
         [...runners.values()].map(({ isWell, name }) => {
           const { runs, stoodStill } = paces.get(name) ?? { runs: 0, stoodStill: 0 }

@@ -1,4 +1,4 @@
-/** What must hold of all sessions once they are at rest: looked at in the database itself, with no runner between. */
+/** What must hold for all sessions once they are at rest, checked in the database itself, with no runner in between. */
 import { Effect, Layer, Redacted } from "effect"
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -20,11 +20,11 @@ export interface Ended {
 
 const count = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1)
 
-/** The storage itself, as the driver of a campaign looks at it. */
+/** The storage itself, as the driver of a campaign reads it. */
 export const storage = (url: string, schema: string) =>
   Layer.fresh(storageIn({ url: Redacted.make(url), schema, lanes: 1, readers: 4 }))
 
-/** `sent` has the texts of each session's messages. Ends with what is broken, if anything is. */
+/** `sent` has the texts of each session's messages. Throws for a broken promise. */
 export const check = (
   folder: string,
   sent: ReadonlyMap<string, ReadonlyArray<string>>
@@ -53,7 +53,7 @@ export const check = (
       }
     }
     for (const reason of ends.keys())
-      // A run that was taken over three times without getting on has crashed.
+      // A run that was taken over three times without progress ends as `crashed`.
       if (reason !== "completed" && reason !== "crashed") broken("P5", `a run ended as ${reason}`)
     return { ends, outcomes, calls: readdirSync(folder).length }
   })

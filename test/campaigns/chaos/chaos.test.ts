@@ -12,15 +12,15 @@ const options: Plan.Options = {
   runners: 3,
   messageMillis: 10_000,
   faultMillis: 5_000,
-  // Longer than it takes until another engine may take a run over.
+  // Longer than it takes until another engine may take over a run.
   stopMillis: [13_000, 14_000],
   leaseMillis: 5_000,
   isByDefault: false,
-  // Twice the lease, and what a busy machine adds.
+  // Twice the lease, plus the delays of a busy machine.
   silenceMillis: 20_000,
   // So that each runner has some runs whenever it is stopped or killed.
   workMillis: 3_000,
-  // So that some of those are not over yet when it wakes up.
+  // So that some of those runs are not over yet when it wakes up.
   longEvery: 2,
   longCalls: 5
 }

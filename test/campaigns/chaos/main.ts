@@ -1,11 +1,11 @@
 /**
  * `npm run chaos -- [--minutes 60] [--sessions 1000] [--runners 3] [--seed N] [--lease 4] [--every 10] [--message 60]
- * [--silence 30] [--work 1500] [--longEvery 50] [--least 5] [--most 60] [--verbose]`: a message a minute to each session, and every ten
- * seconds a runner that is killed, stopped, deployed, joined by another, or cut off from the database or from the others.
- * The cluster's settings are those that hold by default, unless the lease is given in seconds: then all of them are
- * brisk. One message of fifty has its agent work for longer than any runner is stopped. On a server of its own, or in a
- * database of its own on the one that SKEIN_TEST_POSTGRES names.
- * Prints what was done and what is broken, with the command that does the same again.
+ * [--silence 30] [--work 1500] [--longEvery 50] [--least 5] [--most 60] [--verbose]`: a message a minute to each
+ * session, and every ten seconds a runner that is killed, stopped, deployed, joined by another, or cut off from the
+ * database or from the others. The cluster has its default settings, unless the lease is given in seconds: then all its
+ * settings are brisk. One message in fifty makes its agent work for longer than any runner is stopped. Runs on a server
+ * of its own, or in a database of its own on the server that SKEIN_TEST_POSTGRES names.
+ * Prints what was done and what is broken, with the command that repeats the campaign.
  */
 import { Effect } from "effect"
 import { defaults } from "../../../src/services/EngineConfig.js"
@@ -31,7 +31,7 @@ const messageSeconds = number("message", 60)
 const workMillis = number("work", 1_500)
 const stops = [number("least", 5), number("most", 60)] as const
 const longEvery = number("longEvery", 50)
-/** Of those that a stopped runner has, half are not over when it has been stopped for as long as may be. */
+/** Of the long runs that a runner has when it is stopped, half are not over after the longest stop. */
 const longCalls = Math.ceil((1_000 * (1.5 * stops[1])) / workMillis)
 const lease = leaseSeconds === undefined ? {} : { lease: leaseSeconds }
 const given = {

@@ -1,6 +1,7 @@
 /**
- * A runner of the campaign, as hosts are written. It sends what it is asked to on stdin, and lives until it is told to
- * end. Each message has its agent call the tool as often as it says, and then answer. Each call makes a file of its own.
+ * A runner of the campaign, written as hosts write theirs. It sends the messages that it is asked for on stdin, and
+ * lives until it is told to end. Each message makes the agent call the tool as often as the message says, and then
+ * answer. Each call creates a file of its own.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, HashMap, Layer, Logger, LogLevel, Metric, Option, Redacted, Runtime, Schedule, Schema } from "effect"
@@ -32,7 +33,7 @@ const work = Tool.make("work", { description: "Works.", input: { part: Schema.In
   })
 )
 
-/** Which step comes is told by the newest turn alone: what was asked, then a step and its result for each call. */
+/** The newest turn alone decides which step comes: the user message, then a step and its result for each call. */
 const model: Model.Model = {
   ...ScriptedModel.make([]),
   step: (request: StepRequest) => {
@@ -49,7 +50,7 @@ const model: Model.Model = {
 
 const host = "127.0.0.1"
 
-/** So that little time is needed until something comes of a fault. */
+/** Short times, so that a fault soon shows its effect. */
 const brisk = (lease: number) => ({
   shards: 60,
   shardLockMillis: lease,
@@ -109,7 +110,7 @@ const tellPace = Effect.map(Metric.value(Metrics.liveRuns), ({ value }) => {
   delays.reset()
 })
 
-/** Tells the driver what becomes of leases, in the order in which it is logged. */
+/** Reports to the driver what becomes of leases, in the order in which it is logged. */
 const leaseLogger = Logger.make<unknown, void>(({ annotations, message }) => {
   const text = (name: string) => String(Option.getOrElse(HashMap.get(annotations, name), () => ""))
   const lease = `${text("runId")} ${text("fence")}`
@@ -124,7 +125,7 @@ NodeRuntime.runMain(
     const runtime = yield* Effect.runtime<Gateway.Gateway>()
     say({ _tag: "Up" })
     createInterface({ input: process.stdin }).on("line", (line) => {
-      // With the loggers of this program: what is logged by others goes to stdout, where the driver is told things.
+      // With the loggers of this program: other loggers write to stdout, which is for the driver.
       Runtime.runFork(runtime)(attempt(Schema.decodeUnknownSync(Ask)(line)))
     })
     yield* Effect.fork(Effect.repeat(tellPace, Schedule.spaced("1 second")))

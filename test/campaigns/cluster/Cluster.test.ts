@@ -1,4 +1,6 @@
-/** Runners in processes of their own over one PostgreSQL: what is lost, moved and told when they die, stop and come. */
+/**
+ * Runners in processes of their own over one PostgreSQL: what is lost, moved and reported when they die, stop and join.
+ */
 import { it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
 import { connect } from "node:net"
@@ -13,7 +15,7 @@ import * as Cluster from "./Cluster.js"
 import * as PeerProxy from "./PeerProxy.js"
 import * as Watching from "./Watching.js"
 
-/** What comes first from a port that is written to; nothing when it hangs up. */
+/** The first data that a port sends back for a text; nothing if it closes the connection. */
 const answerTo = (port: number, text: string) =>
   Effect.acquireUseRelease(
     Effect.sync(() => connect({ host: "127.0.0.1", port })),
@@ -27,7 +29,7 @@ const answerTo = (port: number, text: string) =>
     (socket) => Effect.sync(() => socket.destroy())
   )
 
-/** Whether a runner keeps the database up, by what it has logged so far. */
+/** Whether a runner does the upkeep of the database, according to what it has logged so far. */
 const upkeepOf = (runner: Cluster.Runner) =>
   Effect.gen(function* () {
     let keepsUp = false
@@ -43,7 +45,7 @@ const upkeepOf = (runner: Cluster.Runner) =>
     return () => keepsUp
   })
 
-/** A session whose run has a call that goes on in one of the runners. */
+/** A session with a run whose call goes on in one of the runners. */
 const working = Effect.fnUntraced(function* (
   cluster: Effect.Effect.Success<typeof Cluster.make>,
   gateway: Gateway.Service,
@@ -86,7 +88,7 @@ Postgres.describe("a cluster of runners", () => {
         expect(run.stopReason).toBe("completed")
         const before = yield* Stream.runCollect(gateway.transcript({ sessionId: id }))
         yield* owner.signal("SIGCONT")
-        // It serves again.
+        // The runner serves again.
         const others = yield* Effect.forEach(Array.from({ length: 8 }), () =>
           Effect.flatMap(gateway.create({}), ({ id: sessionId }) => gateway.send({ sessionId, text: "plain" }))
         )
@@ -131,7 +133,7 @@ Postgres.describe("a cluster of runners", () => {
         const upkeeps = yield* Effect.forEach(runners, (runner) =>
           Effect.map(upkeepOf(runner), (keepsUp) => ({ runner, keepsUp }))
         )
-        // Each of them has shards by then.
+        // By then each runner has shards.
         const owners = new Set<Cluster.Runner>()
         yield* Cluster.eventually(
           Effect.tap(working(cluster, gateway, runners), ({ id, owner }) =>
@@ -185,7 +187,7 @@ Postgres.describe("a cluster of runners", () => {
         const watch = yield* Watching.make(gateway, id)
         const other = yield* Watching.make(gateway, id, true)
         const ref = yield* gateway.send({ sessionId: id, text: "call" })
-        // Storage has no progress of calls.
+        // Progress of calls is not kept in storage.
         expect(yield* watch.next("call.progress")).toMatchObject({ text: "working" })
         expect(yield* other.next("call.progress")).toMatchObject({ text: "working" })
         yield* cluster.open(id, "call")
@@ -327,7 +329,7 @@ Postgres.describe("a cluster of runners", () => {
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
         const refused = { _tag: "InvalidInput", field: "shards", limit: "32, as the cluster's runners have" }
-        // A front end says no number, and may be there before the runners.
+        // A front end states no number of shards, and may be there before the runners.
         yield* Effect.scoped(cluster.clientWith({ shards: 8 }))
         yield* Effect.scoped(
           Effect.gen(function* () {
@@ -397,11 +399,11 @@ Postgres.describe("a cluster of runners", () => {
             Effect.gen(function* () {
               yield* cluster.openAll(id)
               const asked = { sessionId: id, text: "call", idempotencyKey: id }
-              // What the database refuses meanwhile is asked again with its key.
+              // What the database refuses meanwhile is tried again, with the same key.
               const ref = yield* Effect.retry(gateway.send(asked), Schedule.spaced("100 millis"))
               const run = yield* Effect.retry(gateway.await(ref), Schedule.spaced("100 millis"))
               expect(run.stopReason).toBe("completed")
-              // One that was released before its call had begun to work closed it.
+              // A run that was released before its call had begun to work has closed the call.
               expect(cluster.callsOf(id).length).toBeLessThan(2)
             }),
           { concurrency: "unbounded" }

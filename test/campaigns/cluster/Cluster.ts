@@ -13,7 +13,7 @@ import { fresh } from "../../unit/adapters/postgres/storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import { quick, Setup } from "./Setup.js"
 
-/** Looks again and again until there is what is looked for. */
+/** Repeats a check until it finds what it is waiting for. */
 export const eventually = <A, E>(look: Effect.Effect<A, E>, isThere: (found: A) => boolean): Effect.Effect<A, E> =>
   Effect.flatMap(look, (found) =>
     isThere(found) ? Effect.succeed(found) : Effect.delay(eventually(look, isThere), "20 millis")
@@ -44,7 +44,7 @@ export const over = Effect.fnUntraced(function* ({ schema, url }: Pick<PostgresS
   const clientWith = (settings: Partial<typeof quick>) =>
     Effect.map(Layer.build(SkeinCluster.client({ ...quick, url, schema, ...settings })), Context.get(Gateway.Gateway))
 
-  /** A runner in the process of the test, whose model answers at once. */
+  /** A runner in the test's own process, whose model answers immediately. */
   const own = Effect.fnUntraced(function* (settings: Partial<typeof quick>) {
     const address = { host: "127.0.0.1", port: yield* freePort }
     const models = Model.always(ScriptedModel.make([ScriptedModel.text("mine")]))
@@ -57,7 +57,7 @@ export const over = Effect.fnUntraced(function* ({ schema, url }: Pick<PostgresS
   const callsOf = (sessionId: Session.Id) => {
     const path = join(root, `${sessionId}.calls`)
     const written = existsSync(path) ? readFileSync(path, "utf8").split("\n") : []
-    // What follows the last line's end is being written.
+    // What follows the last line end is still being written.
     return written.slice(0, -1).map((line) => {
       const [pid, callId = ""] = line.split(" ")
       return { pid: Number(pid), callId }
@@ -75,7 +75,7 @@ export const over = Effect.fnUntraced(function* ({ schema, url }: Pick<PostgresS
     schema,
     url,
     callsOf,
-    /** The runner of these in which a call of the session has begun, as the `count`th of the session's. */
+    /** The runner, among these, in which the session's `count`th call has begun. */
     working: (runners: ReadonlyArray<Runner>, sessionId: Session.Id, count = 1) =>
       Effect.gen(function* () {
         const calls = yield* eventually(

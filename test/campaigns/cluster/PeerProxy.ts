@@ -1,4 +1,6 @@
-/** A proxy on the loopback before a runner: when it is cut nobody reaches the runner any more, nor is told so. */
+/**
+ * A loopback proxy in front of a runner: once it is cut, the runner can no longer be reached, and nobody is notified.
+ */
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 

@@ -1,7 +1,7 @@
 /** What a runner of the tests (`runner.ts`) is told at its start; its only argument. */
 import { Schema } from "effect"
 
-/** Settings of a cluster that finds out within a second or two what takes 15 by default. */
+/** Settings of a cluster that notices within a second or two what takes 15 seconds by default. */
 export const quick = {
   leaseMillis: 2_000,
   drainMillis: 5_000,
@@ -17,13 +17,13 @@ export const Setup = Schema.parseJson(
   Schema.Struct({
     url: Schema.String,
     schema: Schema.String,
-    /** The files of calls, and the gates. */
+    /** Holds the files of calls, and the gates. */
     folder: Schema.String,
-    /** Where it listens, and the port at which others reach it. */
+    /** The port on which it listens, and the port at which others reach it. */
     port: Schema.Int,
     address: Schema.Int,
     placements: Schema.optional(Schema.Array(Schema.String)),
-    /** Whether it logs what only who looks for a fault wants to know. */
+    /** Whether it also logs what is only useful for finding a fault. */
     debugs: Schema.optional(Schema.Boolean),
     settings: Schema.Struct({
       leaseMillis: Schema.Int,

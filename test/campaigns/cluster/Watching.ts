@@ -1,4 +1,4 @@
-/** One who watches a session, and checks what it is told. */
+/** Watches a session, and checks what it is told. */
 import { Effect, Queue, Stream } from "effect"
 import type { Gateway, Session } from "../../../src/index.js"
 import { SessionEvent } from "../../../src/index.js"
@@ -13,7 +13,7 @@ export const make = Effect.fnUntraced(function* (gateway: Gateway.Service, sessi
     if (SessionEvent.isDurable(event)) {
       isWhole &&= event.cursor === cursor + 1
       cursor = event.cursor
-      // Whoever goes on with the run begins its step again.
+      // The engine that goes on with the run begins its step again.
       if (event.type === "run.released") text = ""
     } else if (event.type === "text.delta") {
       if (event.seq !== place) text = ""
@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* (gateway: Gateway.Service, sessi
   const stream = yield* gateway.subscribe({ sessionId, entries })
   yield* Effect.forkScoped(Stream.runForEach(stream, (event) => Effect.sync(() => see(event))))
 
-  /** The next event of a type; those before it are passed over. */
+  /** The next event of a type; events before it are skipped. */
   const next = (type: SessionEvent.Type): Effect.Effect<SessionEvent.SessionEvent> =>
     Effect.flatMap(Queue.take(events), (event) => (event.type === type ? Effect.succeed(event) : next(type)))
 

@@ -1,10 +1,10 @@
 /**
- * A runner of the tests, as hosts are written: `SkeinCluster.layer` and `NodeRuntime.runMain`. It says "up" once it has
- * joined, then lives until it is told to end.
+ * A runner of the tests, written as hosts write theirs: `SkeinCluster.layer` and `NodeRuntime.runMain`. It says "up"
+ * once it has joined, then lives until it is told to end.
  *
- * Its model asks for one call where a message has a "call", then writes two words. The call writes its process and its id
- * to the session's file of calls and ends once the gate `SESSION.call` is open, the second word comes once `SESSION.text`
- * is. A message with "plain" waits for neither.
+ * For a message that contains "call", its model first asks for one call; then it writes two words. The call writes its
+ * process and its id to the session's file of calls, and ends once the gate `SESSION.call` is open; the second word
+ * comes once `SESSION.text` is open. A message with "plain" waits for neither.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Logger, LogLevel, Redacted, Schedule, Schema, Stream } from "effect"

@@ -1,4 +1,4 @@
-/** Folders that may not be written, or belong to somebody else. */
+/** Folders that cannot be written, or that belong to another user. */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"

@@ -1,4 +1,6 @@
-/** Backups and restores that are stopped, killed, or run out of disk: nothing is there, or the whole. */
+/**
+ * Backups and restores that are stopped, killed, or run out of disk: the result is either whole or not there at all.
+ */
 import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
@@ -23,7 +25,7 @@ import * as Process from "../../support/programs/Process.js"
 import { disk, nobody, withMounts, withNobody, withShim } from "./Machine.js"
 import * as Shim from "./Shim.js"
 
-/** A data folder with sessions and a backup of it, which the tests copy. */
+/** Holds a data folder with sessions and a backup of it, which the tests copy. */
 const root = mkdtempSync(join(tmpdir(), "skein-backups-"))
 const backed = join(root, "made.skein")
 
@@ -39,7 +41,7 @@ beforeAll(
 )
 afterAll(() => rmSync(root, { recursive: true }))
 
-/** The program in a home folder with sessions, and a shim for what it does there. */
+/** The program in a home folder with sessions, and a shim for its file calls there. */
 const machine = Effect.gen(function* () {
   const home = yield* Program.make()
   const shim = yield* Shim.make(home.at("."))
@@ -49,7 +51,7 @@ const machine = Effect.gen(function* () {
   return { home, shim, names, fresh }
 })
 
-/** Each starts several processes. */
+/** Each test starts several processes. */
 const timeout = 120_000
 
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
@@ -57,7 +59,7 @@ const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effec
 type Call = Shim.Rule["call"]
 type Moment = readonly [call: Call, path: string, after: number]
 
-/** Moments of a backup, in its order: in the process that copies, in the doctor's, in its own. */
+/** Moments of a backup, in order: in the process that copies, in the doctor's process, in its own process. */
 const ofBackup: ReadonlyArray<Moment> = [
   ["write", ".unfinished/skein.db", 5],
   ["read", ".unfinished/skein.db", 5],
@@ -72,7 +74,7 @@ const ofRestore: ReadonlyArray<Moment> = [
   ["sync", ".unfinished/assets/", 0]
 ]
 
-/** Moments at which something gets its place. */
+/** Moments at which something is put into its final place. */
 const placingBackup: ReadonlyArray<Moment> = [["link", "all.skein", 0]]
 const placingRestore: ReadonlyArray<Moment> = [
   ["rename", "/fresh/assets", 0],
@@ -118,7 +120,7 @@ describe("killed", () => {
           const killed = yield* home.run(backingUp, shim.env)
           shim.set({})
           expect(names()).not.toContain("all.skein")
-          // What is killed may be a process that it has started.
+          // The killed process may be one that the command started.
           if (killed.signal === null) {
             expect([killed.code, Program.isOneLine(killed.stderr)]).toEqual([1, true])
             expect(names()).toEqual(["data", "work"])
@@ -149,7 +151,7 @@ describe("killed", () => {
             expect(stdout).toContain("left by a killed backup or restore")
           }
           expect(yield* home.run(restoring)).toMatchObject({ code: 0 })
-          // Assets that a killed one had placed were its own, so they are not kept aside.
+          // The assets that a killed restore had put there were its own, so they are not kept aside.
           expect(names("fresh")).toEqual(["assets", "skein.db"])
           expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
         }),
@@ -257,7 +259,7 @@ describe("as another user", () => {
           expect([refused.code, Program.isOneLine(refused.stderr)]).toEqual([1, true])
           expect(refused.stderr).toContain(`${closed}: permission denied`)
         }
-        // What others have put there, only they can remove.
+        // Only their owner can remove files in this folder.
         const shared = home.at("shared")
         mkdirSync(shared)
         chmodSync(shared, 0o1777)

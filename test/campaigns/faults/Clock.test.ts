@@ -74,9 +74,9 @@ withShim("how long a lock is waited for is not told by the wall clock", () =>
         return Effect.sync(() => void connection.exec("ROLLBACK"))
       }
     )
-    /** How often the file was looked at: again and again while opening waits. */
+    /** How often the file was read: again and again while opening waits. */
     const looks = () => shim.trace().filter(({ call, file }) => call === "read" && file === "skein.db").length
-    /** Jumps while opening waits for the lock. */
+    /** Makes the clock jump while opening waits for the lock. */
     const openDuring = (clockSeconds: number) =>
       Effect.gen(function* () {
         shim.set({ trace: true })

@@ -1,4 +1,4 @@
-/** Files that were damaged, taken away or replaced, while a process uses them or before it does. */
+/** Files that are damaged, removed or replaced, while a process uses them or before. */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -26,7 +26,7 @@ const s2 = SessionId.make("s2")
 const append = (session: SessionId, name: string, count: number, bytes = 200) =>
   ({ do: "append", session, name, count, bytes, atOnce: false }) as const
 
-/** A process whose database has two sessions, closed. */
+/** The folder of a closed process whose database has two sessions. */
 const closed = Effect.gen(function* () {
   const data = yield* folder
   const child = yield* Child.open(data)

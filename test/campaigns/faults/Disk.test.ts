@@ -1,4 +1,4 @@
-/** Disks that fail or are slow, by a shim between a real process and the system calls on its files. */
+/** Disks that fail or are slow, by means of a shim between a real process and the system calls on its files. */
 import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
@@ -14,7 +14,7 @@ import * as Shim from "./Shim.js"
 
 const { s1 } = Child
 
-/** A process with a session, on a disk that does as it is told. */
+/** A process with a session, on a disk that fails on demand. */
 const onDisk = Effect.gen(function* () {
   const data = yield* folder
   const shim = yield* Shim.make(data)
@@ -22,7 +22,10 @@ const onDisk = Effect.gen(function* () {
   yield* child.get({ do: "create", session: s1 })
   const append = (name: string, count = 1, atOnce = false) =>
     child.get({ do: "append", session: s1, name, count, bytes: 10, atOnce })
-  /** Makes one call on the log fail under an append; what the engine writes of its own accord may meet it before. */
+  /**
+   * Makes one call on the log fail during an append, and repeats this until an append has failed: a write that the
+   * engine makes by itself may hit the fault first.
+   */
   const failOnce = (call: Shim.Rule["call"]) =>
     Effect.gen(function* () {
       for (let time = 1; child.failures().length === 0; time++) {
@@ -36,7 +39,7 @@ const onDisk = Effect.gen(function* () {
 
 const failed = (code: string) => ({ _tag: "StorageFailed", operation: "append messages", code })
 
-/** Where a descriptor was used again whose last sync had failed. */
+/** The calls that used a descriptor again after a sync on it had failed. */
 const usedAfterFailedSync = (trace: ReadonlyArray<Shim.Call>): ReadonlyArray<Shim.Call> => {
   const spoilt = new Set<number>()
   return trace.filter(({ call, descriptor, outcome }) => {
@@ -47,7 +50,7 @@ const usedAfterFailedSync = (trace: ReadonlyArray<Shim.Call>): ReadonlyArray<Shi
   })
 }
 
-/** How often something was said while what was written to the log was not synced. */
+/** How often the process printed something before its writes to the log were synced. */
 const saidTooEarly = (trace: ReadonlyArray<Shim.Call>): number => {
   let isDirty = false
   return trace.filter(({ call, file, outcome }) => {
@@ -147,7 +150,7 @@ describe("an error of the disk", () => {
       const bytes = readFileSync(join(data, "skein.db"))
       shim.set({ rules: [{ call: "read", path: ".db", does: { gives: "EIO" } }] })
       expect(yield* child.refused({ do: "read", session: s1 })).toMatchObject(misread)
-      // What the writer has read before is still there, so these may be stored.
+      // Pages that the writer has read before are still in memory, so these messages may be stored.
       yield* append("failing", 2)
       for (const { failure } of child.failures()) expect(failure).toMatchObject(misread)
       const stranger = yield* Child.start(data, { env: shim.env, waits: true })
@@ -210,7 +213,7 @@ describe("a slow disk", () => {
       )
       expect(syncs()).toBeGreaterThanOrEqual(3 * rounds)
       expect(Number(yield* child.get({ do: "lateness" }))).toBeLessThan(2 * syncMillis)
-      // Its partial text and its end, each behind one group that had begun.
+      // The run's partial text and its end; before each at most one group that had already begun.
       expect(Number(commitsOfCancel)).toBeGreaterThan(0)
       expect(Number(commitsOfCancel)).toBeLessThanOrEqual(4)
       yield* child.kill

@@ -1,4 +1,6 @@
-/** What tools change on a disk is synced before it is said, and what a user may not touch is left alone. */
+/**
+ * Changes that tools make on a disk are synced before they are reported, and what the user may not touch is left alone.
+ */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -28,7 +30,7 @@ const call = (workdir: string, tool: string, input: unknown, { env = {}, wrapper
     return stdout.trim()
   })
 
-/** What happened to files, in order, with one name for all temp files; reads and repeated writes left out. */
+/** What happened to files, in order, with one name for all temp files; without reads and repeated writes. */
 const steps = (shim: Shim.Shim): ReadonlyArray<string> =>
   shim
     .trace()

@@ -1,4 +1,4 @@
-/** Disks and files that take no more. */
+/** Disks and files that have no more room. */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"

@@ -1,4 +1,4 @@
-/** What this machine lets a test do; what it does not, the names of skipped tests say. */
+/** What this machine allows a test to do. Where it does not, the names of the skipped tests say so. */
 import { it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { execFileSync, spawnSync } from "node:child_process"
@@ -12,7 +12,7 @@ const works = (command: string, ...args: ReadonlyArray<string>): boolean => spaw
 
 const isLinux = process.platform === "linux"
 
-/** Limits of one process. */
+/** Whether a single process can be limited. */
 const hasLimits = isLinux && works("prlimit", "--version")
 
 const mayMount = (): boolean => {
@@ -25,17 +25,17 @@ const mayMount = (): boolean => {
 
 const canMount = isLinux && mayMount()
 
-/** Run something as a user who owns nothing; only who may do everything can. */
+/** Runs a command as a user who owns nothing; needs the rights of root. */
 export const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const
 const canBeNobody = isLinux && works("setpriv", "--version") && works(nobody[0], ...nobody.slice(1), "true")
 
-/** Run something whose monotonic clock began more than a day earlier; only who may do everything can. */
+/** Runs a command whose monotonic clock began more than a day earlier; needs the rights of root. */
 export const elsewhen = ["unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"] as const
 const canBeElsewhen = isLinux && works(elsewhen[0], ...elsewhen.slice(1), "true")
 
 type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>, timeout?: number) => void
 
-/** Where the machine lacks what a test needs, it is skipped, and its name says why. */
+/** Skips a test if the machine lacks what it needs; the name of the test then says why. */
 const needing =
   (isThere: boolean, reason: string): Test =>
   (name, body, timeout = 120_000) =>
@@ -47,7 +47,7 @@ export const withMounts = needing(canMount, "may not mount a disk here")
 export const withOtherTime = needing(canBeElsewhen, "needs unshare and the right to use it")
 export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")
 
-/** A disk of its own, of so many bytes. */
+/** A disk of its own, of `bytes` bytes. */
 export const disk = (bytes: number) =>
   Effect.flatMap(folder, (root) => {
     const mounted = join(root, "disk")

@@ -1,4 +1,4 @@
-/** A disk that has no room for the new database: the damaged one is left as it is, and one line says why. */
+/** A disk without room for the new database: the damaged database is left as it is, and one line says why. */
 import { expect } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -21,14 +21,14 @@ withMounts("a disk that is full while a database is rebuilt: the damaged one is 
     connection.close()
     spoil(path, page ?? 0)
     const before = readFileSync(path)
-    /** Without what SQLite makes to read a database. */
+    /** Without the files that SQLite creates to read a database. */
     const namesIn = () => readdirSync(data).filter((name) => !name.startsWith("skein.db-"))
     const names = namesIn()
     const filler = join(mounted, "filler")
     const free = () => statfsSync(mounted).bavail * statfsSync(mounted).bsize
     const { size } = statSync(path)
 
-    // Room for no copy, for a part of one, for one and no more, for one and a part of the new database.
+    // Room for no copy, for part of a copy, for one copy and no more, for one copy and part of the new database.
     for (const room of [0, size / 2, size + 8192, size * 1.5]) {
       writeFileSync(filler, Buffer.alloc(Math.max(0, free() - room)))
       const repaired = yield* home.run(["doctor", "--repair", "--data", data])

@@ -1,4 +1,4 @@
-/** `shim.c`, compiled once, and the rules that a process under it obeys. They can be changed while it runs. */
+/** `shim.c`, compiled once, and the rules that a process under it obeys. The rules can be changed while it runs. */
 import { Effect } from "effect"
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -10,9 +10,9 @@ export interface Rule {
   readonly call: "read" | "write" | "sync" | "truncate" | "rename" | "link" | "open" | "openr"
   /** Part of the path. */
   readonly path: string
-  /** Calls that are let through before. Defaults to 0. */
+  /** How many calls pass before. Defaults to 0. */
   readonly after?: number
-  /** Calls that it befalls. Defaults to all. */
+  /** How many calls are affected. Defaults to all. */
   readonly times?: number
   readonly does: { readonly gives: Errno } | { readonly takesMillis: number } | "kill"
 }
@@ -25,20 +25,20 @@ export interface Call {
   readonly call: string
   readonly file: string
   readonly descriptor: number
-  /** "ok", or what was done to it. */
+  /** "ok", or what the shim did. */
   readonly outcome: string
 }
 
 export interface Shim {
-  /** For the process's environment. */
+  /** Goes into the process's environment. */
   readonly env: Readonly<Record<string, string>>
-  /** From now on. */
+  /** Takes effect immediately. */
   readonly set: (rules: {
     readonly rules?: ReadonlyArray<Rule>
     readonly clockSeconds?: number
     readonly trace?: boolean
   }) => void
-  /** What was called while a trace was kept. */
+  /** The calls that were made while a trace was kept. */
   readonly trace: () => ReadonlyArray<Call>
 }
 
@@ -50,10 +50,10 @@ const line = ({ call, does, path, after = 0, times = -1 }: Rule): string => {
   return `${call} ${path} ${after} ${times} ${action}`
 }
 
-/** Room for the rules; the process has this much of the file in view. */
+/** Room for the rules: how much of the file the process maps into its memory. */
 const controlBytes = 4096
 
-/** A shim for a process that works in this folder. It does nothing until it is told to. */
+/** A shim for a process that works in this folder. It does nothing until rules are set. */
 export const make = (root: string) =>
   Effect.map(folder, (own): Shim => {
     const control = join(own, "control")

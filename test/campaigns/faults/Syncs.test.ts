@@ -1,4 +1,7 @@
-/** What has its name is on disk: a file is synced before it gets its name, and the folder of the name after it. */
+/**
+ * A file under its final name is on disk: the file is synced before it gets the name, and the folder of the name
+ * afterwards.
+ */
 import { expect } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -10,13 +13,13 @@ import { assetFile, assetText, databaseIn, populate, spoil } from "../../unit/ad
 import { withShim } from "./Machine.js"
 import * as Shim from "./Shim.js"
 
-/** The program in a home folder, whose calls on files below it can be traced. */
+/** The program in a home folder, whose file calls below that folder can be traced. */
 const machine = Effect.gen(function* () {
   const home = yield* Program.make()
   const shim = yield* Shim.make(home.at("."))
   /**
-   * Runs a command; returns its syncs, links and renames in order, a sync that is repeated at once only once, and without
-   * the removal of its workplace.
+   * Runs a command; returns its syncs, links and renames in order, without immediate repetitions and without the
+   * removal of its workplace.
    */
   const traced = (...args: ReadonlyArray<string>) =>
     Effect.gen(function* () {
@@ -74,7 +77,7 @@ withShim("the copy before a migration is synced before it has its name, and its 
     const steps = yield* traced("sessions", "list")
     const copy = readdirSync(home.data).find((name) => name.includes(".before-")) ?? ""
     expect(isSynced(shim, "skein.db.before.partial")).toBe(true)
-    // SQLite syncs it between its own steps too; what counts is the last time.
+    // SQLite also syncs it between its own steps; the last sync is the one that counts.
     expect(steps.slice(steps.lastIndexOf("sync skein.db.before.partial")).slice(0, 4)).toEqual([
       "sync skein.db.before.partial",
       `rename ${copy}`,
@@ -142,7 +145,7 @@ withShim("a restore that is killed at any of its renames has made no database, a
     yield* populate(home.data)
     yield* traced("backup", "../all.skein")
     const fresh = home.at("fresh")
-    // In the way, so that it has to be moved aside first.
+    // In the way, so that it must be moved aside first.
     mkdirSync(join(fresh, "assets", "old"), { recursive: true, mode: 0o700 })
     writeFileSync(join(fresh, "assets", "old", "a.txt"), "old")
     chmodSync(fresh, 0o700)

@@ -1,4 +1,6 @@
-/** A process of the tests: calls a tool in the folder that it runs in, and prints its result or why there is none. */
+/**
+ * A process of the tests: calls a tool in the folder that it runs in, and prints the result, or why there is no result.
+ */
 import { Effect } from "effect"
 import { WorkspaceTools } from "../../../src/node.js"
 import { inFolder } from "../../unit/adapters/tools/TestWorkspace.js"

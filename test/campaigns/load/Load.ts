@@ -1,4 +1,7 @@
-/** Load on one engine over SQLite: many sessions that run at once, subscribers that read and such that do not. */
+/**
+ * Load on one engine over SQLite: many sessions that run at the same time, subscribers that read and subscribers that
+ * do not.
+ */
 import { Chunk, Duration, Effect, Layer, Random, Ref, Schema, Stream } from "effect"
 import {
   Agents,
@@ -15,7 +18,7 @@ import { SkeinNode } from "../../../src/node.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
 import { callsOf } from "../../../src/domain/Message.js"
 
-/** A call's time is drawn as it runs, so that sessions that play one script finish in orders of their own. */
+/** A call's time is drawn when it runs, so that sessions that play the same script finish in different orders. */
 const work = Tool.make("work", {
   description: "works for a while",
   access: "read",
@@ -27,7 +30,7 @@ const work = Tool.make("work", {
   )
 )
 
-/** What the model of each session does in each of its turns: steps with so many calls, then an answer. */
+/** What the model of each session does in each of its turns: `steps` steps with `tools` calls each, then an answer. */
 export interface Shape {
   readonly steps: number
   readonly tools: number
@@ -43,7 +46,7 @@ const modelOf = ({ millis, steps, tools }: Shape) =>
     ScriptedModel.text("done")
   ])
 
-/** An engine whose sessions all play one script, each from its beginning. */
+/** An engine whose sessions all play the same script, each from its beginning. */
 export const engine = (data: string, shape: Shape, options: EngineConfig.Options = {}) =>
   SkeinNode.layer({ data, repeatLimit: 1_000_000, ...options }).pipe(
     Layer.provide(
@@ -56,7 +59,7 @@ export const engine = (data: string, shape: Shape, options: EngineConfig.Options
     )
   )
 
-/** One turn in a new session: gives what is wrong with its transcript, nothing if all is well. */
+/** Plays one turn in a new session; returns what is wrong with its transcript, an empty list if all is well. */
 export const turn = (shape: Shape) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -84,7 +87,7 @@ const faultsOf = (entries: ReadonlyArray<Message.Entry>, run: Run.Run, { steps, 
   return faults
 }
 
-/** Watches a session to the end of a run; gives the cursors that were seen, which have no gap if all is well. */
+/** Watches a session to the end of a run; returns the cursors of the events, which have no gap if all is well. */
 export const watch = (ref: Run.Ref) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -97,7 +100,10 @@ export const watch = (ref: Run.Ref) =>
     return yield* Ref.get(seen)
   })
 
-/** A session's life: a turn that is watched, a rename, an asset that is read, sometimes deletions. Gives what is wrong. */
+/**
+ * A session's life: a turn that is watched, a rename, an asset that is read, sometimes deletions. Returns what is
+ * wrong.
+ */
 export const life = (shape: Shape) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -109,7 +115,8 @@ export const life = (shape: Shape) =>
     yield* Stream.runDrain(gateway.openAsset({ sessionId, assetId: asset.id }))
     yield* watch(ref)
     if ((yield* Random.next) < 0.5) yield* gateway.deleteAsset(sessionId, asset.id)
-    // Most go again, so that what is stored does not grow for ever while what is live stays the same.
+    // Most sessions are deleted, so that what is stored does not grow forever while the number of live sessions stays
+    // the same.
     if ((yield* Random.next) < 0.9) yield* gateway.delete(sessionId)
     return faults
   })

@@ -1,22 +1,25 @@
-/** Looks of a doctor at a data folder, by a process of its own: a second copy of a file's locks would disturb an engine. */
+/**
+ * A doctor checks a data folder repeatedly, in a process of its own: in an engine's process it would disturb that
+ * engine's file locks.
+ */
 import { Effect, Option, Schema } from "effect"
 import { bundle } from "../../support/programs/Bundle.js"
 import { start } from "../../support/programs/Process.js"
 
-/** Found from bundles as well, which lie as deep. */
+/** Also found from bundles, because they lie at the same depth. */
 const program = new URL("../../../test/campaigns/load/looker.ts", import.meta.url)
 
 const decode = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(Schema.String)))
 
 export interface Looks {
   readonly looks: number
-  /** How many of them called something damage. */
+  /** How many checks reported damage. */
   readonly alarms: number
-  /** What was called damage. */
+  /** What was reported as damage. */
   readonly said: ReadonlySet<string>
 }
 
-/** Looks until it is enough. */
+/** Repeats checks until `isEnough` says so. */
 export const until = (data: string, isEnough: (looks: number) => Effect.Effect<boolean>) =>
   Effect.gen(function* () {
     const looker = yield* start(process.execPath, [yield* bundle(program), data])

@@ -1,6 +1,7 @@
 /**
- * `npm run alarms [-- --minutes M] [--looks N]`: a doctor looks N times at each golden data folder, and then for M minutes,
- * at least N times, at a folder that an engine works on. Each look that finds damage is a false alarm and fails it.
+ * `npm run alarms [-- --minutes M] [--looks N]`: a doctor checks each golden data folder N times, and then for M
+ * minutes, at least N times, a folder that an engine works on. Each check that finds damage is a false alarm and makes
+ * the command fail.
  */
 import { Clock, Effect, Layer, Logger, LogLevel } from "effect"
 import * as Golden from "../../support/golden/Golden.js"
@@ -27,7 +28,7 @@ const tell = (what: string, { alarms, looks, said }: Looks.Looks) =>
     for (const alarm of said) console.log(`  ${alarm}`)
   })
 
-/** A folder as its version left it, and as this version has opened it. */
+/** Each folder as its version left it, and after this version has opened it. */
 const golden = Effect.forEach(Golden.versions, (version) =>
   Effect.gen(function* () {
     const isEnough = (looks: number) => Effect.succeed(looks >= wanted)

@@ -9,7 +9,7 @@ import * as Looks from "./Looks.js"
 const opened = (shape: Load.Shape) =>
   Effect.flatMap(folder, (data) => Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" })))
 
-/** Milliseconds: so much is a matter of the machine. */
+/** Milliseconds; how long this takes depends on the machine. */
 const patience = 120_000
 
 describe("load", () => {
@@ -59,7 +59,7 @@ describe("load", () => {
           Effect.map(Chunk.toReadonlyArray)
         )
         const readers = yield* Effect.forEach(Arr.range(1, 900), () => Effect.fork(all))
-        // One that has taken its first event and asks for no more.
+        // Subscribers that have taken the first event and ask for no more.
         const idle = yield* Effect.forEach(Arr.range(1, 100), () =>
           Effect.flatMap(Stream.toPull(gateway.events({ sessionId: id })), (pull) => Effect.as(pull, pull))
         )

@@ -1,10 +1,10 @@
-/** The program of `Looks.ts`: looks at a data folder again and again, and prints the alarms of each look as a line. */
+/** The program of `Looks.ts`: checks a data folder again and again, and prints the alarms of each check as a line. */
 import { Effect } from "effect"
 import { alarmsIn } from "../../support/verdicts/NoAlarm.js"
 
 const [, , data = ""] = process.argv
 
-// Whoever counts the looks has gone.
+// The process that counts the checks is gone.
 process.stdout.on("error", () => process.exit(1))
 
 Effect.runFork(

@@ -1,9 +1,9 @@
 /**
- * `npm run soak [-- --minutes M] [--sessions N] [--tools T]`: constant load on one data folder, and what it
- * costs as time goes by. Fails when file descriptors, memory, the log or temporary files grow from the second quarter of
- * the time to the last one, or when a transcript is not as it must be.
+ * `npm run soak [-- --minutes M] [--sessions N] [--tools T]`: constant load on one data folder, and what it costs over
+ * time. Fails when file descriptors, memory, the log or temporary files grow from the second quarter of the time to the
+ * last one, or when a transcript is not as it must be.
  *
- * `--once` runs the sessions once, all at the same time, and says how long that took and what memory it needed.
+ * `--once` runs the sessions once, all at the same time, and says how long that took and how much memory it needed.
  */
 import { Clock, Duration, Effect, Layer, Logger, LogLevel, ManagedRuntime, Predicate, Ref } from "effect"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
@@ -27,7 +27,7 @@ process.on("exit", () => rmSync(data, { recursive: true, force: true }))
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
-/** Files of the assets' folder that belong to uploads in progress. */
+/** Counts the files in the assets' folder that belong to uploads in progress. */
 const temporary = (): number => {
   const root = join(data, "assets")
   if (statSync(root, { throwIfNoEntry: false }) === undefined) return 0
@@ -51,7 +51,7 @@ setFlagsFromString("--expose-gc")
 const collector: unknown = runInNewContext("gc")
 const isThunk = (value: unknown): value is () => void => Predicate.isFunction(value)
 
-/** After a collection the memory is what is live, not what has yet to be thrown away. */
+/** After a garbage collection only live memory is counted. */
 const collect = Effect.sync(() => {
   if (isThunk(collector)) collector()
 })
@@ -72,7 +72,7 @@ const sample = (second: number, turns: number): Sample => {
 
 const worst = (samples: ReadonlyArray<Sample>, of: (sample: Sample) => number): number => Math.max(...samples.map(of))
 
-/** What grew beyond what chance explains. */
+/** What grew by more than chance explains. */
 const growth = (samples: ReadonlyArray<Sample>): ReadonlyArray<string> => {
   const quarter = Math.floor(samples.length / 4)
   const [early, late] = [samples.slice(quarter, 2 * quarter), samples.slice(-quarter)]

@@ -1,7 +1,6 @@
 /**
  * A process with an engine, driven by a test: `program.ts`, bundled and started, with or without a wrapper such as
- * `prlimit` in front. What it says is kept: after its death the test compares what it had acknowledged with what is
- * stored.
+ * `prlimit` in front. What it says is kept: after its death the test compares what it acknowledged with what is stored.
  */
 import { Deferred, Effect, FiberId, Option, Schema, type Scope } from "effect"
 import { SessionId } from "../../../src/domain/Session.js"
@@ -12,7 +11,7 @@ import { type Answer, type Command, type Failure, Line, Request, Setup } from ".
 
 export const s1 = SessionId.make("s1")
 
-/** What came of a command, or what ended the process before it came to anything. */
+/** The result of a command, or the end of the process before there was a result. */
 type End =
   | { readonly _tag: "Done"; readonly value: unknown }
   | { readonly _tag: "Failed"; readonly failure: Failure }
@@ -20,30 +19,30 @@ type End =
 
 export interface Child {
   readonly pid: number
-  /** What came of opening; only for one that opens by itself. */
+  /** The result of opening; only for a process that opens by itself. */
   readonly opened: Effect.Effect<End>
-  /** Says a command, and waits for what comes of it. */
+  /** Sends a command, and waits for its result. */
   readonly ask: (command: Command) => Effect.Effect<End>
-  /** The same; gives the value, dies of all else. */
+  /** Like `ask`; returns the value, dies of anything else. */
   readonly get: (command: Command) => Effect.Effect<unknown>
-  /** The same for one that is to fail. */
+  /** Like `ask`, for a command that must fail. */
   readonly refused: (command: Command) => Effect.Effect<Failure>
-  /** Names of messages that it said are stored, in order. */
+  /** Names of the messages that it reported as stored, in order. */
   readonly stored: () => ReadonlyArray<string>
-  /** What it said of each message that is not, or may not be. */
+  /** What it reported about each message that is not stored, or may not be. */
   readonly failures: () => ReadonlyArray<{ readonly name: string; readonly failure: Failure }>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Kills it, and waits for its end. */
+  /** Kills it, and waits until it has ended. */
   readonly kill: Effect.Effect<void>
   readonly ended: Effect.Effect<Process.ProcessEnd>
 }
 
 export interface Options extends Partial<Setup["settings"]> {
-  /** Whether it opens nothing before it is told to. */
+  /** Whether it opens nothing until it is told to. */
   readonly waits?: boolean
   /** Defaults to `one`. */
   readonly hosts?: Setup["hosts"]
-  /** Words before `node`. */
+  /** Words in front of `node`. */
   readonly wrapper?: ReadonlyArray<string>
   /** Options of `node`. */
   readonly node?: ReadonlyArray<string>
@@ -140,7 +139,7 @@ export const start = (data: string, options: Options = {}): Effect.Effect<Child,
     } satisfies Child
   })
 
-/** The same for a process whose engine comes up; gives it when it is up. */
+/** Like `start`, for a process whose engine must come up; returns once the engine is up. */
 export const open = (data: string, options: Options = {}): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.tap(start(data, options), (child) =>
     Effect.flatMap(child.opened, (end) =>

@@ -1,4 +1,4 @@
-/** Processes that do not share a monotonic clock, as containers with time namespaces of their own. */
+/** Processes that do not share a monotonic clock, like containers with time namespaces of their own. */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { RunId } from "../../../src/domain/Run.js"

@@ -67,7 +67,7 @@ describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middl
 })
 
 describe("P9 many processes: a host that is told to end while a tool works", () => {
-  /** A host with one run, told to end when its first call has begun. */
+  /** A host with one run, told to end once its first call has begun. */
   const host = (workMillis: number, drainMillis: number) =>
     Effect.gen(function* () {
       const root = yield* folder
@@ -87,7 +87,7 @@ describe("P9 many processes: a host that is told to end while a tool works", () 
   it.scopedLive("without that time releases the run, and the next host goes on with it though nobody asks", () =>
     Effect.gen(function* () {
       const { root, setup } = yield* host(1_000, 0)
-      // It looks when it opens, and for a day no more.
+      // It looks for left runs when it opens, and then not for a day.
       const next = yield* Life.live({ ...setup, role: "watch", recoverMillis: 24 * 60 * 60 * 1_000 })
       expect(next.ends).toEqual([{ _tag: "Ended", job: "job", stopReason: "completed" }])
       expect(yield* checked(root, ["job"])).toEqual({ ends: new Set(["completed"]), released: 1 })

@@ -1,4 +1,4 @@
-/** What a host of the tests (`host.ts`) is told at its start, and what it says, one JSON a line. */
+/** What a host of the tests (`host.ts`) is told at its start, and what it says, one line of JSON each. */
 import { Schema } from "effect"
 import { StopReason } from "../../../src/domain/Run.js"
 import { Settings } from "../../../src/services/EngineConfig.js"
@@ -6,19 +6,19 @@ import { Settings } from "../../../src/services/EngineConfig.js"
 /** How the host is set up; its only argument. */
 export const Setup = Schema.parseJson(
   Schema.Struct({
-    /** The data folder is `data` in it, and a file for each job. */
+    /** Holds the data folder `data`, and a file for each job. */
     folder: Schema.String,
     jobs: Schema.Array(Schema.String),
     /**
-     * What it does for each job: `settle` settles its message; `send` sends it, and the host lives on; `watch` hears the
+     * What it does for each job: `settle` settles its message; `send` sends its message and lives on; `watch` hears the
      * events of its session until its run ends.
      */
     role: Schema.Literal("settle", "send", "watch"),
-    /** Jobs at once. */
+    /** How many jobs run at the same time. */
     atOnce: Schema.Int,
-    /** The PostgreSQL database that it shares; null for one of its own in the data folder. */
+    /** The shared PostgreSQL database; null for a database of its own in the data folder. */
     database: Schema.NullOr(Schema.Struct({ url: Schema.String, schema: Schema.String })),
-    /** What a call takes. */
+    /** How long a call takes. */
     workMillis: Schema.Int,
     ...Settings.pick("drainMillis", "leaseMillis", "recoverMillis").fields
   })

@@ -10,7 +10,10 @@ import type * as Reopened from "./Reopened.js"
 
 export const jobs = Array.from({ length: 24 }, (_, index) => `job-${index}`)
 
-/** Lives of a host, one after the other, until one of them has done all its jobs. Gives that one's ends, by job. */
+/**
+ * Lives of a host, one after the other, until one of them has done all its jobs. Returns how often the host was
+ * stopped, and the ends that the last life reported, by job.
+ */
 export const lives = (setup: Life.Options, stops: ReadonlyArray<Life.Stop>, drains: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     let stopped = 0
@@ -29,7 +32,10 @@ type Records = Effect.Effect.Success<ReturnType<typeof Reopened.records>>
 /** The sessions of jobs. */
 export const sessionsOf = (jobs: ReadonlyArray<string>) => jobs.map((job) => SessionId.make(job))
 
-/** Holds what jobs left against what is stored of them. Gives the ends of all their runs, and how many were released. */
+/**
+ * Compares what jobs left with what is stored about them. Returns the ends of all their runs, and how many were
+ * released.
+ */
 export const check = (root: string, jobs: ReadonlyArray<string>, records: Records) => {
   records.forEach(({ entries, events }, index) => {
     const job = jobs[index] ?? expect.unreachable()

@@ -90,7 +90,7 @@ it.scopedLive("P9 many processes: one that is stopped past its lease writes noth
     expect(yield* Fiber.join(ended)).toBe("lease-lost")
     expect(yield* other.get({ do: "read", session: halfway })).toEqual(["go"])
     yield* one.signal("SIGCONT")
-    // The text that it had was not kept: its lease was lost.
+    // The partial text was not kept, because the lease was lost.
     expect(yield* end(one)).toBe("lease-lost")
     yield* one.get({ do: "ping" })
     expect(yield* other.get({ do: "read", session: halfway })).toEqual(["go"])
@@ -159,7 +159,7 @@ it.scopedLive(
         const unlock = yield* lock(data)
         yield* one.get({ do: "wait", millis: 1.6 * leaseMillis })
         yield* unlock
-        // Until both have had their turn: the next lock is another matter.
+        // Wait until both have had their turn; the next lock must not overlap with this one.
         for (const child of [other, one]) {
           yield* child.get({ do: "append", session: Child.s1, name: `${time}`, count: 1, bytes: 1, atOnce: false })
         }
@@ -182,7 +182,7 @@ it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, 
     const send = (text: string) => ({ do: "send", session: hanging, text, key: text }) as const
     const run = yield* one.get(send("go"))
     yield* one.get({ do: "wait", millis: 400 })
-    // Whoever wants to send waits until the lease is known to be held, or is over.
+    // A send waits until the lease is known to be held, or is over.
     expect(yield* hasty.refused(send("mine"))).toMatchObject({ _tag: "SessionBusy", runId: run })
     expect(yield* hasty.get({ do: "recover" })).toEqual([])
   })

@@ -9,8 +9,8 @@ import { folder } from "../../unit/services/storage/disk.js"
 import * as Child from "./Child.js"
 
 /**
- * Tells its pid, that of a process outside its group and that of one in it without an environment, then writes without
- * end. All ignore that they are asked to end.
+ * Prints its pid, that of a process outside its group, and that of a process in its group without an environment; then
+ * writes without end. All of them ignore requests to end.
  */
 const writer = (file: string) =>
   `trap "" TERM; read -r other < <(setsid sh -c 'echo $$; exec sleep 600 >&2'); env -i /bin/sleep 600 & ` +
@@ -23,7 +23,7 @@ const leave = (file: string) =>
 
 const kill = (pids: ReadonlyArray<number>) => pids.filter(isRunning).forEach((pid) => process.kill(pid, "SIGKILL"))
 
-/** Tells which processes run. */
+/** Prints which processes run. */
 const look = (pids: ReadonlyArray<number>) =>
   `echo $(for pid in ${pids.join(" ")}; do case $(ps -o stat= -p $pid) in ""|Z*) echo gone;; *) echo runs;; esac; done)`
 
@@ -40,7 +40,7 @@ onLinux("P9 many processes: a command that outlives a killed engine", () => {
       const send = (child: Child.Child, session: SessionId, ...lines: ReadonlyArray<string>) =>
         child.get({ do: "send", session, text: lines.join("\n"), key: `k${++key}` })
 
-      /** A session whose command runs in a process; gives the pids of what runs. */
+      /** A session whose command runs in a process; returns the pids of all that runs. */
       const working = Effect.fnUntraced(function* (child: Child.Child, name: string, ...before: ReadonlyArray<string>) {
         const session = SessionId.make(name)
         yield* child.get({ do: "create", session })
@@ -51,7 +51,7 @@ onLinux("P9 many processes: a command that outlives a killed engine", () => {
         yield* Effect.addFinalizer(() => Effect.sync(() => kill(pids)))
         return { session, callId, pids }
       })
-      /** Sends a command to a session and gives what it printed. */
+      /** Sends a command to a session and returns what it printed. */
       const ask = Effect.fnUntraced(function* (child: Child.Child, session: SessionId, command: string) {
         const run = Schema.decodeUnknownSync(RunId)(yield* send(child, session, command))
         yield* child.get({ do: "await", session, run })
@@ -63,11 +63,12 @@ onLinux("P9 many processes: a command that outlives a killed engine", () => {
       const left = Number(readFileSync(`${data}/left`, "utf8"))
       yield* Effect.addFinalizer(() => Effect.sync(() => kill([left])))
       const untouched = yield* working(one, "shell-untouched")
-      // As if the dead session's command had started it; in a group of its own, so that it can only end itself.
+      // As if the dead session's command had started this engine. It is in a group of its own, so that at worst it ends
+      // only itself.
       const other = yield* Child.open(data, {
         wrapper: ["setsid"],
         env: { SKEIN_CALL: dead.callId },
-        // It claims what it is asked for, and looks for nothing itself.
+        // It claims what it is asked for, and does not look for left runs by itself.
         recoverMillis: 24 * 60 * 60 * 1_000
       })
       const living = yield* working(other, "shell-living")

@@ -1,4 +1,4 @@
-/** Runs that were left too long ago: no new engine starts them, and a person may. */
+/** Runs that were left too long ago: no new engine starts them, but a person can. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { RunId } from "../../../src/domain/Run.js"
@@ -8,7 +8,7 @@ import * as Child from "./Child.js"
 
 const settings = { drainMillis: 0, continueWithinMillis: 1, recovery: "continue", recoverMillis: 100 } as const
 
-/** A run that another process has left for longer than it may be, and the process that comes next. */
+/** A run that another process left for longer than the limit, and the process that comes next. */
 const left = (leave: (one: Child.Child) => Effect.Effect<unknown>) =>
   Effect.gen(function* () {
     const data = yield* folder
@@ -33,7 +33,7 @@ for (const [how, leave, isReleased] of [
       Effect.gen(function* () {
         const { next, run, session } = yield* left(leave)
         const ended = yield* Effect.fork(next.get({ do: "await", session, run }))
-        // As often as it looks by itself.
+        // As if it looked for left runs by itself.
         for (let look = 0; look < 5; look++) expect(yield* next.get({ do: "recover" })).toEqual([])
         expect(yield* next.get({ do: "look", run })).toEqual({ state: "running", isReleased })
         expect(ended.unsafePoll()).toBeNull()

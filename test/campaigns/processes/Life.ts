@@ -7,21 +7,21 @@ import { bundle } from "../../support/programs/Bundle.js"
 import * as Process from "../../support/programs/Process.js"
 import { Line, type Said, Setup } from "./HostProtocol.js"
 
-/** When a host is told to end, and how: once so many calls have begun in it. Null lets it end by itself. */
+/** When a host is told to end, and how: once `after` calls have begun in it. Null lets it end by itself. */
 export interface Stop {
   readonly after: number
   readonly signal: "SIGTERM" | "SIGKILL"
 }
 
 interface Life {
-  /** Whether it said of each job how it ended; otherwise it ended as it was told to. */
+  /** Whether it reported the end of each job; otherwise it ended because it was told to. */
   readonly isDone: boolean
   readonly ends: ReadonlyArray<Extract<Said, { readonly _tag: "Ended" }>>
 }
 
 export const dataOf = (folder: string): string => join(folder, "data")
 
-/** What of its setup has a default is left out. */
+/** Settings that have a default may be left out. */
 export type Options = Pick<Setup, "folder" | "jobs" | "role"> & Partial<Setup>
 
 /** One life of a host, from its start to its end. Dies when the host ends in any other way than it was told to. */

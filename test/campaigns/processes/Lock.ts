@@ -1,9 +1,9 @@
-/** The write lock of a data folder, taken by a process that is no engine: this one. */
+/** The write lock of a data folder, taken by a process that is not an engine: this one. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { join } from "node:path"
 
-/** Takes the lock until the scope closes. Gives what returns it before. */
+/** Takes the lock until the scope closes. Returns an effect that releases it earlier. */
 export const lock = (data: string) =>
   Effect.map(
     Effect.acquireRelease(

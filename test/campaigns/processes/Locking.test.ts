@@ -22,7 +22,7 @@ it.scopedLive(
       yield* child.get({ do: "wait", millis: 2_000 })
       expect(child.stored()).toEqual([])
       expect(yield* child.get({ do: "read", session: s1 })).toEqual([])
-      // Far below the lock's time; what it is without a loaded machine, the benchmark tells.
+      // Far below the time of the lock. The benchmark shows the value for an idle machine.
       expect(Number(yield* child.get({ do: "lateness" }))).toBeLessThan(400)
       yield* unlock
       yield* Fiber.join(writing)

@@ -9,7 +9,7 @@ import * as Reopened from "./Reopened.js"
 
 const { s1 } = Child
 
-/** Bytes that the log holds before it is written back, by `wal_autocheckpoint`. */
+/** Bytes that the log holds before it is written back, as `wal_autocheckpoint` sets it. */
 const roundBytes = 1000 * 4096
 
 it.scopedLive(
@@ -35,7 +35,7 @@ it.scopedLive(
       yield* Fiber.joinAll(reading)
       expect(largest).toBeLessThan(3 * roundBytes)
 
-      // A snapshot that is held for long keeps the log; once it is gone, the log grows no more.
+      // A snapshot that is held for long keeps the log; once it is gone, the log no longer grows.
       const holder = new Sqlite(join(data, "skein.db"), { readonly: true })
       holder.exec("BEGIN")
       holder.prepare("SELECT count(*) FROM messages").get()

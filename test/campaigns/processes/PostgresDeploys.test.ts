@@ -60,7 +60,7 @@ Postgres.describeOwn("P5 P9 two hosts on a PostgreSQL server with a synchronous 
             concurrency: 2
           })
         )
-        // Each job that has begun has its file.
+        // Each job that has begun has a file.
         yield* Effect.repeat(
           Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length),
           { until: (begun) => begun > 5, schedule: Schedule.spaced("5 millis") }

@@ -1,4 +1,4 @@
-/** What a test says to a process with an engine (`program.ts`), and what that answers: one JSON a line, each way. */
+/** What a test says to a process with an engine (`program.ts`), and what the process answers: one line of JSON each. */
 import { Schema } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
 import { RunId } from "../../../src/domain/Run.js"
@@ -18,9 +18,9 @@ export const Setup = Schema.parseJson(
       "recoverMillis",
       "recovery"
     ),
-    /** Whether it opens nothing before it is told to. */
+    /** Whether it opens nothing until it is told to. */
     waits: Schema.Boolean,
-    /** On how many hosts it takes the engines of its storage to be. */
+    /** On how many hosts it assumes the engines of its storage to be. */
     hosts: Schema.Literal("one", "many")
   })
 )
@@ -30,12 +30,12 @@ const session = { session: SessionId }
 
 export const Command = Schema.Union(
   Schema.Struct({ do: Schema.Literal("open") }),
-  /** Closes what is open; it can be opened again. */
+  /** Closes the engine; it can be opened again. */
   Schema.Struct({ do: Schema.Literal("close") }),
   Schema.Struct({ do: Schema.Literal("create"), ...session }),
   /**
-   * Messages `<name> 1` to `<name> <count>`, each filled up to so many bytes; one after the other, or all at once.
-   * Each is answered for itself; one that fails does not keep the next from being tried.
+   * Messages `<name> 1` to `<name> <count>`, each filled up to `bytes` bytes; one after the other, or all at the same
+   * time. Each is answered separately; a message that fails does not keep the next from being tried.
    */
   Schema.Struct({
     do: Schema.Literal("append"),
@@ -46,49 +46,50 @@ export const Command = Schema.Union(
     atOnce: Schema.Boolean
   }),
   /**
-   * Gives the run's id. In a session whose id begins with `hang`, the model never ends; in one with `half`, it says `So
-   * far` before; in one with `shell`, it has the message's lines run by the shell, one a step; in one with `beating`, it
-   * calls a tool that never ends: it makes the file `began` beside the data, and `went-on` once it was stopped for a second.
+   * Returns the run's id. The beginning of the session's id selects the model: with `hang` it never ends; with `half`
+   * it says `So far` and then never ends; with `shell` it has the message's lines run by the shell, one per step; with
+   * `beating` it calls a tool that never ends, which creates the file `began` next to the data, and `went-on` once it
+   * was stopped for a second.
    */
   Schema.Struct({ do: Schema.Literal("send"), ...session, text: Schema.String, key: Schema.String }),
-  /** Gives why the run ended. */
+  /** Returns why the run ended. */
   Schema.Struct({ do: Schema.Literal("await"), ...session, run: RunId }),
   Schema.Struct({ do: Schema.Literal("cancel"), run: RunId }),
-  /** Gives the sessions whose runs go on in this process. */
+  /** Returns the sessions whose runs go on in this process. */
   Schema.Struct({ do: Schema.Literal("recover") }),
-  /** Gives the id of the run that goes on. */
+  /** Returns the id of the run that goes on. */
   Schema.Struct({ do: Schema.Literal("resume"), ...session, key: Schema.String }),
-  /** Gives a run's state, and whether it is released. */
+  /** Returns a run's state, and whether it is released. */
   Schema.Struct({ do: Schema.Literal("look"), run: RunId }),
   Schema.Struct({ do: Schema.Literal("delete"), ...session }),
-  /** Waits for the first event of this type, from the oldest on; gives it. */
+  /** Waits for the first event of this type, beginning with the oldest, and returns it. */
   Schema.Struct({ do: Schema.Literal("hear"), ...session, type: Schema.String }),
-  /** Gives the types of all durable events. */
+  /** Returns the types of all durable events. */
   Schema.Struct({ do: Schema.Literal("types"), ...session }),
-  /** Saves so many bytes; gives the asset's id. */
+  /** Saves `bytes` bytes; returns the asset's id. */
   Schema.Struct({ do: Schema.Literal("save"), ...session, bytes: Schema.Int }),
-  /** Reads an asset to its end; gives its size. */
+  /** Reads an asset to its end; returns its size. */
   Schema.Struct({ do: Schema.Literal("load"), ...session, asset: AssetId }),
-  /** Gives the first words of all messages. */
+  /** Returns the first lines of all messages. */
   Schema.Struct({ do: Schema.Literal("read"), ...session }),
-  /** The same again and again until `stop` is said to it. */
+  /** Reads like `read`, again and again, until it receives `stop`. */
   Schema.Struct({ do: Schema.Literal("readOn"), ...session }),
-  /** Gives how often it has done so. */
+  /** Returns how often `readOn` has read. */
   Schema.Struct({ do: Schema.Literal("timesRead") }),
   Schema.Struct({ do: Schema.Literal("stop") }),
-  /** Gives what each session does, by its id. */
+  /** Returns what each session does, by its id. */
   Schema.Struct({ do: Schema.Literal("activities"), of: Schema.Array(SessionActivity) }),
-  /** Gives the ids of all sessions. */
+  /** Returns the ids of all sessions. */
   Schema.Struct({ do: Schema.Literal("list") }),
-  /** Answers at once. */
+  /** Answers immediately. */
   Schema.Struct({ do: Schema.Literal("ping") }),
-  /** Answers when so many milliseconds have passed for it. */
+  /** Answers when `millis` milliseconds have passed on its own clock. */
   Schema.Struct({ do: Schema.Literal("wait"), millis: Schema.Int }),
-  /** Gives by how many milliseconds its 10 ms timer was late at most since it was asked before. */
+  /** Returns by how many milliseconds its 10 ms timer was late at most since this was last asked. */
   Schema.Struct({ do: Schema.Literal("lateness") }),
-  /** Gives what its wall clock shows. */
+  /** Returns what its wall clock shows. */
   Schema.Struct({ do: Schema.Literal("time") }),
-  /** Takes memory until there is none. */
+  /** Takes memory until there is no more. */
   Schema.Struct({ do: Schema.Literal("hoard") })
 )
 export type Command = typeof Command.Type
@@ -106,7 +107,7 @@ export type Failure = typeof Failure.Type
 const Answer = Schema.Union(
   /** A message of `append` is stored. */
   Schema.TaggedStruct("Stored", { name: Schema.String }),
-  /** A message of `append` is not, or may not be. */
+  /** A message of `append` is not stored, or may not be. */
   Schema.TaggedStruct("Refused", { name: Schema.String, failure: Failure }),
   Schema.TaggedStruct("Done", { value: Schema.Unknown }),
   Schema.TaggedStruct("Failed", { failure: Failure })

@@ -1,4 +1,4 @@
-/** What a data folder holds, as a process finds it that opens it anew: this one. */
+/** What a data folder holds, as seen by a process that opens it again: this one. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Stream } from "effect"
 import { readdirSync } from "node:fs"
@@ -14,7 +14,7 @@ import * as Finale from "../../support/verdicts/Finale.js"
 const over = <A, E>(data: string, read: Effect.Effect<A, E, StorageReader>) =>
   Effect.provide(read, Layer.fresh(Layer.provide(SqliteStorage.layer, [layerIds, Layer.succeed(DataDirectory, data)])))
 
-/** The names of a session's messages, in order. The whole file is checked before. */
+/** The first lines of a session's messages, in order. The whole file is checked first. */
 export const names = (data: string, sessionId: SessionId) =>
   Effect.zipRight(
     Effect.sync(() => check(data)),
@@ -31,7 +31,7 @@ const stored = (data: string, sessionId: SessionId) =>
     })
   )
 
-/** The transcript and the events of each session, held against each other. The whole file is checked before. */
+/** The transcript and the events of each session, compared with each other. The whole file is checked first. */
 export const records = (data: string, sessions: ReadonlyArray<SessionId>) =>
   over(
     data,
@@ -41,13 +41,13 @@ export const records = (data: string, sessions: ReadonlyArray<SessionId>) =>
     )
   )
 
-/** The same of what any storage holds. */
+/** Like `records`, from any storage. */
 export const recordsOf = (sessions: ReadonlyArray<SessionId>) =>
   Effect.flatMap(StorageReader, (reader) =>
     Effect.forEach(sessions, (sessionId) => Finale.record({ reader }, sessionId))
   )
 
-/** Throws unless SQLite finds the file sound. */
+/** Throws unless SQLite finds the file intact. */
 const check = (data: string): void => {
   const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
   try {
@@ -58,7 +58,7 @@ const check = (data: string): void => {
   }
 }
 
-/** All files below a folder, by their paths from there. */
+/** All files below a folder, by their relative paths. */
 export const files = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

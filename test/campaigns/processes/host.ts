@@ -1,6 +1,7 @@
 /**
- * A host of the tests, as hosts are written: `SkeinNode.layer`, or `SkeinPostgres.layer`, and `NodeRuntime.runMain`. Each of its jobs has a session
- * and an idempotency key of its own, the job's name. It says what becomes of them, see `HostProtocol.ts`.
+ * A host of the tests, written as hosts are written: `SkeinNode.layer`, or `SkeinPostgres.layer`, and
+ * `NodeRuntime.runMain`. Each of its jobs has a session and an idempotency key of its own, the job's name. It reports
+ * what becomes of them, see `HostProtocol.ts`.
  *
  * A job takes three calls. Each writes a line with its id to the job's file, then works for a while.
  */
@@ -36,7 +37,7 @@ const steps = [
   ScriptedModel.text("Done")
 ]
 
-/** Which step comes is told by the newest turn alone. */
+/** The newest turn alone decides which step comes. */
 const model: Model.Model = {
   ...ScriptedModel.make([]),
   step: (request: StepRequest) => {
@@ -46,7 +47,7 @@ const model: Model.Model = {
   }
 }
 
-/** Asks for a job's run, whether or not that was done before. */
+/** Creates a job's session unless it exists, and returns the message that asks for its run. */
 const begin = Effect.fnUntraced(function* (job: string) {
   const gateway = yield* Gateway.Gateway
   const sessionId = Session.Id.make(job)
@@ -54,7 +55,7 @@ const begin = Effect.fnUntraced(function* (job: string) {
   return { sessionId, text: `do ${job}`, idempotencyKey: job }
 })
 
-/** The end of a session's run, heard by somebody who wants nothing of it. */
+/** Waits for the end of a session's run as a mere watcher. */
 const hear = Effect.fnUntraced(function* (job: string) {
   const gateway = yield* Gateway.Gateway
   const events = gateway.events({ sessionId: Session.Id.make(job) })

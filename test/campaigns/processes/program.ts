@@ -1,4 +1,4 @@
-/** A process of the tests: an engine on a data folder that does what lines on its stdin say, see `Protocol.ts`. */
+/** A process of the tests: an engine on a data folder that obeys the lines on its stdin, see `Protocol.ts`. */
 import {
   Cause,
   Clock,
@@ -37,7 +37,7 @@ const answering = ScriptedModel.make(Array.from({ length: 100 }, () => ScriptedM
 const hanging = ScriptedModel.make([ScriptedModel.hang])
 const halfway = ScriptedModel.make([{ text: "So far", hang: true }])
 
-/** A model that has the lines of the newest user message run by the shell, one a step. */
+/** A model that has the lines of the newest user message run by the shell, one per step. */
 const shelling: Model.Model = {
   ...answering,
   step: (request) => {
@@ -91,12 +91,12 @@ const engine = preset.pipe(
   Layer.provide(NodeExec.layer())
 )
 
-/** Stdout is for answers. */
+/** Stdout is for answers only. */
 const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
 
 const say = (id: number, answer: Answer): void => void writeSync(1, `${Schema.encodeSync(Line)({ id, answer })}\n`)
 
-/** A defect or an interruption is no typed error, and looks like none. */
+/** Defects and interruptions are not typed errors, and get tags of their own. */
 const failureOf = (cause: Cause.Cause<unknown>): Failure =>
   Option.match(Cause.failureOption(cause), {
     onNone: () => ({ _tag: "Defect", detail: Cause.pretty(cause) }),
@@ -279,5 +279,5 @@ lines.on("line", (line) => {
 })
 lines.on("close", () => void Effect.runPromise(close).finally(() => process.exit(0)))
 
-// The first command is nobody's: what comes of opening is told as its answer.
+// The first command comes from nobody: the result of opening is sent as its answer.
 if (!waits) Effect.runFork(Effect.provide(obey(0, { do: "open" }), logger))

@@ -1,6 +1,7 @@
 /**
- * Those who use the engines: they send, cancel, rename, answer, upload, watch, delete, and give up half-way. Each notes
- * what was acknowledged to it and what it was told; what they note is compared with storage, at once and in the end.
+ * The users of the engines: they send, cancel, rename, answer, upload, watch, delete, and give up half-way. Each
+ * records what was acknowledged and announced to it; these records are compared with storage, both immediately and at
+ * the end.
  */
 import { Effect, Either, Fiber, Stream } from "effect"
 import { textOf, userText } from "../../../src/domain/Message.js"
@@ -10,7 +11,7 @@ import type { Watcher, World } from "./World.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { KnownSession, Process } from "../../support/verdicts/KnownSession.js"
 
-/** What any request may meet here; anything else is a mistake of the engine's. */
+/** The errors that any request may get here; any other error is a bug in the engine. */
 const expected = new Set([
   "SessionNotFound",
   "SessionDeleting",
@@ -65,14 +66,14 @@ const sender = (world: World, process: Process, session: KnownSession) =>
           const again = yield* attempt(send)
           if (Either.isRight(again)) world.keyed.push({ text, runId: again.right.runId })
         }
-        // The model may never answer, nor whoever is asked.
+        // The model may never answer, and neither may a user who is asked.
         if (world.random.chance(0.4)) yield* Effect.timeoutOption(attempt(process.gateway.await(ref)), 3_000)
         if (world.random.chance(0.3)) yield* attempt(process.gateway.cancel(ref.runId))
       }
     }
   })
 
-/** Goes on with runs of messages that were sent under a key, or with the newest. */
+/** Resumes runs of messages that were sent under a key, or the newest run. */
 const resumer = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = 3 + world.random.below(5); round > 0; round--) {
@@ -91,7 +92,10 @@ const resumer = (world: World, process: Process, session: KnownSession) =>
     }
   })
 
-/** Somebody whose engine has left comes back by another one, and asks for the end of each message under its key. */
+/**
+ * A client whose engine has left returns through another one, and resumes the run of each message that was sent under a
+ * key.
+ */
 export const returner = (world: World, process: Process, session: KnownSession) =>
   Effect.forEach(
     [...new Set(world.keyed.filter(({ runId }) => session.sent.has(runId)).map(({ text }) => text))],
@@ -103,7 +107,7 @@ export const returner = (world: World, process: Process, session: KnownSession) 
     { discard: true }
   )
 
-/** Takes up what was left behind. */
+/** Recovers sessions whose runs were left behind. */
 const recoverer = (world: World, process: Process) =>
   Effect.gen(function* () {
     for (let round = 3 + world.random.below(3); round > 0; round--) {
@@ -174,7 +178,7 @@ const answerer = (world: World, process: Process, session: KnownSession) =>
     }
   })
 
-/** Looks at the session now and then, and keeps what it was shown. */
+/** Takes a snapshot of the session now and then, and records what it was shown. */
 const visitor = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = 0; round < 12; round++) {
@@ -215,10 +219,10 @@ const uploader = (world: World, process: Process, session: KnownSession) =>
     }
   })
 
-/** What was announced is stored, at the moment of the announcement. */
+/** Checks that what was announced is stored, at the moment of the announcement. */
 const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.finished">, session: KnownSession) =>
   Effect.gen(function* () {
-    // In this order, as a result may meanwhile pass from the batch into the transcript, and never back.
+    // In this order, because a result may meanwhile move from the batch into the transcript, but never back.
     const batch = yield* Effect.either(process.reader.openBatch(session.id))
     const entries = yield* Effect.either(
       Stream.runCollect(process.reader.transcript({ sessionId: session.id, from: event.seq, to: event.seq }))
@@ -230,7 +234,7 @@ const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.fini
     }
   })
 
-/** Watches from some cursor on, slowly at times; what it is told has no gap and no duplicate. */
+/** Watches the session, slowly at times; its events must have no gap and no duplicate. */
 const watcher = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     yield* pause(world)
@@ -282,7 +286,7 @@ const save = (process: Process, sessionId: SessionId, bytes: number) =>
     process.gateway.saveAsset({ sessionId, mediaType: "application/octet-stream", content: content(bytes) })
   )
 
-/** One process deletes a session with a file, while another makes it again, with a file that must stay. */
+/** One process deletes a session with a file, while another creates it again, with a file that must stay. */
 export const succession = (world: World, before: Process, after: Process) => {
   const id = SessionId.make("made-again")
   let stage: "none" | "deleting" | "over" = "none"
@@ -314,7 +318,7 @@ export const succession = (world: World, before: Process, after: Process) => {
   return [[before, deletes] as const, [after, makesAgain] as const]
 }
 
-/** Starts somebody and gives up on them after a while. */
+/** Starts an actor and interrupts it after a while. */
 const impatient = (world: World, actor: Effect.Effect<unknown>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(actor)
@@ -322,7 +326,7 @@ const impatient = (world: World, actor: Effect.Effect<unknown>) =>
     yield* Fiber.interrupt(fiber)
   })
 
-/** All who deal with one session by way of one process; they end by themselves. */
+/** All actors that use one session through one process; they end by themselves. */
 export const cast = (world: World, process: Process, session: KnownSession): ReadonlyArray<Effect.Effect<unknown>> => {
   const { chance } = world.random
   return [
@@ -340,7 +344,7 @@ export const cast = (world: World, process: Process, session: KnownSession): Rea
   ]
 }
 
-/** Those who come to the session by way of another process. */
+/** Actors that use the session through another process. */
 export const guests = (
   world: World,
   process: Process,
@@ -356,7 +360,7 @@ export const guests = (
   ]
 }
 
-/** They watch until the session or the world ends. */
+/** Actors that watch until the session or the world ends. */
 export const watchers = (
   world: World,
   process: Process,

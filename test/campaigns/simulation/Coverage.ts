@@ -1,5 +1,5 @@
 /**
- * What the seeds of a simulation are to come across, counted: a fault that is never injected and a situation that never
+ * Counts what the seeds of a simulation must come across: a fault that is never injected and a situation that never
  * arises prove nothing, however many seeds hold.
  */
 
@@ -12,7 +12,7 @@ export const faults = [
   "a failed look for the commits of others"
 ] as const
 
-/** What comes of kills and of many clients at once. */
+/** What kills and many concurrent clients lead to. */
 export const situations = [
   "an engine killed",
   "an engine closed during a run",
@@ -30,10 +30,10 @@ export type Occurrence = (typeof faults)[number] | (typeof situations)[number]
 
 export type Counts = ReadonlyMap<Occurrence, number>
 
-/** Counts one more. */
+/** Counts an occurrence. */
 export const note = (counts: Map<Occurrence, number>, occurrence: Occurrence): void =>
   void counts.set(occurrence, (counts.get(occurrence) ?? 0) + 1)
 
-/** Those that did not occur. */
+/** The expected occurrences that were not seen. */
 export const missing = (counts: Counts, expected: ReadonlyArray<Occurrence>): ReadonlyArray<Occurrence> =>
   expected.filter((occurrence) => !counts.has(occurrence))

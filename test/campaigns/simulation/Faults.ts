@@ -1,6 +1,6 @@
 /**
- * A database that fails now and then: a lock that somebody else holds, a full disk, a commit that fails although it is
- * stored, and one that fails and is not. After each commit the rows are held against each other.
+ * A database that fails now and then: a lock that another process holds, a full disk, a commit that fails although it
+ * is stored, and a commit that fails and is not stored. After each commit the rows are checked against each other.
  */
 import { Effect, FiberRef, Layer } from "effect"
 import * as SqliteFailure from "../../../src/adapters/sqlite/SqliteFailure.js"
@@ -10,22 +10,22 @@ import * as Invariants from "./Invariants.js"
 import { processOf } from "./SeededScheduler.js"
 import type { Dice } from "../../support/verdicts/Dice.js"
 
-/** How often what is of its kind fails. */
+/** The probability that an operation of each kind fails. */
 const chances = { begin: 0.03, write: 0.01, commit: 0.01, look: 0.01 }
 
 /** How a simulation's databases fail. */
 export interface Disk {
   readonly dice: Dice
-  /** What is broken after a commit is added here. */
+  /** Receives what is found broken after a commit. */
   readonly breaches: Array<string>
   readonly note: (fault: Occurrence) => void
-  /** Whether a process has no room for anything any more. */
+  /** Whether the disk of a process has no room for any write. */
   readonly isFull: (process: string) => boolean
-  /** Closes the connections of a process, which rolls back what it has begun. */
+  /** Closes the connections of a process, which rolls back what it had begun. */
   readonly connections: Map<string, Effect.Effect<void>>
 }
 
-/** An invariant that cannot be looked at is broken too, and is no fault of the database. */
+/** An invariant that cannot be checked counts as broken, not as a fault of the database. */
 const look = (writer: Writer, breaches: Array<string>): void => {
   try {
     const breach = Invariants.breach(writer)
@@ -75,7 +75,7 @@ const faulty = (writer: Writer, process: string, { breaches, dice, isFull, note 
   return { ...writer, run, foreignVersion }
 }
 
-/** The same database, its writer faulty. Belongs to the process that builds it. */
+/** The same database with a faulty writer. The faults belong to the process that builds the layer. */
 export const inject = <E, R>(disk: Disk, database: Layer.Layer<Database, E, R>): Layer.Layer<Database, E, R> =>
   Layer.effect(
     Database,

@@ -1,7 +1,7 @@
-/** What is true of the rows after every commit. */
+/** What must be true of the rows after every commit. */
 import type { Sql } from "../../../src/services/storage/sql/Database.js"
 
-/** Each finds the sessions in which something is broken. */
+/** Each query finds the ids of what breaks its promise. */
 const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   [
     "P1: a place up to the head is missing",
@@ -48,7 +48,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   ]
 ]
 
-/** What is broken, if anything is. */
+/** Returns what is broken, or null. */
 export const breach = (sql: Sql): string | null => {
   for (const [promise, query] of queries) {
     const row = sql.get<{ readonly id: string }>(query)

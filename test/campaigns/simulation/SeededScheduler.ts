@@ -1,27 +1,33 @@
 /**
- * A scheduler that is all seed: which ready fiber goes next, where a fiber is made to yield and when time passes are
- * drawn from one generator, so that a seed is one interleaving and gives the same one each time.
+ * A scheduler driven by its seed alone: which ready fiber goes next, where a fiber is made to yield and when time
+ * passes are drawn from one generator, so that a seed stands for one interleaving and produces the same one each time.
  *
- * Tasks of one fiber keep their order. A fiber is made to yield only after a cool-down of checks, as one that yields at
- * every check would never come to an end. Time passes when nobody is ready, and sometimes while somebody is, for
- * otherwise a time-out could never win a race.
+ * Tasks of one fiber keep their order. A fiber is made to yield only after a cool-down of checks, because a fiber that
+ * yields at every check would never finish. Time passes when no fiber is ready, and sometimes while one is: otherwise a
+ * timeout could never win a race.
  *
- * A process can be killed: the fibers that belong to it are never run again, wherever they were.
+ * A process can be killed: the fibers that belong to it never run again, wherever they were.
  */
 import { type Fiber, FiberRef, type Scheduler, Utils } from "effect"
 import { VirtualClock } from "./VirtualClock.js"
 
-/** Checks between two yields that are forced on a fiber. */
+/** Checks between two forced yields of a fiber. */
 const coolDown = 8
 const yieldChance = 0.15
-/** That time passes while somebody is ready: a little of it often, much of it seldom, or nothing would end in time. */
+/**
+ * The probabilities that time passes while a fiber is ready: often a little, seldom much; without this nothing would
+ * end in time.
+ */
 const timeChances = { little: 0.05, much: 0.0005 }
 const littleMillis = 30
 
-/** The process that a fiber belongs to; handed on to the fibers that it starts. Empty for the world around them. */
+/**
+ * The process that a fiber belongs to, inherited by the fibers that it starts. Empty for the world around the
+ * processes.
+ */
 export const processOf = FiberRef.unsafeMake("")
 
-/** Nobody is ready, no timer is set, and the program has not ended. */
+/** No fiber is ready, no timer is set, and the program has not ended. */
 class Deadlock extends Error {}
 
 /** More turns than any program here takes. */
@@ -30,7 +36,10 @@ class Endless extends Error {}
 export class SeededScheduler implements Scheduler.Scheduler {
   readonly random: Utils.PCGRandom
   readonly clock = new VirtualClock()
-  /** One number a turn: which of how many ready fibers was taken. Two runs of a seed have the same trace. */
+  /**
+   * Two numbers per turn: how many fibers were ready, and which of them was taken. Two runs of a seed have the same
+   * trace.
+   */
   readonly trace: Array<number> = []
   private readonly killed = new Set<string>()
   private readonly ready = new Map<unknown, { readonly process: string; readonly tasks: Array<Scheduler.Task> }>()
@@ -52,7 +61,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
     else waiting.tasks.push(task)
   }
 
-  /** Nothing that belongs to `process` runs from now on. */
+  /** Keeps everything that belongs to `process` from running again. */
   kill(process: string): void {
     this.killed.add(process)
     for (const [key, waiting] of this.ready) {
@@ -64,7 +73,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
     return !this.killed.has(process)
   }
 
-  /** Takes turns until `isDone`. */
+  /** Takes turns until `isDone` returns true. */
   run(isDone: () => boolean, limit = 150_000): void {
     for (let turn = 0; !isDone(); turn++) {
       if (turn > limit) throw new Endless(`not done after ${limit} turns`)

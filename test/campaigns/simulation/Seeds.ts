@@ -1,20 +1,20 @@
-/** Many seeds, one after the other; between them the test runner gets a turn. */
+/** Plays many seeds, one after the other; between them the test runner gets a turn. */
 import { setImmediate } from "node:timers/promises"
 import * as Coverage from "./Coverage.js"
 import { simulate } from "./Simulation.js"
 import type { Store } from "./Stores.js"
 
-/** What many seeds came to. */
+/** The result of many seeds. */
 interface Played {
   /** What is broken, by seed. */
   readonly failures: ReadonlyArray<string>
-  /** What none of them came across. */
+  /** What no seed came across. */
   readonly missing: ReadonlyArray<Coverage.Occurrence>
 }
 
 /**
- * Plays `count` seeds from 1 on. Goes on, to ten times as many, while something of `expected` has not occurred: any
- * change of the engine deals the seeds anew, and what is rare comes earlier or later.
+ * Plays `count` seeds, beginning with 1. Goes on, up to ten times as many, while something in `expected` has not
+ * occurred: any change of the engine changes what every seed does, so that rare events come earlier or later.
  */
 export const play = async (
   store: Store,
@@ -34,7 +34,7 @@ export const play = async (
   return { failures, missing: Coverage.missing(counts, expected) }
 }
 
-/** Plays one seed `times` times; gives how many different interleavings came of it. */
+/** Plays one seed `times` times; returns how many different interleavings this produced. */
 export const interleavings = async (store: Store, seed: number, times: number): Promise<number> => {
   const seen = new Set<number>()
   for (let time = 0; time < times; time++) {

@@ -1,6 +1,6 @@
 /**
- * One seed, one interleaving: engines in two processes over one storage, everybody who uses them, kills and faults, and
- * at the end the books are balanced. What is broken is reported with its seed, which replays it.
+ * One seed, one interleaving: engines in two processes over one storage, their users, kills and faults, and a final
+ * check of the books. What is broken is reported with its seed, which replays it.
  */
 import { Cause, Effect, Exit, Fiber, Logger, Option, Predicate, Random, Scope } from "effect"
 import type { Entry } from "../../../src/domain/Message.js"
@@ -21,14 +21,16 @@ export interface Outcome {
   readonly seed: number
   /** Null when every promise held. */
   readonly failure: string | null
-  /** Tells two interleavings apart. */
+  /** Distinguishes two interleavings. */
   readonly fingerprint: number
   readonly turns: number
   /** What occurred, and how often. */
   readonly counts: Coverage.Counts
 }
 
-/** Closes an engine, whose disk may be full, while its runs go on. It ends in bounded time, as a dead one. */
+/**
+ * Closes an engine, whose disk may be full, while its runs go on. It must end in bounded time, and is dead afterwards.
+ */
 const close = (world: World.World, { process }: Process, scope: Scope.CloseableScope) =>
   Effect.gen(function* () {
     if (world.random.chance(0.4)) world.full.add(process)
@@ -101,7 +103,7 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
     if (fate !== "lives") yield* Effect.sleep(below(1_000))
     if (fate === "killed") world.note("an engine killed")
     if (fate === "closed") {
-      // A host that closes its engine uses it no more.
+      // A host that closes its engine no longer uses it.
       yield* Fiber.interruptAll(watching)
       yield* Fiber.interruptAll(actors.flatMap(({ fiber, process }) => (process === first ? [fiber] : [])))
       const held = yield* Effect.forEach(sessions, ({ id }) => Effect.option(second.reader.activity(id)))

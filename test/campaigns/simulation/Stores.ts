@@ -1,4 +1,4 @@
-/** What simulated processes share. */
+/** Storages that simulated processes share. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,7 +11,7 @@ import * as MemoryStorage from "../../../src/services/storage/memory/MemoryStora
 import * as Faults from "./Faults.js"
 import { config, type Ground } from "./World.js"
 
-/** Gives processes their ground; scoped to one simulation. */
+/** Provides processes with their ground; scoped to one simulation. */
 export type Store = (disk: Faults.Disk) => Effect.Effect<Ground, never, Scope.Scope>
 
 /** One storage in memory. */

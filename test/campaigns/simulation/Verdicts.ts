@@ -1,4 +1,4 @@
-/** What must hold between what clients were shown and what was stored then and later. */
+/** What must hold between what clients were shown and what was stored, at that time and later. */
 import { Effect, Either } from "effect"
 import { type Entry, textOf } from "../../../src/domain/Message.js"
 import type { RunId } from "../../../src/domain/Run.js"
@@ -8,7 +8,10 @@ import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { KnownSession, Process } from "../../support/verdicts/KnownSession.js"
 import type { SeenSnapshot, World } from "./World.js"
 
-/** Waits for at most `seconds` until `holds` does. In small steps, as the clock may go to the next timer at any moment. */
+/**
+ * Waits at most `seconds` seconds until `holds`. In small steps, because the clock may jump to the next timer at any
+ * moment.
+ */
 export const eventually = <E>(holds: Effect.Effect<boolean, E>, seconds: number): Effect.Effect<boolean, E> =>
   Effect.gen(function* () {
     for (let tenth = 0; tenth < seconds * 10; tenth++) {
@@ -18,7 +21,7 @@ export const eventually = <E>(holds: Effect.Effect<boolean, E>, seconds: number)
     return yield* holds
   })
 
-/** Runs that a living process has queued, and that no living engine holds up. */
+/** Queued runs of a living process that no living engine keeps waiting. */
 const abandoned = ({ scheduler, sentBy }: World, { reader }: Process, sessionId: SessionId) =>
   Effect.map(Effect.either(reader.activity(sessionId)), (activity) => {
     if (Either.isLeft(activity)) return []
@@ -31,13 +34,15 @@ const abandoned = ({ scheduler, sentBy }: World, { reader }: Process, sessionId:
     })
   })
 
-/** Whether a process that was just killed, or closed, held up what another had queued. */
+/**
+ * Whether runs that another process queued are still waiting for the run of a process that was just killed or closed.
+ */
 export const hasAbandoned = (world: World, process: Process, sessionId: SessionId) =>
   Effect.map(abandoned(world, process, sessionId), (runs) => runs.length > 0)
 
 /**
- * A queued run gets its turn though the engine before it is dead and nobody waits for it. Where a run that was left too
- * long ago stands before it, a person goes on with that one.
+ * A queued run gets its turn even if the engine before it is dead and nobody waits for it. If it is behind a run that
+ * was left too long ago, a person resumes that run.
  */
 export const queueMoves = (world: World, process: Process, { deletion, id }: KnownSession) =>
   Effect.gen(function* () {
@@ -47,7 +52,10 @@ export const queueMoves = (world: World, process: Process, { deletion, id }: Kno
     if (!(yield* eventually(isFree, 20))) broken("P9", `a run is queued in ${id} and nobody will start it`)
   })
 
-/** Whoever goes on from a snapshot's cursor is told of the end of each thing that the snapshot shows as going. */
+/**
+ * A client that goes on from a snapshot's cursor is told about the end of everything that the snapshot shows as going
+ * on.
+ */
 export const snapshotGoesOn = (
   { calls, cursor, places, questions, runs, sessionId }: SeenSnapshot,
   events: ReadonlyArray<SessionEvent.Durable>
@@ -70,7 +78,7 @@ export const snapshotGoesOn = (
   }
 }
 
-/** Each watcher is told of all that is stored, whoever stored it. */
+/** Each watcher hears about everything that is stored, whichever process stored it. */
 export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Process, { id }: KnownSession) =>
   Effect.gen(function* () {
     const { cursor } = yield* gateway.session(id)
@@ -92,14 +100,17 @@ export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Pro
     }
   })
 
-/** What has been stored of a session stays as it is, whatever engines come and go. */
+/** What was stored in a session does not change, whatever engines come and go. */
 export const staysAsItWas = (before: ReadonlyArray<Entry>, entries: ReadonlyArray<Entry>): void => {
   const textOfEntry = (entry: Entry | undefined) => JSON.stringify(entry)
   const changed = before.find((entry, place) => textOfEntry(entry) !== textOfEntry(entries[place]))
   if (changed !== undefined) broken("P1", `place ${changed.seq} is not what it was before an engine left`)
 }
 
-/** Each key stands for its message and for no other; what was appended under one is there once, where it was told to be. */
+/**
+ * Each key belongs to its message alone; a message that was appended under a key is there once, in the place that was
+ * reported.
+ */
 export const keysAreKept = (world: World, { id, sent }: KnownSession, entries: ReadonlyArray<Entry>): void => {
   for (const { runId, text } of world.keyed) {
     const other = sent.get(runId)?.text ?? text
@@ -114,7 +125,7 @@ export const keysAreKept = (world: World, { id, sent }: KnownSession, entries: R
   }
 }
 
-/** Notes which runs were released and which of them went on. */
+/** Counts the runs that were released, and those of them that went on. */
 export const noteReleases = ({ note }: World, events: ReadonlyArray<SessionEvent.Durable>): void => {
   const released = new Set<RunId>()
   for (const event of events) {

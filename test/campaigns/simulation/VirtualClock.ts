@@ -1,4 +1,4 @@
-/** A clock that stands until it is told to go on, and then goes to its next timer. */
+/** A clock that stands still until it is advanced, and then jumps to its next timer. */
 import { Clock, Duration, Effect } from "effect"
 
 interface Timer {
@@ -47,7 +47,7 @@ export class VirtualClock implements Clock.Clock {
     return this.timers.some(({ due }) => Number.isFinite(due))
   }
 
-  /** Goes to the next timer and rings it. */
+  /** Jumps to the next timer and fires it. */
   advance(): void {
     const [first, ...rest] = this.timers
     if (first === undefined) return

@@ -1,8 +1,9 @@
 /**
- * What is simulated: engines over one storage, a model and tools that do whatever the seed says, and a record of what
- * was acknowledged and announced, against which storage is held.
+ * What is simulated: engines over one storage, a model and tools that do whatever the seed says, and records of what
+ * was acknowledged and announced, with which storage is compared.
  *
- * Each engine has its own connections to the storage, as if it were a process of its own, and can be killed as one.
+ * Each engine has its own connections to the storage, as if it were in a process of its own, and can be killed like a
+ * process.
  */
 import { Cause, Clock, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
 import type { EngineId } from "../../../src/domain/Lease.js"
@@ -45,7 +46,7 @@ const settings: EngineConfig.Options = {
 
 export const config = EngineConfig.layer(settings)
 
-/** What a world's engines make of runs that were left: as the dice say. */
+/** How a world's engines treat runs that were left behind; the dice decide. */
 export const recovering = ({ chance, pick }: Dice): Pick<EngineConfig.Service, (typeof recoverySettings)[number]> => ({
   recovery: chance(0.6) ? "continue" : "end",
   drainMillis: pick([0, 0, 300, 10_000]),
@@ -65,11 +66,11 @@ export interface SeenSnapshot {
   readonly calls: ReadonlyArray<CallId>
   readonly questions: ReadonlyArray<QuestionId>
   readonly runs: ReadonlyArray<RunId>
-  /** Places of results that were stored and not appended. */
+  /** Places of results that were stored but not appended. */
   readonly places: ReadonlyArray<number>
 }
 
-/** Somebody who watches a session, and how far it has come. */
+/** A watcher of a session, and how far it has come. */
 export interface Watcher {
   readonly sessionId: SessionId
   readonly process: string
@@ -82,27 +83,27 @@ export interface World {
   readonly ground: Ground
   readonly files: AssetFiles["Type"]
   readonly ids: Ids["Type"]
-  /** What was seen to be broken where it could not be thrown. */
+  /** Breaches that were found where they could not be thrown. */
   readonly breaches: Array<string>
   readonly note: (occurrence: Occurrence) => void
-  /** Processes whose database has no room for anything. */
+  /** Processes whose database has no room for any write. */
   readonly full: Set<string>
-  /** The process that sent a run, for each that was acknowledged. */
+  /** The process that sent a run, for each acknowledged run. */
   readonly sentBy: Map<RunId, string>
   readonly snapshots: Array<SeenSnapshot>
   readonly watchers: Array<Watcher>
-  /** A number that nobody had before. */
+  /** Returns a number that was never returned before. */
   readonly next: () => number
   /** How often a call's handler was started. */
   readonly started: Map<CallId, number>
   readonly recovery: ReturnType<typeof recovering>
-  /** Sends and resumptions under a key, and the run that each was answered with. */
+  /** Sends and resumptions under a key, with the run that each got as its answer. */
   readonly keyed: Array<{ readonly text: string; readonly runId: RunId }>
-  /** Messages that were appended under a key, and where they were told to be. */
+  /** Messages that were appended under a key, and the places that were reported for them. */
   readonly appended: Map<string, { readonly sessionId: SessionId; seq: number | null }>
-  /** The engines' processes in which a step of a session runs. */
+  /** The processes in which a step of a session is running. */
   readonly steps: Map<SessionId, Set<string>>
-  /** Keys of handlers that run now. */
+  /** How many handlers are running, by key. */
   readonly running: Map<string, number>
 }
 
@@ -112,7 +113,7 @@ export const dice = ({ random }: SeededScheduler): Dice => ({
   pick: (options) => options[random.integer(options.length)] ?? broken("simulation", "nothing to pick from")
 })
 
-/** Files on a disk that is slow at times, before what is asked of it and after it. */
+/** Files on a disk that is sometimes slow, before and after each operation. */
 export const slowly = (files: AssetFiles["Type"], { below, chance }: Dice): AssetFiles["Type"] => {
   const wait = Effect.suspend(() => (chance(0.15) ? Effect.sleep(below(80)) : Effect.void))
   const slow = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.zipRight(wait, Effect.zipLeft(effect, wait))
@@ -197,7 +198,7 @@ const callOf = (world: World, index: number): ReadonlyArray<Part> => {
   ]
 }
 
-/** A model that says and asks whatever comes. */
+/** A model whose answers are random. */
 const model = (world: World): Model.Model => {
   const { below, chance } = world.random
   const failed = (reason: ModelFailed["reason"]) =>
@@ -229,8 +230,8 @@ const model = (world: World): Model.Model => {
 }
 
 /**
- * The same model, which notes a breach when a living engine begins a step of a session in which another one runs a step.
- * An engine whose disk is full gives no signs, and may have lost its runs without knowing it.
+ * The same model, which records a breach when a living engine begins a step of a session while another living engine
+ * runs a step in it. An engine whose disk is full gives no signs, and may have lost its runs without knowing it.
  */
 const alone = (
   { breaches, full, scheduler, steps }: World,
@@ -257,7 +258,7 @@ const alone = (
     )
 })
 
-/** What an engine stands on; one of its own for each process. */
+/** The storage below an engine; each process has its own layer. */
 export type Ground = Layer.Layer<Storage | StorageReader | EventSignals, unknown, Ids | AssetFiles>
 
 /** An engine in a process of its own. */
@@ -299,7 +300,7 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
   ).pipe(Effect.locally(processOf, process))
   return { process, gateway: Context.get(context, Gateway), reader: Context.get(context, StorageReader) }
 })
-/** Starts somebody who belongs to a process, and so may be killed with it. */
+/** Starts an actor that belongs to a process, and so may be killed with it. */
 export const start = (world: World, { process }: Process, actor: Effect.Effect<unknown>) =>
   actor.pipe(
     Effect.tapErrorCause((cause) =>

@@ -1,6 +1,6 @@
 /**
  * `npm run simulate -- --seeds N [--from M] [--store memory|sqlite]`: plays N seeds and prints those that break a
- * promise. `--from M --seeds 1` plays one again.
+ * promise. `--from M --seeds 1` replays a single seed.
  */
 import type { Occurrence } from "./Coverage.js"
 import { simulate } from "./Simulation.js"
@@ -26,5 +26,5 @@ for (let seed = from; seed < from + seeds; seed++) {
 }
 for (const [occurrence, times] of all) console.log(`${times} times ${occurrence}`)
 console.log(`${seeds - failed} seeds held, ${failed} failed`)
-// Fibers that wait for ever, as those of killed processes do, would keep this process.
+// Fibers that wait forever, as those of killed processes do, would keep this process alive.
 process.exit(failed === 0 ? 0 : 1)

@@ -1,4 +1,4 @@
-/** Some interleavings each time; `npm run simulate` plays as many as one likes. */
+/** A few interleavings each time; `npm run simulate` plays any number. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Coverage from "./Coverage.js"
 import * as Seeds from "./Seeds.js"

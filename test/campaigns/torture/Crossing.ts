@@ -1,10 +1,13 @@
-/** A child's own points: it counts how often it crosses each, and ends itself by SIGKILL at the one it is told. */
+/**
+ * The points that a child crosses in its own code: it counts how often it crosses each, and kills itself by SIGKILL at
+ * the given one.
+ */
 import Sqlite from "better-sqlite3"
 import type { Own } from "./Points.js"
 
 interface Crossing {
   readonly cross: (point: Own) => void
-  /** From now on statements are no longer those of an opening. */
+  /** From now on, statements no longer count as those of an opening. */
   readonly opened: () => void
   readonly counts: () => Record<string, number>
 }
@@ -28,7 +31,7 @@ export const make = (deadly: { readonly name: Own; readonly at: number } | null)
   return { cross, opened: () => void (isOpening = false), counts: () => Object.fromEntries(counts) }
 }
 
-/** Stands around every statement that this process runs, whichever connection it is of. Gives how to end that. */
+/** Calls `around` for every statement that this process runs, on any connection. Returns a function that ends this. */
 export const watchStatements = (around: (text: string, run: () => unknown) => unknown): (() => void) => {
   const connection = new Sqlite(":memory:")
   const prototype: object = Object.getPrototypeOf(connection.prepare("SELECT 1"))

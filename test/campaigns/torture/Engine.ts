@@ -1,6 +1,6 @@
 /**
- * What engines under torture stand on: a model that asks for whatever the dice say, and tools that leave a file of their
- * own for each call, which can be made only once: `entered` before their work, `left` after it.
+ * The agent of engines under torture: a model that asks for whatever the dice say, and a tool that leaves files for
+ * each call: `entered` before its work, `left` after it. Each of these files can be created only once.
  */
 import { Effect, Layer, Schema, Stream } from "effect"
 import { closeSync, mkdirSync, openSync } from "node:fs"
@@ -18,12 +18,12 @@ export interface Stage {
   readonly folder: string
   readonly dice: Dice
   readonly calls: {
-    /** How many calls a step asks for. */
+    /** The least and the most calls that a step asks for. */
     readonly least: number
     readonly most: number
-    /** How many steps of a turn ask for any. */
+    /** How many steps of a turn ask for calls. */
     readonly steps: number
-    /** What calls do, by chance or in the order of a step's calls. */
+    /** What calls do: drawn by chance, or in the order of a step's calls. */
     readonly behaviours: ReadonlyArray<Behaviour>
     readonly inOrder: boolean
   }
@@ -36,10 +36,10 @@ type Behaviour = typeof Behaviour.Type
 
 export const behaviours = Behaviour.literals
 
-/** Characters of a result that the model is shown; `big` says more. */
+/** How many characters of a result the model is shown; `big` returns more. */
 export const resultCharacters = 2_000
 
-/** Leaves a file that nobody left before; gives whether it was the first. */
+/** Creates a file that must not exist yet; returns whether it did. */
 const leave = (folder: string, name: string): boolean => {
   try {
     closeSync(openSync(join(callsOf(folder), name), "wx"))

@@ -1,4 +1,4 @@
-/** Where a case has what: the engine's own folder, and beside it the files that calls left. */
+/** The folders of a case: the engine's data, and next to it the files that calls leave. */
 import { join } from "node:path"
 
 export const dataOf = (folder: string): string => join(folder, "data")

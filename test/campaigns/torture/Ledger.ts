@@ -1,8 +1,8 @@
 /**
  * What processes announced before they died, session by session: what must be stored, and what may be.
  *
- * What was wanted and not answered may have happened. Where several values were wanted since the last that was answered,
- * any of them may be there; of a session that several processes change, any that was ever wanted.
+ * A wish without an answer may have been fulfilled. If several values were wished for since the last answered wish, any
+ * of them may be stored; in a session that several processes change, any value that was ever wished for.
  */
 import type { AssetId } from "../../../src/domain/Asset.js"
 import type { RunId } from "../../../src/domain/Run.js"
@@ -11,31 +11,34 @@ import type { Durable } from "../../../src/domain/SessionEvent.js"
 import type { Outcome, Said, Wish } from "./Protocol.js"
 import { isOwn } from "./Script.js"
 
-/** What is known of one session. */
+/** What is known about one session. */
 export interface Known {
   readonly id: SessionId
-  /** `must`: it is there; `may`: it is there or not, and so is all that is known of it; `gone`: it is not. */
+  /**
+   * `must`: the session exists; `may`: it may exist or not, and so may everything known about it; `gone`: it does not
+   * exist.
+   */
   presence: "must" | "may" | "gone"
-  /** Whether its id may have been given out more than once. */
+  /** Whether its id may have been used more than once. */
   wasDeleted: boolean
   /** By cursor. */
   readonly events: Map<number, Durable>
   readonly appended: Map<Seq, string>
   readonly sent: Map<RunId, string>
   readonly saved: Map<AssetId, { readonly bytes: number; readonly sha256: string }>
-  /** `may`: its removal was asked for. */
+  /** `may`: its removal was asked for, but not confirmed. */
   readonly dropped: Map<AssetId, "may" | "gone">
-  /** What a field may hold, by its name. */
+  /** The values that a field may have, by the field's name. */
   readonly values: Map<string, Set<string>>
 }
 
 export interface Ledger {
   readonly sessions: ReadonlyMap<SessionId, Known>
-  /** What a child said to be broken. */
+  /** What children reported as broken. */
   readonly breaches: ReadonlyArray<string>
-  /** How much the children said. */
+  /** How many lines the children have said. */
   readonly heard: () => number
-  /** Takes what a child said; each child has a name of its own. */
+  /** Takes a line that a child said; each child has a name of its own. */
   readonly hear: (child: string, said: Said) => void
 }
 
@@ -51,15 +54,18 @@ const unknown = (id: SessionId): Known => ({
   values: new Map()
 })
 
-/** Nothing of what was is to be found any more. Events of what is there now may have been seen already. */
+/**
+ * Nothing of the deleted session must be found any more. Its events stay, because they may include events of a new
+ * session with the same id.
+ */
 const forget = (known: Known): void => {
   for (const facts of [known.appended, known.sent, known.saved, known.dropped, known.values]) facts.clear()
 }
 
-/** What a field holds that was never set, whatever that is. */
+/** The value of a field that was never set, whatever it is. */
 export const unset = ""
 
-/** The field that a wish sets, and to what. */
+/** The field that a wish sets, and its value. */
 const settingOf = (wish: Wish): readonly [field: string, value: string] | null => {
   switch (wish._tag) {
     case "Rename":
@@ -123,7 +129,7 @@ export const make = (): Ledger => {
     sessions.set(id, known)
     return known
   }
-  /** Of a wish that was told before. */
+  /** Applies an answer to the wish that was announced before. */
   const later = (child: string, number: number, change: (known: Known, wish: Wish) => void): void => {
     const wish = wishes.get(`${child} ${number}`)
     if (wish === undefined) breaches.push(`torture: ${child} answers what was not asked`)
@@ -135,7 +141,7 @@ export const make = (): Ledger => {
     if (before !== undefined && before.type !== event.type) {
       breaches.push(`events: ${event.sessionId} showed ${before.type}, then ${event.type} at ${event.cursor}`)
     }
-    // A session that is gone is told by an event that is not stored.
+    // The event that announces the end of a session is not stored.
     if (event.type !== "session.deleted") known.events.set(event.cursor, event)
   }
   return {

@@ -1,6 +1,6 @@
 /**
- * A process that migrates a golden data folder is killed at statements, at each in `npm run test:long`; the next open leaves
- * what it should.
+ * A process that migrates a golden data folder is killed at statements (at every statement in `npm run test:long`); the
+ * next open leaves what it should.
  */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -21,14 +21,14 @@ import * as Torture from "./Torture.js"
 
 const program = bundle(new URL("./opener.ts", import.meta.url), { whole: true })
 
-/** A copy of the golden folder as a case of torture, which goes with the scope. */
+/** A copy of the golden folder as a case of torture, removed with the scope. */
 const caseOf = (golden: string) =>
   Effect.map(folder, (directory) => {
     Golden.copy(join(golden, "data"), dataOf(directory))
     return directory
   })
 
-/** Has a process open the database, killed at a point. Returns what it crossed when it was not killed. */
+/** Has a process open the database, killed at a point. Returns what it crossed, or none if it was killed. */
 const opened = (directory: string, point: Points.Point | null) =>
   Effect.gen(function* () {
     const own = point !== null && Points.isOwn(point.name) ? { name: point.name, at: point.at } : null
@@ -46,14 +46,14 @@ const opened = (directory: string, point: Points.Point | null) =>
     return Option.some<Points.Counts>({ ...crossed, ...Points.crossed(counts) })
   }).pipe(Effect.scoped)
 
-/** Opens it and closes it, in this process. */
+/** Opens and closes the database, in this process. */
 const reopened = (directory: string) =>
   Layer.build(Layer.provide(SqliteDatabase.layer, Layer.succeed(DataDirectory, dataOf(directory)))).pipe(
     Effect.scoped,
     Effect.provide(Logger.remove(Logger.defaultLogger))
   )
 
-/** The schema and every row of every table, without the times at which the steps were run. */
+/** The schema and every row of every table, without the times at which the migration steps ran. */
 const contentOf = (path: string) => {
   const connection = new Sqlite(path, { readonly: true })
   const schema = connection.prepare<[], object>("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").all()
@@ -75,10 +75,13 @@ const copiesIn = (directory: string): ReadonlyArray<string> =>
 
 const databaseOf = (directory: string) => join(dataOf(directory), "skein.db")
 
-/** Points of system calls that differ in what is on disk. */
+/** Points of system calls that leave different states on disk. */
 const calls = new Set(["write amid", "sync before", "sync after", "rename before", "rename after", "unlink before"])
 
-/** At how many crossings of a point it is killed. To be killed after a statement is as before the next. */
+/**
+ * At how many crossings of a point the process is killed. A kill after a statement leaves the same as a kill before the
+ * next.
+ */
 const most = (name: string, times: number): number =>
   name === "statement before" ? times : name.endsWith("after") && Points.isOwn(name) ? 4 : calls.has(name) ? 3 : 0
 
@@ -95,7 +98,7 @@ describe.each(Golden.versions)("P13 a migration of what version %s left", (versi
         const isRewritten = copiesIn(undisturbed).length > 0
         const all = Object.entries(crossed).flatMap(([name, times]) => Torture.spread(name, times, most(name, times)))
         const statements = all.filter(({ name }) => name === "statement before")
-        // What an older version left runs the same statements, and others before them.
+        // Other versions run the statements of the first one, and more.
         const step = version === Golden.versions[0] ? 2 : 4
         const points = [...Long.some(statements, step), ...all.filter((point) => !statements.includes(point))]
         expect(points.length).toBeGreaterThan(20)

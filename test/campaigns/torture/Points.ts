@@ -1,14 +1,17 @@
 /**
- * Points at which a process can be killed. Those of its own making are crossed in JavaScript and counted by itself;
- * calls on its files are counted by `killpoints.c`, which is preloaded into it. A point's name says the side, before or
- * after; the how manieth crossing is a number from 1.
+ * Points at which a process can be killed. A process crosses its own points in JavaScript and counts them itself; calls
+ * on its files are counted by `killpoints.c`, which is preloaded into the process. The name of a point includes its
+ * side, before or after; crossings are numbered from 1.
  */
 import { Schema } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as SharedLibrary from "../../support/programs/SharedLibrary.js"
 
-/** Crossed in JavaScript. `statement`: one that is run while the database is opened. `announced`: a line was printed. */
+/**
+ * Crossed in JavaScript. `statement`: a statement that is run while the database is opened. `announced`: a line was
+ * printed.
+ */
 export const Own = Schema.Literal(
   "commit before",
   "commit after",
@@ -25,7 +28,7 @@ export type Own = typeof Own.Type
 /** In the order in which the library counts them. */
 const calls = ["open", "write", "sync", "truncate", "rename", "unlink", "mkdir", "rmdir"] as const
 
-/** Where a process is to die. */
+/** Where a process must die. */
 export interface Point {
   readonly name: string
   readonly at: number
@@ -33,20 +36,23 @@ export interface Point {
 
 export const isOwn = Schema.is(Own)
 
-/** Points of system calls, by name; one call has several. */
+/** The names of the points of system calls; each call has several points. */
 const ofCalls: ReadonlyArray<string> = [...calls.flatMap((call) => [`${call} before`, `${call} after`]), "write amid"]
 
 export type Counts = Readonly<Record<string, number>>
 
-/** Whether the library can be had. */
+/** Whether the library can be compiled and preloaded. */
 export const canCountCalls = SharedLibrary.isPossible
 
-/** Found from the bundle of `main.ts` as well. */
+/** Also found from the bundle of `main.ts`. */
 const source = fileURLToPath(new URL("../../../test/campaigns/torture/killpoints.c", import.meta.url))
 
 const compile = SharedLibrary.compiler(source)
 
-/** The environment of a process whose calls below `root` are counted in the file `counts`, and that may die at one. */
+/**
+ * The environment of a process whose calls below `root` are counted in the file `counts`, and that may die at one of
+ * them.
+ */
 export const environment = (root: string, counts: string, point: Point | null): Readonly<Record<string, string>> => {
   if (!canCountCalls) return {}
   writeFileSync(counts, Buffer.alloc(8 * calls.length))
@@ -60,7 +66,7 @@ export const environment = (root: string, counts: string, point: Point | null): 
   }
 }
 
-/** How often each point of a call was crossed, as the file `counts` says. */
+/** How often each point of a system call was crossed, according to the file `counts`. */
 export const crossed = (counts: string): Counts => {
   if (!canCountCalls) return {}
   const bytes = readFileSync(counts)

@@ -1,4 +1,7 @@
-/** What a child is told at its start, and what it says, one JSON a line: all that it announces, as it announces it. */
+/**
+ * What a child is told at its start, and what it says, one line of JSON each: everything that it announces, as soon as
+ * it announces it.
+ */
 import { Schema } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
 import { QuestionId, Verdict } from "../../../src/domain/Permission.js"
@@ -10,12 +13,12 @@ import { Own } from "./Points.js"
 /** A child's only argument. */
 export const Setup = Schema.parseJson(
   Schema.Struct({
-    /** The folder of the case: `data` and `calls` are in it. */
+    /** The folder of the case, which holds `data` and `calls`. */
     folder: Schema.String,
     seed: Schema.Int,
-    /** Which of the processes at work at once. */
+    /** The number of this process among those that work at the same time. */
     place: Schema.Int,
-    /** `open` is for those that only open the database; `small` does each thing once, one after the other. */
+    /** `open` only opens the database; `small` does each thing once, one after the other. */
     script: Schema.Literal("open", "small", "full"),
     point: Schema.NullOr(Schema.Struct({ name: Own, at: Schema.Int }))
   })
@@ -24,7 +27,7 @@ export type Setup = typeof Setup.Type
 
 const session = { session: SessionId }
 
-/** A change that is asked for. */
+/** A change that a child asks for. */
 export const Wish = Schema.Union(
   Schema.TaggedStruct("Create", session),
   Schema.TaggedStruct("Rename", { ...session, title: Schema.String }),
@@ -41,7 +44,7 @@ export const Wish = Schema.Union(
 )
 export type Wish = typeof Wish.Type
 
-/** What a change that was made is known by. */
+/** What identifies a change that was made. */
 export const Outcome = Schema.Struct({
   run: Schema.NullOr(RunId),
   asset: Schema.NullOr(AssetId),
@@ -49,16 +52,16 @@ export const Outcome = Schema.Struct({
 })
 export type Outcome = typeof Outcome.Type
 
-/** `number` tells a process's wishes apart. */
+/** `number` identifies a wish of the process. */
 const Said = Schema.Union(
   Schema.TaggedStruct("Opened", {}),
   Schema.TaggedStruct("Wants", { number: Schema.Int, wish: Wish }),
   Schema.TaggedStruct("Got", { number: Schema.Int, outcome: Outcome }),
   Schema.TaggedStruct("Refused", { number: Schema.Int, error: Schema.String }),
   Schema.TaggedStruct("Saw", { event: Durable }),
-  /** Something that must never be. */
+  /** Something that must never happen. */
   Schema.TaggedStruct("Breach", { text: Schema.String }),
-  /** The script is played and the engine closed. */
+  /** The script was played and the engine closed. */
   Schema.TaggedStruct("Ended", { crossed: Schema.Record({ key: Schema.String, value: Schema.Int }) })
 )
 export type Said = typeof Said.Type

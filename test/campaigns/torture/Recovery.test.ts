@@ -1,4 +1,7 @@
-/** What opening and claiming cost is counted, not timed: statements, the rows that they give and the rows they change. */
+/**
+ * The cost of opening and claiming is counted, not timed: statements, the rows that they return and the rows that they
+ * change.
+ */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
@@ -28,10 +31,10 @@ import { folder } from "../../unit/services/storage/disk.js"
 import { watchStatements } from "./Crossing.js"
 import * as NewSession from "../../support/NewSession.js"
 
-/** What this process's connections did since it was last set to nothing. */
+/** What this process's connections have done since the last reset. */
 let done = { statements: 0, rows: 0 }
 
-/** Statements that read of any session. */
+/** Statements that read from any session. */
 let lookedAt: Array<string> = []
 
 afterAll(
@@ -43,7 +46,7 @@ afterAll(
   })
 )
 
-/** Rows that the writer changed, apart from its own books. */
+/** Rows that the writer changed, except in the storage's own bookkeeping. */
 let changed = 0
 
 const counted = (writer: Writer): Writer => ({
@@ -64,7 +67,7 @@ const node = (data: string) => Platform.layer(data, { synchronous: "NORMAL" })
 
 const storage = SqliteStorage.layerOver(database)
 
-/** Its first message is that of the run that crashed. */
+/** The first step counts as that of the run that crashed. */
 const answering = Agents.layer({
   models: Model.always(ScriptedModel.make([ScriptedModel.hang, ScriptedModel.text("so it is")])),
   policy: Permissions.allowAll
@@ -82,7 +85,7 @@ const engine = (data: string) =>
 
 const idOf = (number: number): SessionId => SessionId.make(`session-${number}`)
 
-/** Leaves a session as a process does that dies while one of its two calls runs. */
+/** Leaves a session as a process does when it dies while one of its two calls runs. */
 const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
   const storage = yield* Storage
   const sessionId = idOf(number)
@@ -116,7 +119,7 @@ const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
   if (open[0] !== undefined) yield* storage.startCall(admitted.lease, open[0].seq)
 })
 
-/** A database of so many sessions, the first of them crashed. */
+/** A database of `sessions` sessions, the first `crashed` of them crashed. */
 const databaseOf = (sessions: number, crashed: number) =>
   Effect.gen(function* () {
     const data = yield* folder
@@ -128,7 +131,7 @@ const databaseOf = (sessions: number, crashed: number) =>
         concurrency: "unbounded",
         discard: true
       })
-      // The pid is in use, by a process that began at another time.
+      // The pid is in use, by a process that started at another time.
       const dead: Presence = {
         engine: { ...self, startTime: "0", instance: "dead" },
         sign: yield* sign,
@@ -155,7 +158,7 @@ const openings = Effect.fnUntraced(function* (data: string) {
 
 type Opened = Effect.Effect.Success<ReturnType<typeof openings>>
 
-/** The user goes on in one session. Gives how many rows that changed. */
+/** The user goes on in one session. Returns how many rows that changed. */
 const claim = Effect.fnUntraced(function* ({ gateway }: Opened, number: number) {
   changed = 0
   const ref = yield* gateway.send({ sessionId: idOf(number), text: "go on" })

@@ -1,6 +1,6 @@
 /**
- * The next open after a kill, in this process: what was announced is looked up before anything is changed, then the user
- * goes on in every session, by resuming or by a new message, and what comes of it is held against what was open.
+ * The next open after a kill, in this process: what was announced is checked before anything is changed, then the user
+ * goes on in every session, by resuming or by a new message, and the result is compared with what was open.
  */
 import { Chunk, Context, Effect, Either, Layer, Logger, Schedule, Stream } from "effect"
 import { createHash } from "node:crypto"
@@ -48,7 +48,7 @@ const engine = (folder: string, way: Way, breaches: Array<string>) => {
   )
 }
 
-/** An event without what shows today's value. */
+/** An event without the fields that show a current value. */
 const faceOf = (event: SessionEvent.Durable): string => {
   const { model: _, title: __, ...face } = { model: null, title: "", ...event }
   return JSON.stringify(face, Object.keys(face).toSorted())
@@ -93,7 +93,7 @@ const checkAssets = Effect.fnUntraced(function* ({ gateway }: Process, known: Kn
   }
 })
 
-/** What was announced of a session is stored. */
+/** Checks that what was announced about a session is stored. */
 const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Known) {
   const { gateway } = process
   const found = yield* Effect.either(gateway.session(known.id))
@@ -117,7 +117,7 @@ const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Kno
   yield* checkAssets(process, known)
 })
 
-/** What is being checked, as texts. */
+/** Descriptions of the checks in progress. */
 type Doing = Set<string>
 
 const doing =
@@ -144,7 +144,7 @@ const answerAll = ({ gateway }: Process, sessionId: SessionId) =>
     }
   }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("5 millis")))
 
-/** The user goes on, and gets an answer. False when the session is being deleted, as somebody wanted. */
+/** The user goes on, and gets an answer. False when the session is being deleted, as a process wished. */
 const answered = Effect.fnUntraced(function* (process: Process, id: SessionId, way: Way, known: Known | undefined) {
   const started: Either.Either<Ref, { readonly _tag: string }> = yield* Effect.either(goOn(process, id, way))
   if (Either.isLeft(started)) {
@@ -158,7 +158,7 @@ const answered = Effect.fnUntraced(function* (process: Process, id: SessionId, w
   return true
 })
 
-/** Whether the end that an open call came to says what was known of it. */
+/** Whether the outcome of a call that was open agrees with what was known about the call. */
 const isRight = ({ isAsked, isReleased, mayGoOn, state }: Rows.OpenCall, outcome: string): boolean => {
   if (state === "started") return outcome === "interrupted"
   if ((isAsked || isReleased) && mayGoOn) return outcome !== "interrupted" && outcome !== "never-started"
@@ -234,7 +234,7 @@ const checked = (folder: string, ledger: Ledger, way: Way, all: Doing) =>
     yield* swept(folder, all)
     for (const id of live) {
       const actor = actorOf(id, ledger.sessions.get(id))
-      // Runs that wait behind the one that went on come after it.
+      // Queued runs come after the one that went on.
       for (const [runId, { ref }] of actor.sent) yield* doing(all, `P4: the end of ${runId}`)(gateway.await(ref))
       yield* doing(all, `the end of ${id}`)(Finale.check(process, actor))
     }

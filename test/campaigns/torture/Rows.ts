@@ -1,6 +1,6 @@
 /**
- * What lies in a data folder, read past the engine: SQLite's own word on the file, the rows held against each other, the
- * calls that were open, and what should not be there. Throws `Broken` at the first thing that is wrong.
+ * What a data folder contains, read without the engine: SQLite's own check of the file, the rows compared with each
+ * other, the calls that were open, and what should not be there. Throws `Broken` at the first thing that is wrong.
  */
 import Sqlite from "better-sqlite3"
 import { Option } from "effect"
@@ -21,9 +21,9 @@ export interface OpenCall {
   readonly state: "pending" | "started"
   /** Whether a human was asked, and may have answered. */
   readonly isAsked: boolean
-  /** Whether its run may go on: nobody cancelled it or deletes its session. */
+  /** Whether its run may go on: it was not cancelled, and its session is not being deleted. */
   readonly mayGoOn: boolean
-  /** Whether its run was released: what had not started goes on with it. */
+  /** Whether its run was released: calls that had not started go on with the run. */
   readonly isReleased: boolean
 }
 
@@ -63,7 +63,7 @@ const checkFile = (sql: Sql): void => {
   if (foreign !== undefined) broken("SQLite", `foreign keys: ${JSON.stringify(foreign)}`)
 }
 
-/** Everything is held against everything; nothing is changed. */
+/** Compares everything with everything, and changes nothing. */
 export const look = (folder: string): Rows => {
   const rows = query(folder, (sql): Rows => {
     checkFile(sql)
@@ -92,7 +92,9 @@ export const look = (folder: string): Rows => {
   return rows ?? none
 }
 
-/** A text that changes with every event, message, call and session that comes or goes. Empty when nothing can be read. */
+/**
+ * A text that changes with every event, message, call and session that comes or goes. Empty when nothing can be read.
+ */
 export const signs = (folder: string): string =>
   Option.getOrElse(
     Option.liftThrowable(() =>
@@ -108,7 +110,7 @@ export const signs = (folder: string): string =>
     () => ""
   )
 
-/** The files that calls left are held against what is stored of the calls. */
+/** Compares the files that calls left with what is stored about the calls. */
 const checkCalls = (folder: string, { open, results }: Rows): void => {
   const files = new Set(existsSync(callsOf(folder)) ? readdirSync(callsOf(folder)) : [])
   for (const file of files) if (file.endsWith(".twice")) broken("P5", `call ${file.slice(0, -6)} was run twice`)
@@ -122,7 +124,7 @@ const checkCalls = (folder: string, { open, results }: Rows): void => {
   }
 }
 
-/** What is in the folder and should not be once a sweep is through; a text for each. */
+/** What should no longer be in the folder once a sweep is done; one text for each. */
 export const leftovers = (folder: string): ReadonlyArray<string> => {
   const sql = query(folder, (sql) => ({
     dying: sql.all<{ readonly id: string }>("SELECT id FROM session_rows WHERE state <> 'live'"),

@@ -1,8 +1,9 @@
 /**
- * What a child does with its engine. Each wish is told before it is asked for, and what became of it as it is answered.
+ * What a child does with its engine. It announces each wish before it asks for the change, and the outcome as soon as
+ * the wish is answered.
  *
- * A session is `steady`, this place's own and never deleted; `mortal`, its own too and deleted and made anew, by one
- * actor that does one thing after the other; or `shared` by all places.
+ * A session is `steady`: used by this place alone and never deleted; `mortal`: also used by this place alone, deleted
+ * and created again by one actor that does one thing after the other; or `shared` by all places.
  */
 import { Effect, Stream } from "effect"
 import { createHash } from "node:crypto"
@@ -18,12 +19,12 @@ interface Player {
   readonly gateway: Gateway.Service
   readonly dice: Dice
   readonly say: (said: Said) => void
-  /** A text that nobody said before. */
+  /** Returns a text that was never used before. */
   readonly fresh: () => string
   readonly place: number
 }
 
-/** What a request may meet here; nothing fails in this world but processes. */
+/** The errors that a request may get here; nothing in this world fails except processes. */
 const expected = new Set([
   "SessionExists",
   "SessionNotFound",
@@ -40,7 +41,7 @@ let wishes = 0
 
 const nothing: Outcome = { run: null, asset: null, seq: null }
 
-/** Gives what it came to, null when it was refused. */
+/** Returns the result, or null if the wish was refused. */
 const wish = <A, E extends { readonly _tag: string; readonly message: string }>(
   { say }: Player,
   wish: Wish,
@@ -143,7 +144,7 @@ const answer = (player: Player, { questionId, sessionId }: SessionEvent.OfType<"
     )
   })
 
-/** Tells all events of a session, the stored ones first, and answers most questions, until the scope closes. */
+/** Announces all events of a session, stored ones first, and answers most questions, until the scope closes. */
 const watch = Effect.fnUntraced(function* (player: Player, session: SessionId) {
   const scope = yield* Effect.scope
   yield* player.gateway.events({ sessionId: session }).pipe(
@@ -159,7 +160,7 @@ const watch = Effect.fnUntraced(function* (player: Player, session: SessionId) {
   )
 })
 
-/** Waits for a run, but not for ever: it may wait for a human. */
+/** Waits for a run, but not forever: it may be waiting for a human. */
 const follow = (player: Player, session: SessionId, ref: Effect.Effect.Success<ReturnType<typeof send>>) =>
   Effect.gen(function* () {
     if (ref === null) return
@@ -200,7 +201,7 @@ const uploader = (player: Player, session: SessionId) =>
     }
   })
 
-/** Lives and dies, more than once. */
+/** Creates and deletes the session, more than once. */
 const mortal = (player: Player, session: SessionId) =>
   Effect.gen(function* () {
     if (player.dice.chance(0.3)) yield* remove(player, session)
@@ -258,5 +259,5 @@ const small = (player: Player) =>
     yield* remove(player, mortal)
   })
 
-/** Plays to the end of the script; what was begun in the background ends with the scope. */
+/** Plays the script to its end; what was started in the background ends with the scope. */
 export const play = (player: Player, script: Setup["script"]) => (script === "full" ? full(player) : small(player))

@@ -1,7 +1,7 @@
 /**
- * One case: rounds of processes on one data folder, killed or told to end as the plan says, or ended by their own will. After
- * each round the folder is copied twice and reopened, once to resume and once for new messages; the next round goes on
- * in the folder itself. What is broken is reported; the same seed plays the same plan again.
+ * One case: rounds of processes on one data folder, killed or told to end as the plan says, or ending by themselves.
+ * After each round the folder is copied twice and reopened, once to resume and once for new messages; the next round
+ * goes on in the folder itself. What is broken is reported; the same seed plays the same plan again.
  */
 import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -20,8 +20,8 @@ import * as Reopened from "./Reopened.js"
 import * as Rows from "./Rows.js"
 
 /**
- * What one process is to do, and where it is to end: killed at a point, or from outside after so many lines, killed or
- * told to; or not at all.
+ * What one process does, and how it ends: killed at a point; stopped from outside after some lines, by a kill or a
+ * request; or by itself.
  */
 export interface Life {
   readonly script: Setup["script"]
@@ -31,10 +31,10 @@ export interface Life {
 
 export interface Plan {
   readonly seed: number
-  /** Plays it again. */
+  /** The command that plays it again. */
   readonly command: string
   readonly rounds: ReadonlyArray<ReadonlyArray<Life>>
-  /** After which rounds the folder is opened; after the others its rows are only looked at. */
+  /** After which rounds the folder is opened; after the other rounds only its rows are checked. */
   readonly opens: "each" | "last"
   /** How the user goes on, each way in a copy of the folder. */
   readonly ways: ReadonlyArray<Reopened.Way>
@@ -45,11 +45,11 @@ export interface Outcome {
   readonly failure: string | null
   /** How many processes were killed or told to end. */
   readonly kills: number
-  /** How often the first process crossed each point; nothing of its own points when it was killed. */
+  /** How often the first process crossed each point; without its own points if it was killed. */
   readonly crossed: Points.Counts
 }
 
-/** Found from the bundle of `main.ts` as well. */
+/** Also found from the bundle of `main.ts`. */
 const programs = {
   opener: new URL("../../../test/campaigns/torture/opener.ts", import.meta.url),
   child: new URL("../../../test/campaigns/torture/child.ts", import.meta.url)
@@ -58,7 +58,7 @@ const programs = {
 const program = (script: Life["script"]) =>
   bundle(script === "open" ? programs.opener : programs.child, { whole: true })
 
-/** In memory where the system has such a place: what a process wrote survives its death there as well. */
+/** In memory where the system offers it: what a process wrote survives its death there as well. */
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "skein-torture-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
@@ -67,7 +67,7 @@ const temporary = Effect.acquireRelease(
 const decode = Schema.decodeUnknownSync(Line)
 
 interface End {
-  /** Whether it did not play its script to the end. */
+  /** Whether it was stopped before the end of its script. */
   readonly isStopped: boolean
   readonly crossed: Points.Counts
 }
@@ -104,7 +104,7 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
       signs: () => `${ledger.heard()}`,
       during: () => `the end of ${name}`
     })
-    // A signal that comes once it has said its last word finds nobody who hears it.
+    // A signal that arrives after its last line finds no handler any more.
     const isOver = hasEnded && isTold && signal === "SIGTERM"
     if (signal !== "SIGKILL" && code !== 0 && !isOver)
       broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
@@ -153,7 +153,7 @@ const describe = (cause: Cause.Cause<unknown>): string => {
   return error instanceof Error ? `${"_tag" in error ? `${String(error._tag)}: ` : ""}${error.message}` : String(error)
 }
 
-/** Plays a plan to its end, or to the first thing that is broken. */
+/** Plays a plan to its end, or until something is broken. */
 export const play = (plan: Plan): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
     const kills = yield* Ref.make(0)
@@ -169,7 +169,10 @@ const both = ["resume", "message"] as const
 
 const command = (options: string): string => `npm run torture -- ${options}`
 
-/** A script played by one process alone that is not killed: what it crosses is what it can be killed at. */
+/**
+ * A script played by one process alone that is not killed: the points that it crosses are those at which it can be
+ * killed.
+ */
 export const dry = (seed: number, script: Life["script"]): Plan => ({
   seed,
   command: command(`--from ${seed} --script ${script} --kills 0`),
@@ -205,7 +208,7 @@ export const spread = (name: string, crossings: number, most: number): ReadonlyA
   }))
 }
 
-/** How often a full script crosses each point, roughly: a random kill is somewhere within. */
+/** Roughly how often a full script crosses each point: a random kill is at one of these crossings. */
 const usual: Points.Counts = {
   "commit before": 60,
   "commit after": 60,
@@ -243,7 +246,7 @@ const dying = ({ below, chance, pick }: Dice.Dice, mayLive: boolean): Life => {
   return { script, stop: null, point: { name, at: 1 + below(usual[name] ?? 1) } }
 }
 
-/** Up to so many processes at once, killed wherever the seed says, in two or three rounds. */
+/** Up to `processes` processes at the same time, killed wherever the seed says, in two or three rounds. */
 export const random = (seed: number, processes: number): Plan => {
   const dice = Dice.make(seed)
   const rounds = Array.from({ length: 2 + dice.below(2) }, () =>

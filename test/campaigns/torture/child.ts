@@ -1,7 +1,7 @@
 /**
- * A process under torture: an engine on a data folder, by the public preset, that plays its script and says what it
- * announces as it announces it. What was read of its stdout, it said before it died. Told to end, it leaves its script and
- * closes its engine, as a host does.
+ * A process under torture: an engine on a data folder, by the public preset, that plays its script and prints each
+ * announcement as soon as it makes it. Whatever was read from its stdout, it said before it died. Told to end, it
+ * leaves its script and closes its engine, as a host does.
  */
 import { Cause, Effect, Exit, Fiber, FiberId, Layer, Logger, ManagedRuntime, Schema } from "effect"
 import { writeSync } from "node:fs"
@@ -21,7 +21,7 @@ const crossing = Crossing.make(point)
 
 const encode = Schema.encodeSync(Line)
 
-/** A pipe whose reader is slow takes a part, or nothing for now. */
+/** A pipe with a slow reader takes only a part, or nothing for now. */
 const write = (bytes: Uint8Array): void => {
   let written = 0
   while (written < bytes.length) {
@@ -71,7 +71,7 @@ const life = Effect.gen(function* () {
 
 const runtime = ManagedRuntime.make(engine)
 const living = runtime.runFork(life)
-// For good: who finds itself the last to hear of a signal lets it end the process.
+// Never removed: a listener that finds itself the last one for a signal lets the signal end the process.
 process.on("SIGTERM", () => living.unsafeInterruptAsFork(FiberId.none))
 const exit = await Effect.runPromise(Fiber.await(living))
 await runtime.dispose()

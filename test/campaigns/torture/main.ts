@@ -1,8 +1,8 @@
 /**
- * `npm run torture -- [--kills N] [--from SEED] [--processes K] [--script open|small|full] [--spread M]`: kills processes N
- * times, up to K at once on one database: first one alone at each point of a script, M of each kind spread over it,
- * then at random. `--point NAME --at PLACE` is one point alone. Prints what breaks a promise, with the command that
- * plays it again; the script of `open` is a process that does no more than to open the database.
+ * `npm run torture -- [--kills N] [--from SEED] [--processes K] [--script open|small|full] [--spread M]`: kills
+ * processes N times, up to K at the same time on one database: first a single process at each point of a script, M of
+ * each kind spread over it, then at random. `--point NAME --at PLACE` kills at a single point. Prints what breaks a
+ * promise, with the command that plays it again. With the script `open`, a process only opens the database.
  */
 import { Effect } from "effect"
 import * as Points from "./Points.js"
@@ -43,7 +43,7 @@ const atPoints = Effect.gen(function* () {
   const pointsOf = (each: number) =>
     Object.entries(crossed).flatMap(([name, times]) => Torture.spread(name, times, each))
   let each = most
-  // Half of the kills are for random instants, unless there are none in this script.
+  // Half of the kills are at random instants, unless the script has none of these.
   while (script === "full" && each > 0 && pointsOf(each).length * 2 > kills) each--
   const wanted = kills === 0 ? [] : pointsOf(each)
   yield* Effect.forEach(wanted, atPoint, { concurrency: 2, discard: true })

@@ -1,4 +1,4 @@
-/** A process under torture that does no more than to open the database, and close it. It starts faster than an engine. */
+/** A process under torture that only opens the database and closes it. It starts faster than an engine. */
 import { Effect, Layer, Schema } from "effect"
 import { writeSync } from "node:fs"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"

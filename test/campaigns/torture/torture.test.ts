@@ -5,7 +5,7 @@ import * as Long from "../../support/Long.js"
 import * as Points from "./Points.js"
 import * as Torture from "./Torture.js"
 
-/** Plays plans, some at once; gives what is broken, and how many processes were killed. */
+/** Plays plans, some at the same time; returns what is broken, and how many processes were killed. */
 const play = (plans: ReadonlyArray<Torture.Plan>) =>
   Effect.map(Effect.forEach(plans, Torture.play, { concurrency: 4 }), (outcomes) => ({
     broken: outcomes.flatMap(({ failure }, place) =>
@@ -19,7 +19,7 @@ const crossings = Effect.map(Torture.play(Torture.dry(1, "small")), ({ crossed, 
   return crossed
 })
 
-/** One plan for each of at most `most` crossings of a point; the user goes on in one way, then in the other. */
+/** One plan for each of at most `most` crossings of a point; the user goes on by resuming and by a message in turns. */
 const plansFor = (crossed: Points.Counts, most: (name: string) => number) =>
   Object.entries(crossed)
     .flatMap(([name, times]) => Torture.spread(name, times, most(name)))
@@ -28,7 +28,7 @@ const plansFor = (crossed: Points.Counts, most: (name: string) => number) =>
       ways: [place % 2 === 0 ? "resume" : "message"]
     }))
 
-/** Points of system calls that differ in what is on disk. */
+/** Points of system calls that leave different states on disk. */
 const calls = new Set([
   "open after",
   "write amid",
@@ -87,7 +87,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         )
         const { broken, kills } = yield* play(plans)
         expect(broken).toEqual([])
-        // Once the schema is there, an opening runs fewer.
+        // Once the schema is there, an opening runs fewer statements.
         expect(kills).toBeGreaterThan(Math.min(40, statements.length / 2))
       }),
     0

@@ -1,4 +1,4 @@
-/** A whole chat page: `useChat`, calls as they run, questions with their buttons; it goes on when it is cut or reloaded. */
+/** A whole chat page: `useChat`, calls as they run, questions with buttons; it continues after a cut or a reload. */
 import { useChat } from "@ai-sdk/react"
 import { DefaultChatTransport, type UIMessage } from "ai"
 import { createRoot } from "react-dom/client"

@@ -1,4 +1,4 @@
-/** The documents' examples are these very files, compiled with the rest and run here. */
+/** The examples in the documents are exactly these files, compiled with everything else and run here. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"

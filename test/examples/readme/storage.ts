@@ -1,4 +1,4 @@
-/** Stands for the storage of whoever reads the README. */
+/** Stands for the storage of the README's reader. */
 import { Layer } from "effect"
 import { EventSignals, MemoryStorage } from "skein/storage"
 

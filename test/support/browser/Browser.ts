@@ -1,4 +1,4 @@
-/** Tests in a real browser, one for all tests of a file. */
+/** Tests in a real browser, one browser for all tests of a file. */
 import { Effect } from "effect"
 import { groupThatNeeds } from "../postgres/Group.js"
 import { missing } from "./Chromium.js"

@@ -1,6 +1,6 @@
 /**
- * A real browser: Chromium without a window. It is looked for at the path in
- * `SKEIN_TEST_CHROMIUM`, then where systems have it; nothing is downloaded.
+ * A real browser: headless Chromium. It is looked for at the path in `SKEIN_TEST_CHROMIUM`, then where systems install
+ * it; nothing is downloaded.
  */
 import { Effect } from "effect"
 import { existsSync } from "node:fs"
@@ -17,13 +17,15 @@ const places = [
 
 const executable = places.find((path) => path !== undefined && path !== "" && existsSync(path))
 
-/** Why there is no browser; null when there is one. */
+/** Why there is no browser; null if there is one. */
 export const missing =
   executable === undefined
     ? "There is no Chromium: apt-get install chromium, or name one by SKEIN_TEST_CHROMIUM."
     : null
 
-/** A browser, for as long as the scope. Root's have no sandbox, as there is none for root. */
+/**
+ * A browser that lives as long as the scope. It has no sandbox when run as root, because Chromium offers none to root.
+ */
 export const launched = Effect.acquireRelease(
   Effect.promise(() =>
     chromium.launch({ executablePath: executable ?? "", args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] })

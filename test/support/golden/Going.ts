@@ -1,4 +1,4 @@
-/** How a user goes on in every session of a golden data folder, and what must come of it. */
+/** How a user goes on in every session of a golden data folder, and what the result must be. */
 import { Chunk, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
 import { Entry, type Message } from "../../../src/domain/Message.js"
 import { Session, type SessionId } from "../../../src/domain/Session.js"
@@ -9,18 +9,18 @@ import { StorageReader } from "../../../src/services/storage/Storage.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
 import { engineIn } from "../../unit/services/storage/disk.js"
 
-/** A model that answers whatever it is asked. */
+/** A model that answers any request. */
 const answering: Model.Model = {
   ...ScriptedModel.make([]),
   step: (request) => ScriptedModel.make([ScriptedModel.text("An answer")]).step({ ...request, view: [] })
 }
 
-/** The tools that golden sessions ask for. */
+/** The tools that golden sessions call. */
 const tools = ["work", "danger"].map((name) =>
   Tool.make(name, { description: name, access: "read", input: {} }).handle(() => Effect.succeed(`${name} was done`))
 )
 
-/** An engine that takes up nothing before it is asked to, without the log of the migration. */
+/** An engine that recovers nothing until it is asked to, without the log of the migration. */
 const engineOn = (data: string) =>
   SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
     Layer.provide(Agents.layer({ models: Model.always(answering), tools, policy: Permissions.askToWrite })),
@@ -30,7 +30,7 @@ const engineOn = (data: string) =>
 const encodeSession = Schema.encodeSync(Session)
 const encodeEntry = Schema.encodeSync(Entry)
 
-/** What this version shows: the sessions, and each one's transcript with the results that wait beyond its head. */
+/** What this version shows: the sessions, and each session's transcript with the results that wait beyond its head. */
 export const show = (data: string) =>
   Effect.gen(function* () {
     const reader = yield* StorageReader
@@ -69,21 +69,21 @@ const openIn = (data: string) =>
 /** How a user goes on. */
 export type Way = "message" | "resume" | "answer"
 
-/** What came of one session. */
+/** The result in one session. */
 interface Outcome {
   readonly id: SessionId
-  /** How the run ended that was waited for; null when there was nothing to wait for. */
+  /** How the run ended that was waited for; null if there was nothing to wait for. */
   readonly stopReason: string | null
   readonly isSendable: boolean
   readonly entries: ReadonlyArray<typeof Entry.Encoded>
-  /** The runs of the user's messages from the first queued one on, in the transcript's order. */
+  /** The runs of the user's messages, beginning with the first queued one, in transcript order. */
   readonly order: ReadonlyArray<string>
   /** What that order must be. */
   readonly queue: ReadonlyArray<string>
-  /** The outcomes of the calls that were open and had started; of those that a question was open about. */
+  /** The outcomes of the calls that were open: those that had started, and those that a question was open about. */
   readonly started: ReadonlyArray<string>
   readonly asked: ReadonlyArray<string>
-  /** Questions that are open still. */
+  /** How many questions are still open. */
   readonly questions: number
 }
 
@@ -91,7 +91,7 @@ const outcomeOf = (messages: ReadonlyArray<Message>, callId: string): string =>
   messages.flatMap((message) => (message.role === "tool" && message.callId === callId ? [message.outcome] : []))[0] ??
   "without a result"
 
-/** Resumes a session, once its queued runs have ended: that a session with such runs is claimed starts them. */
+/** Resumes a session, once its queued runs have ended: claiming a session with such runs starts them. */
 const resume = (gateway: Gateway.Service, id: SessionId) =>
   Effect.retry(gateway.resume(id), {
     schedule: Schedule.spaced("5 millis"),
@@ -101,7 +101,7 @@ const resume = (gateway: Gateway.Service, id: SessionId) =>
 /** Goes on in each session in the given way, and waits until nothing runs there. */
 export const goOn = (data: string, way: Way) =>
   Effect.gen(function* () {
-    // Nobody takes up a session without being asked to; an answer asks for its own.
+    // No engine takes up a session unless it is asked to; an answer asks for the session of its question.
     const before = (yield* openIn(data)).filter(({ questions }) => way !== "answer" || questions.length > 0)
     return yield* Effect.forEach(before, ({ calls, id, queued, questions, running }) =>
       Effect.gen(function* () {
@@ -117,7 +117,8 @@ export const goOn = (data: string, way: Way) =>
           runId,
           cursor
         }))
-        // Resumed between two queued runs, a session has nothing open, and the rest of its queue goes on by itself.
+        // If it is resumed between two queued runs, a session has nothing open, and the rest of its queue goes on by
+        // itself.
         const ends = yield* Effect.forEach([...waited, ...resumed, ...sent], (ref) => gateway.await(ref))
         const ended = ends.at(-1)
         const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))

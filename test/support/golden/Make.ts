@@ -1,4 +1,4 @@
-/** Makes the golden data folder of this version: what a process leaves that is killed, and what the program shows of it. */
+/** Makes the golden data folder of this version: what a killed process leaves, and what the program shows of it. */
 import { Effect, Schema } from "effect"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -8,7 +8,7 @@ import { bundle } from "../programs/Bundle.js"
 import { start } from "../programs/Process.js"
 import * as Golden from "./Golden.js"
 
-/** Both are found from bundles as well, which lie as deep. */
+/** Both are also found from bundles, because these lie at the same depth. */
 const child = new URL("../../../test/support/golden/child.ts", import.meta.url)
 const skein = fileURLToPath(new URL("../../../dist/skein.mjs", import.meta.url))
 
@@ -40,7 +40,7 @@ Every later version opens a copy of it and shows the same.
 
 const ids = Schema.decodeUnknownSync(Schema.parseJson(Schema.Struct({ id: Schema.String })))
 
-/** Needs the bundled program. The folder must not be there. */
+/** Needs the bundled program. The folder must not exist. */
 export const make = (golden: string, version: string) =>
   Effect.gen(function* () {
     const data = join(golden, "data")
@@ -51,7 +51,7 @@ export const make = (golden: string, version: string) =>
     const { code, signal, stderr } = yield* run([yield* bundle(child), data, "/golden"])
     if (signal !== "SIGKILL")
       return yield* new NotMade({ detail: `the process ended with ${code ?? signal}: ${stderr}` })
-    // An index of the log, which the next open makes anew.
+    // An index of the log, which the next open rebuilds.
     rmSync(join(data, "skein.db-shm"), { force: true })
     const copy = Golden.copy(data, join(yield* folder, "data"))
     const shown = (...args: ReadonlyArray<string>) =>

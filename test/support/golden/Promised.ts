@@ -1,4 +1,4 @@
-/** What every golden data folder is held to: it opens with nothing missing, and what was left behind goes on. */
+/** What must hold for every golden data folder: it opens with nothing missing, and what was left behind goes on. */
 import { expect } from "@effect/vitest"
 import { Effect, Schema, Struct } from "effect"
 import type { Scope } from "effect"
@@ -12,7 +12,7 @@ const idOf = Schema.decodeUnknownSync(Schema.Struct({ id: Schema.String }))
 const fieldsOf = Schema.decodeUnknownSync(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 const seqOf = Schema.decodeUnknownSync(Schema.Struct({ seq: Schema.Number }))
 
-/** What the version showed of a session is in the transcript still, each entry at its place. */
+/** Whatever the version showed of a session is still in the transcript, each entry in its place. */
 const expectKept = (golden: string, id: string, entries: ReadonlyArray<typeof Entry.Encoded>) => {
   const before = Golden.shown(golden, id)
   const places = new Set(before.map((entry) => seqOf(entry).seq))
@@ -23,7 +23,7 @@ const shows: Check = (golden) =>
   Effect.gen(function* () {
     const { damaged, sessions, transcripts } = yield* Going.show(yield* Golden.copied(golden))
     expect(damaged).toEqual([])
-    // A later version may show more, never less. What a session did when it was killed it does no more.
+    // A later version may show more, never less. A session no longer does what it did when its process was killed.
     const before = Golden.shown(golden, "sessions").map((session) => Struct.omit(fieldsOf(session), "activity"))
     expect(sessions).toMatchObject(before)
     for (const { entries, id } of transcripts) expect(entries).toMatchObject(Golden.shown(golden, id))

@@ -1,6 +1,6 @@
 /**
- * Fills a data folder with every kind of row, and ends itself by SIGKILL in the middle of its work. Its arguments: the
- * data folder, and the folder that its sessions work in.
+ * Fills a data folder with every kind of row, and kills itself by SIGKILL in the middle of its work. Its arguments: the
+ * data folder, and the folder in which its sessions work.
  */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Schedule, Stream } from "effect"

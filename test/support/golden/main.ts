@@ -1,6 +1,6 @@
 /**
  * `npm run golden [-- FOLDER]`: makes the golden data folder of this version, once, right before its release. FOLDER
- * must not be there; it defaults to the version's place among the fixtures, where the tests find it.
+ * must not exist; it defaults to the version's folder among the fixtures, where the tests find it.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"

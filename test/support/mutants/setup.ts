@@ -1,4 +1,4 @@
-/** Each mutant runs the properties that reach it: fewer examples of each keep the whole affordable. */
+/** Each mutant runs the properties that reach it; fewer examples per property keep the total affordable. */
 import { FastCheck } from "effect"
 
 FastCheck.configureGlobal({ numRuns: 30 })

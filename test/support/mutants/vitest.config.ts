@@ -1,4 +1,4 @@
-/** The tests by which mutants of `src/domain` are judged: its own, which say all that is said of it. */
+/** The tests that judge mutants of `src/domain`: its own tests, which specify all of its behavior. */
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({

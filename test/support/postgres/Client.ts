@@ -1,13 +1,13 @@
-/** A plain connection for tests: what is under test does not look after itself. */
+/** A plain connection for tests, independent of the code under test. */
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import pg from "pg"
 
-/** Int8 as a number, as what is tested reads it. */
+/** Int8 as a number, as the code under test reads it. */
 const types = new pg.TypeOverrides()
 types.setTypeParser(20, Number)
 
-/** Connects; dies when it cannot. A connection that is lost later says so to the next statement. */
+/** Connects; dies if it cannot. If the connection is lost later, the next statement fails. */
 export const connect = (url: string): Effect.Effect<pg.Client, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -21,7 +21,7 @@ export const connect = (url: string): Effect.Effect<pg.Client, never, Scope.Scop
 
 type Values = ReadonlyArray<string | number | null>
 
-/** What a statement selects. Fails with what the server, or the connection, says. */
+/** Returns the rows that a statement selects. Fails with the error of the server or of the connection. */
 export const ask = <Row extends pg.QueryResultRow>(
   client: pg.Client,
   text: string,
@@ -32,11 +32,11 @@ export const ask = <Row extends pg.QueryResultRow>(
     ({ rows }) => rows
   )
 
-/** One statement on a connection of its own. */
+/** Runs one statement on a connection of its own. */
 export const once = <Row extends pg.QueryResultRow>(url: string, text: string, values: Values = []) =>
   Effect.scoped(Effect.flatMap(connect(url), (client) => Effect.orDie(ask<Row>(client, text, values))))
 
-/** Ends all connections to the database but the asking one. Answers how many that were. */
+/** Ends all connections to the database except the one that asks. Returns how many those were. */
 export const terminateAll = (url: string): Effect.Effect<number> =>
   Effect.map(
     once<{ readonly ended: number }>(

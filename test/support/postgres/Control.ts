@@ -1,17 +1,17 @@
 /**
- * The servers of a test run, for its workers: they ask the process that runs Vitest. It starts the server that all share
- * when the first asks for it, and others, each for one test that stops or breaks it. A run in which no worker asks loads
- * and starts nothing.
+ * The PostgreSQL servers of a test run, for its workers: they ask the process that runs Vitest. It starts the shared
+ * server when the first worker asks for it, and other servers, each for one test that stops or breaks it. A run in
+ * which no worker asks loads and starts nothing.
  */
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { Shared } from "./Databases.js"
 
-/** How a worker asks: by a POST to `/ready`, `/shared`, `/own`, or `/own/NUMBER/DEED`. */
+/** How a worker asks: with a POST to `/ready`, `/shared`, `/own`, or `/own/NUMBER/DEED`. */
 export interface Address {
   readonly url: string
-  /** Others on this machine do not know it. */
+  /** A secret that other programs on this machine do not know. */
   readonly token: string
 }
 

@@ -1,16 +1,19 @@
-/** Databases for tests on the server that the tests of a run share, each empty or a copy, and gone with its scope. */
+/**
+ * Databases for tests on the server that the tests of a run share. Each is empty or a copy, and is removed with its
+ * scope.
+ */
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import * as Client from "./Client.js"
 
 export interface Shared {
-  /** Of a user that may create databases. */
+  /** The URL for a user who may create databases. */
   readonly url: string
-  /** With what the names of all databases of this run begin. */
+  /** The prefix of the names of all databases of this run. */
   readonly prefix: string
 }
 
-/** The same server and user, another database. */
+/** The same server and user, but another database. */
 const at = (url: string, name: string): string => {
   const other = new URL(url)
   other.pathname = `/${name}`
@@ -35,8 +38,8 @@ const create = ({ prefix, url }: Shared, template: string): Effect.Effect<string
 export const empty = (shared: Shared): Effect.Effect<string, never, Scope.Scope> => create(shared, "template0")
 
 /**
- * The URL of a copy of the database that `prepare` has filled: once in a run for all who give the same name. `prepare`
- * leaves no connection open.
+ * The URL of a copy of the database that `prepare` fills: once per run for all callers with the same name. `prepare`
+ * must leave no connection open.
  */
 export const copy = (
   shared: Shared,
@@ -48,7 +51,7 @@ export const copy = (
     const template = `${prefix}_${name}`
     const prepared = Effect.gen(function* () {
       const client = yield* Client.connect(url)
-      // One of the workers prepares; the lock ends with the connection.
+      // One of the workers prepares the database; the lock ends with the connection.
       yield* Client.ask(client, "SELECT pg_advisory_lock(hashtext($1))", [template])
       if ((yield* Client.ask(client, "SELECT 1 FROM pg_database WHERE datname = $1", [template])).length > 0) return
       const filling = `${template}_filling`

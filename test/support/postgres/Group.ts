@@ -1,11 +1,15 @@
-/** A group of tests that need what cannot be had everywhere: they are skipped without it, but fail on CI. */
+/**
+ * A group of tests with a requirement that cannot be met everywhere: without it they are skipped, but on CI they fail.
+ */
 import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 
-/** A server takes a second or two to begin, on a busy machine many: no test's time is spent on it. */
+/**
+ * A server takes a second or two to start, and much longer on a busy machine; this time does not count for any test.
+ */
 const patience = 120_000
 
-/** `ready` is awaited before the first of the tests. `missing` says, in a sentence, why there cannot be any. */
+/** `ready` is awaited before the first test. `missing` says, in one sentence, why the tests cannot run. */
 export const groupThatNeeds =
   (ready: Effect.Effect<unknown>, missing: string | null) =>
   (name: string, tests: () => void): void => {

@@ -1,4 +1,4 @@
-/** Who keeps the servers of a test run, in the process that runs Vitest. */
+/** Keeps the servers of a test run, in the process that runs Vitest. */
 import { Effect, Exit, Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Answer, Keeper } from "./Control.js"

@@ -1,8 +1,8 @@
 /**
- * A real PostgreSQL for tests. Those of a run share one server, which starts when the first of them asks; what stops or
- * breaks a server has one of its own. `SKEIN_TEST_POSTGRES`, a URL, names another server to share.
+ * A real PostgreSQL for tests. The tests of a run share one server, which starts when the first of them asks; a test
+ * that stops or breaks a server has one of its own. `SKEIN_TEST_POSTGRES`, a URL, names another server to share.
  *
- * Where no server can be had, tests are skipped, and say why in one line; on CI they fail.
+ * Where no server is available, tests are skipped, and say why in one line; on CI they fail.
  */
 import { Effect, Schema } from "effect"
 import type { Scope } from "effect"
@@ -16,7 +16,7 @@ export { ask, connect, once, terminateAll } from "./Client.js"
 
 const Answer = Schema.Struct({ number: Schema.Number, url: Schema.String, prefix: Schema.String })
 
-/** Asks the process of the test run. */
+/** Sends a request to the process of the test run. */
 const post = (path: string): Effect.Effect<typeof Answer.Type> =>
   Effect.promise(async () => {
     const { token, url } = inject("postgres")
@@ -28,10 +28,10 @@ const post = (path: string): Effect.Effect<typeof Answer.Type> =>
 
 const shared = Effect.runSync(Effect.cached(post("/shared")))
 
-/** The URL of a new, empty database. It is removed with the scope, whoever is connected to it. */
+/** The URL of a new, empty database. It is removed with the scope, even if something is connected to it. */
 export const database: Effect.Effect<string, never, Scope.Scope> = Effect.flatMap(shared, Databases.empty)
 
-/** The same of a copy of what `prepare` makes, once in a run, of an empty one. It leaves no connection open. */
+/** Like `database`, but a copy of one that `prepare` fills, once per run. `prepare` must leave no connection open. */
 export const copyOf = (name: string, prepare: (url: string) => Effect.Effect<void>) =>
   Effect.flatMap(shared, (it) => Databases.copy(it, name, prepare))
 

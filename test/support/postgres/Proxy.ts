@@ -1,7 +1,7 @@
 /**
- * A proxy on the loopback between a client and a server of PostgreSQL. It knows which statements pass, so a test can have
- * a connection cut exactly there: before a statement is sent on, or once the server has done it and before the client
- * hears of it. It can also let nothing pass for a while.
+ * A loopback proxy between a client and a PostgreSQL server. It knows which statements pass, so that a test can have a
+ * connection cut at an exact point: before a statement is sent on, or after the server has carried it out but before
+ * the client hears of it. It can also let nothing pass for a while.
  */
 import { Deferred, Effect } from "effect"
 import type { Scope } from "effect"
@@ -10,13 +10,16 @@ import * as Wire from "./Wire.js"
 
 interface Statement {
   readonly text: string
-  /** Counts those that pass from when the cut was ordered, over all connections, from 1. */
+  /** Counts the statements that pass, over all connections, from 1, beginning when the cut was ordered. */
   readonly number: number
 }
 
 export interface Cut {
   readonly when: (statement: Statement) => boolean
-  /** `unsent`: the server never sees it. `unheard`: the server has done it, and the client never hears. */
+  /**
+   * `unsent`: the server never sees the statement. `unheard`: the server carries it out, and the client never hears of
+   * it.
+   */
   readonly what: "unsent" | "unheard"
 }
 
@@ -28,23 +31,23 @@ export const beforeCommit: Cut = { when: isCommit, what: "unsent" }
 export const afterCommit: Cut = { when: isCommit, what: "unheard" }
 
 export interface Proxy {
-  /** The server's, by way of the proxy. */
+  /** The server's URL, by way of the proxy. */
   readonly url: string
   /** The texts of the statements that clients have sent so far. */
   readonly statements: ReadonlyArray<string>
-  /** The codes of the errors that the server has answered so far. */
+  /** The codes of the errors that the server has sent so far. */
   readonly failures: ReadonlyArray<string>
-  /** Cuts the next connection that comes there, once. `reached` waits for it. */
+  /** Cuts the next connection that reaches this point, once. `reached` waits for that. */
   readonly cut: (cut: Cut) => Effect.Effect<{ readonly reached: Effect.Effect<void> }>
   /** Cuts all connections now. */
   readonly cutAll: Effect.Effect<void>
-  /** Until the scope closes nothing passes, new connections wait, and nobody is told. Then all of it goes on. */
+  /** Until the scope closes, nothing passes, new connections wait, and nobody is notified. Then all of it goes on. */
   readonly partition: Effect.Effect<void, never, Scope.Scope>
-  /** Sends what connects from now on to another server, as a name does that moves. */
+  /** Sends new connections to another server from now on, as when a host name moves. */
   readonly redirect: (url: string) => Effect.Effect<void>
-  /** Connections that are open now. */
+  /** How many connections are open now. */
   readonly connections: () => number
-  /** Waits until something holds that changes with statements that come, and connections that come and go. */
+  /** Waits until `holds` returns true. It is checked whenever a statement arrives or a connection comes or goes. */
   readonly until: (holds: () => boolean) => Effect.Effect<void>
 }
 
@@ -55,9 +58,9 @@ interface Order {
 }
 
 interface Asked {
-  /** Counts what is answered with one ReadyForQuery. */
+  /** Numbers the units, each answered with one ReadyForQuery. */
   readonly unit: number
-  /** What waits for its answer. */
+  /** The order that waits for this statement's answer. */
   readonly order: Order | null
 }
 
@@ -86,7 +89,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
       pair.server.destroy()
     }
 
-    /** The order that a statement meets. It is carried out once. */
+    /** The order that applies to a statement. It is carried out only once. */
     const meets = (text: string): Order | null => {
       statements.push(text)
       happened()
@@ -114,13 +117,13 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
       const readClient = Wire.reader(true)
       const readServer = Wire.reader(false)
       const statementOf = Wire.statements()
-      /** Statements without an answer. */
+      /** Statements that have no answer yet. */
       const asked: Array<Asked> = []
       let units = 0
       let answered = 0
       let isStarted = false
 
-      /** What stops the client's messages here. */
+      /** Returns the order that stops the client's messages at this one. */
       const fromClient = (message: Wire.Message): Order | null => {
         const text = statementOf(message)
         const order = text === null ? null : meets(text)
@@ -140,7 +143,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
           const order = fromClient(message)
           if (order !== null) {
             pairs.delete(pair)
-            // What came before it arrives.
+            // What came before it still arrives.
             server.end(join(passing))
             client.destroy()
             Deferred.unsafeDone(order.reached, Effect.void)
@@ -151,7 +154,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
         server.write(join(passing))
       })
 
-      /** Whether the server's message passes; or what it is the end of. */
+      /** Whether the server's message passes; or the order that is carried out at it. */
       const fromServer = (message: Wire.Message): boolean | Order => {
         const isReady = Wire.isReady(message)
         const failure = Wire.failureCode(message)
@@ -165,7 +168,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
         if (order !== null) return isEnd ? order : false
         if (isEnd && asked[0]?.unit === answered) asked.shift()
         if (isReady) {
-          // After an error, the rest of its unit is not run.
+          // After an error, the rest of the unit is not run.
           while (asked[0]?.unit === answered) asked.shift()
           answered += 1
         }

@@ -1,11 +1,11 @@
 /**
- * Servers of PostgreSQL for tests, on a free port of the loopback, each with data of its own. The first takes a second or
- * two; its empty data is then copied for the others.
+ * PostgreSQL servers for tests, on free loopback ports, each with its own data. The first takes a second or two; its
+ * empty data is then copied for the others.
  *
  * - A server ends with its scope, and with the process, however that ends: a small process that waits for the end of
- *   this one stops what is left and removes the folder. (Not on Windows.)
- * - A stop is `-m immediate`, as after a crash: what was committed is found again. Nothing is synced to the disk, unless
- *   it is asked for: no test takes the machine's memory away.
+ *   this one stops the remaining servers and removes the folder. (Not on Windows.)
+ * - A stop is `-m immediate`, as after a crash: what was committed is still there afterwards. Nothing is synced to the
+ *   disk unless a test asks for it, because no test cuts the machine's power.
  * - Text is UTF-8, ordered by its bytes (the C collation).
  */
 import { Deferred, Effect, Ref, Schedule } from "effect"
@@ -20,9 +20,9 @@ import { PostgresFailed } from "./PostgresFailed.js"
 import * as Programs from "./Programs.js"
 
 export interface Server {
-  /** Of its first user, who may do everything, and of the database `postgres`. */
+  /** The URL for its first user, who may do everything, and the database `postgres`. */
   readonly url: string
-  /** Stops it as a crash would, and starts it again on the same port. Answers once it takes connections. */
+  /** Stops it as a crash would, and starts it again on the same port. Returns once it accepts connections. */
   readonly restart: Effect.Effect<void, PostgresFailed>
   /** Stops all of its processes by a signal: connections stay open, and nothing answers. */
   readonly freeze: Effect.Effect<void>
@@ -30,8 +30,8 @@ export interface Server {
   /** Kills all of its processes, for good. */
   readonly kill: Effect.Effect<void>
   /**
-   * Starts a standby, which ends with the scope as well. Once it answers, each commit waits until the standby has it too.
-   * Only for a server that has just been started: its log must still reach back to the beginning.
+   * Starts a standby, which also ends with the scope. Once this returns, each commit waits until the standby has it
+   * too. Only for a server that has just been started: its log must still reach back to the beginning.
    */
   readonly standby: Effect.Effect<Server, PostgresFailed, Scope.Scope>
 }
@@ -52,7 +52,7 @@ const settings = {
   timezone: "UTC"
 }
 
-/** A port that nobody listens on. */
+/** A port on which nothing listens. */
 export const freePort = Effect.async<number>((resume) => {
   const server = createServer()
   server.listen(0, "127.0.0.1", () => {
@@ -62,7 +62,10 @@ export const freePort = Effect.async<number>((resume) => {
   })
 })
 
-/** Ends the servers in the folder once stdin has ended, and removes it. A server that is stopped is woken to end. */
+/**
+ * Ends the servers in the folder once stdin has ended, and removes the folder. A stopped server is continued so that it
+ * can end.
+ */
 const watcher = `cat >/dev/null
 for file in "$1"/server-*/postmaster.pid; do
   pid=$(head -n 1 "$file") || continue
@@ -83,7 +86,7 @@ const watch = (folder: string) =>
     (child) => Effect.sync(() => child.stdin.end())
   )
 
-/** Starts the program. Answers once it takes connections; `ended` completes with the process. */
+/** Starts the program. Returns once it accepts connections; `ended` completes with the process. */
 const launch = (programs: Programs.Programs, data: string, given: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const ready = yield* Deferred.make<void, PostgresFailed>()
@@ -116,7 +119,7 @@ const signal = (pid: number | undefined, name: NodeJS.Signals) => {
   try {
     if (pid !== undefined) process.kill(pid, name)
   } catch {
-    // It has ended meanwhile.
+    // It has ended in the meantime.
   }
 }
 
@@ -128,7 +131,7 @@ const childrenOf = (pid: number | undefined): ReadonlyArray<number> =>
     .flatMap(([child = 0, parent]) => (parent === pid ? [child] : []))
 
 const signalAll = (first: ChildProcess, name: NodeJS.Signals) => {
-  // The first before the others: a server that is stopped makes no new ones.
+  // The first process before the others: a server that is stopped creates no new ones.
   signal(first.pid, name)
   for (const pid of childrenOf(first.pid)) signal(pid, name)
 }
@@ -144,7 +147,7 @@ const stop = ({ child, ended }: Launched) =>
     ended
   )
 
-/** Has each commit wait for a standby, and waits until there is one. */
+/** Makes each commit wait for a standby, and waits until there is one. */
 const followed = (url: string) =>
   Effect.gen(function* () {
     yield* Client.once(url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -169,7 +172,8 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
     `--pwfile=${secret}`,
     "--username=postgres",
     "--auth=scram-sha-256",
-    // Each test connects several times: what makes a password hard to guess costs more than all else of that.
+    // Each test connects several times, and the work that makes a password hard to guess would cost more than all the
+    // rest.
     "--set=scram_iterations=1",
     "--encoding=UTF8",
     "--locale=C",
@@ -187,7 +191,7 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
           const port = yield* freePort
           const given = { ...(isDurable ? {} : undurable), ...more, port: `${port}` }
           return { port, given, running: yield* Ref.make(yield* launch(programs, data, given)) }
-          // Another program may have taken the port meanwhile.
+          // Another program may have taken the port in the meantime.
         }).pipe(Effect.retry({ times: 2 })),
         ({ running }) =>
           Effect.zipRight(

@@ -1,19 +1,22 @@
 /**
- * As much of PostgreSQL's protocol as a proxy must know: where a message ends, which statement one asks to run, and which
- * answer is that statement's.
+ * As much of PostgreSQL's protocol as a proxy must know: where a message ends, which statement it asks to run, and
+ * which answer belongs to that statement.
  */
 
 export interface Message {
-  /** The first byte, as a character. Empty for those with which a connection begins, which have none. */
+  /** The first byte, as a character. Empty for the messages that begin a connection, which have no type. */
   readonly type: string
   /** The whole message. */
   readonly bytes: Buffer
 }
 
-/** What stands after the type and the length. */
+/** What comes after the type and the length. */
 const bodyOf = ({ bytes, type }: Message): Buffer => bytes.subarray(type === "" ? 4 : 5)
 
-/** Cuts what comes into whole messages; what is left waits for the rest. `opens`: the first messages have no type. */
+/**
+ * Splits the incoming bytes into whole messages; an incomplete one waits for its rest. `opens`: the first messages have
+ * no type.
+ */
 export const reader = (opens: boolean): ((chunk: Buffer) => ReadonlyArray<Message>) => {
   let rest: Buffer = Buffer.alloc(0)
   let untyped = opens
@@ -28,7 +31,8 @@ export const reader = (opens: boolean): ((chunk: Buffer) => ReadonlyArray<Messag
       const message = { type: untyped ? "" : String.fromCharCode(rest[0] ?? 0), bytes: rest.subarray(0, length) }
       rest = rest.subarray(length)
       messages.push(message)
-      // After a request for encryption comes another message of this kind; we answer that one without the server.
+      // A request for encryption is followed by another message of this kind; the proxy answers the request itself,
+      // without the server.
       if (untyped && !asksForEncryption(message)) untyped = false
     }
   }
@@ -40,7 +44,7 @@ export const asksForEncryption = (message: Message): boolean =>
 
 const textAt = (bytes: Buffer, from: number): string => bytes.toString("utf8", from, bytes.indexOf(0, from))
 
-/** Tells which statements a client asks to run, by what it has prepared and bound before. */
+/** Determines which statements a client asks to run, based on what it has prepared and bound before. */
 export const statements = (): ((message: Message) => string | null) => {
   const prepared = new Map<string, string>()
   const bound = new Map<string, string>()
@@ -57,13 +61,13 @@ export const statements = (): ((message: Message) => string | null) => {
   }
 }
 
-/** Whether a client's message ends what the server answers with one ReadyForQuery. */
+/** Whether a client's message ends a unit that the server answers with one ReadyForQuery. */
 export const endsUnit = ({ type }: Message): boolean => type === "Q" || type === "S"
 
-/** Whether a server's message is the end of a statement's answer. */
+/** Whether a server's message ends the answer to a statement. */
 export const endsStatement = ({ type }: Message): boolean => ["C", "E", "I", "s"].includes(type)
 
-/** The code of an error that the server answers; null for any other message. */
+/** The code of an error that the server sends; null for any other message. */
 export const failureCode = (message: Message): string | null => {
   if (message.type !== "E") return null
   const field = bodyOf(message)
@@ -73,5 +77,5 @@ export const failureCode = (message: Message): string | null => {
   return field?.slice(1) ?? null
 }
 
-/** Whether it is ReadyForQuery. */
+/** Whether the message is ReadyForQuery. */
 export const isReady = ({ type }: Message): boolean => type === "Z"

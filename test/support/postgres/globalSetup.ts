@@ -1,4 +1,7 @@
-/** Lets the tests of a run have servers of PostgreSQL, and ends them with the run; removes what its workers have shared. */
+/**
+ * Provides the tests of a run with PostgreSQL servers, and ends these with the run; removes what its workers have
+ * shared.
+ */
 import { readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

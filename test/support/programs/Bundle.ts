@@ -1,7 +1,7 @@
 /**
- * Programs of the tests as files that Node runs: TypeScript bundled once, packages left where they are, or bundled with
- * it but for the native one: such a program starts three times as fast. Two test runs may bundle the same program at
- * once; each puts its own file in place by one rename.
+ * Programs of the tests as files that Node runs: TypeScript bundled once. The packages are left out, or bundled as well
+ * except for the native one, which makes a program start three times as fast. Two test runs may bundle the same program
+ * at the same time; each puts its own file in place with a single rename.
  */
 import { Effect } from "effect"
 import { build } from "esbuild"
@@ -14,7 +14,7 @@ const folder = fileURLToPath(new URL("../../../dist/programs/", import.meta.url)
 
 const bundled = new Map<string, Promise<string>>()
 
-/** A bundle has no `require` of its own; some packages want one. */
+/** A bundle has no `require` of its own, which some packages need. */
 const withPackages = {
   minify: true,
   keepNames: true,
@@ -42,7 +42,7 @@ const make = async (entry: string, isWhole: boolean): Promise<string> => {
   return outfile
 }
 
-/** Gives the path of the file to run for the program at this URL. `whole` bundles the packages with it. */
+/** Returns the path of the file to run for the program at this URL. `whole` bundles the packages with it. */
 export const bundle = (entry: URL, { whole = false } = {}): Effect.Effect<string> =>
   Effect.promise(() => {
     const path = fileURLToPath(entry)

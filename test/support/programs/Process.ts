@@ -1,2 +1,2 @@
-/** Processes for tests: those of the storage tests, which start programs of a storage's own. */
+/** Processes for tests: the same that the storage tests use to start a storage's programs. */
 export * from "../../../src/adapters/testing/Process.js"

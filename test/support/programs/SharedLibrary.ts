@@ -5,13 +5,16 @@ import { mkdirSync, renameSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Whether there is a C compiler, and a loader that takes a library before all others. */
+/** Whether there is a C compiler, and a loader that can preload a library. */
 export const isPossible = process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0
 
-/** Bundles of programs lie as deep as this file, so it is found from them as well. */
+/** Bundled programs lie at the same depth as this file, so this is also found from them. */
 const programs = fileURLToPath(new URL("../../../dist/programs/", import.meta.url))
 
-/** Gives the library's path. Two test runs may compile it at once; each puts its own file in place by one rename. */
+/**
+ * Returns a function that compiles the library once and returns its path. Two test runs may compile it at the same
+ * time; each puts its own file in place with a single rename.
+ */
 export const compiler = (source: string, ...options: ReadonlyArray<string>): (() => string) => {
   let compiled: string | null = null
   return () => {

@@ -1,10 +1,10 @@
 /**
- * The reference as pages of Markdown: one for each entry, one for each namespace of an entry, and one that leads to them.
- * A name has its docstring and its declaration. Pure.
+ * The reference as Markdown pages: one for each entry, one for each namespace of an entry, and one that links to them.
+ * Each name has its docstring and its declaration. Pure.
  */
 import type { Names, PublicName } from "./PublicNames.js"
 
-/** The longest declaration that is shown; a longer one is an inferred type that nobody reads. */
+/** The longest declaration that is shown, in lines; a longer one is an inferred type that nobody reads. */
 const mostLines = 80
 
 export interface Entry {

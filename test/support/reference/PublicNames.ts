@@ -1,8 +1,8 @@
 /**
- * The names that the package exports, types included, with their docstrings and declarations: each entry of `exports` and
- * what it exports by namespace. They are read from the source, or from the declaration files that the compiler makes of
- * it. Both export by a few forms only, at the beginning of a line; a form that is not known here is a mistake, not a name
- * left out.
+ * The names that the package exports, including types, with their docstrings and declarations: each entry of `exports`
+ * and what it exports by namespace. They are read from the source, or from the declaration files that the compiler
+ * makes from it. Both use only a few forms of export, at the beginning of a line; an unknown form is an error, not a
+ * name left out.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -17,16 +17,16 @@ type Kind = "type" | "value"
 
 export interface PublicName {
   readonly kinds: ReadonlySet<Kind>
-  /** The texts of its docstrings; of a namespace, of its module. */
+  /** The texts of its docstrings; for a namespace, the header of its module. */
   readonly docs: ReadonlyArray<string>
-  /** As they stand in the file. */
+  /** As written in the file. */
   readonly declarations: ReadonlyArray<string>
 }
 
-/** Names with what each is; a namespace's names follow its own, after a dot. */
+/** Each name with what it is; a namespace's names follow it, after a dot. */
 export type Names = ReadonlyMap<string, PublicName>
 
-/** Where files are read: the source, or a folder with declaration files of the same names. */
+/** Where files are read from: the source, or a folder with declaration files of the same names. */
 export interface Files {
   readonly folder: URL
   readonly extension: ".ts" | ".d.ts"
@@ -62,7 +62,7 @@ const statementsOf = (file: URL): ReadonlyArray<string> => readFileSync(file, "u
 
 const isComment = (statement: string | undefined): statement is string => statement?.startsWith("/**") === true
 
-/** What a module says of itself at its beginning. */
+/** The docstring at the beginning of a module. */
 const headerOf = (file: URL): ReadonlyArray<string> => statementsOf(file).slice(0, 1).filter(isComment).map(textOf)
 
 const itemsOf = (body: string) =>
@@ -75,7 +75,7 @@ const itemsOf = (body: string) =>
 const reader = ({ extension }: Files) => {
   const fileOf = (from: string, file: URL) => new URL(from.replace(/\.js$/, extension), file)
 
-  /** The names of a file that it has by itself or by import, whether they are exported or not. */
+  /** The names that a file declares or imports, whether exported or not. */
   const localsOf = (file: URL): Names => {
     const names = new Map<string, PublicName>()
     for (const statement of statementsOf(file)) {
@@ -139,7 +139,7 @@ const reader = ({ extension }: Files) => {
 const kindsOf = (kind: string): ReadonlySet<Kind> =>
   new Set(kind === "interface" || kind === "type" ? ["type"] : kind.endsWith("class") ? ["value", "type"] : ["value"])
 
-/** The entries of `exports` that are modules, by the name under which they are imported, and their sources. */
+/** The entries of `exports` that are modules, by the name under which they are imported, with their source files. */
 export const entries: ReadonlyMap<string, URL> = new Map(
   Object.entries(manifest.exports).flatMap(([entry, target]): ReadonlyArray<readonly [string, URL]> => {
     const file = new URL(target.replace(/^\.\/dist\//, "").replace(/\.js$/, ".ts"), source.folder)
@@ -147,7 +147,7 @@ export const entries: ReadonlyMap<string, URL> = new Map(
   })
 )
 
-/** The public names of each entry, and what the entry says of itself. */
+/** The public names of each entry, and the docstring at its beginning. */
 export const read = (files: Files = source): ReadonlyMap<string, { readonly header: string; readonly names: Names }> =>
   new Map(
     [...entries].map(([entry, { href }]) => {

@@ -1,7 +1,7 @@
 /**
- * A small, strict S3 in memory, for tests: it checks each signature and each body's hash, gives lists in pages of two, with
- * tokens that need escapes, refuses parts that are too small, ignores `If-None-Match` as some servers do, and can fail in
- * any way that a test asks for.
+ * A small, strict S3 in memory, for tests: it checks each signature and each body's hash, returns lists in pages of two
+ * with tokens that need escapes, refuses parts that are too small, ignores `If-None-Match` as some servers do, and can
+ * fail in any way that a test asks for.
  */
 import { Clock, Deferred, Effect } from "effect"
 import type { Scope } from "effect"
@@ -20,13 +20,16 @@ export interface Seen {
 /** What goes wrong with a request. */
 export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly code?: string; readonly location?: string }
-  /** The connection is cut once so many bytes of the body have come, and nothing is done. */
+  /** The connection is cut once this many bytes of the body have arrived, and nothing is done. */
   | { readonly kind: "cut-request"; readonly bytes: number }
-  /** It is done, and the connection is cut once so many bytes of the answer's body are sent. */
+  /** The request is carried out, and the connection is cut once this many bytes of the answer's body were sent. */
   | { readonly kind: "cut-answer"; readonly bytes: number }
-  /** It is done, and its answer has status 200 and an error in it. */
+  /** The request is carried out, and its answer has status 200 and contains an error. */
   | { readonly kind: "late-error" }
-  /** The answer's headers come and so many bytes; the rest once the gate is open. Nothing comes for -1. */
+  /**
+   * The answer's headers and this many bytes are sent; the rest follows once the gate is open. With -1 nothing is ever
+   * sent.
+   */
   | { readonly kind: "stall"; readonly bytes: number; readonly until: Effect.Effect<void> }
   /** Ranges are ignored. */
   | { readonly kind: "no-ranges" }
@@ -35,13 +38,13 @@ export interface S3Server {
   readonly endpoint: string
   /** Objects by key. */
   readonly objects: Map<string, Buffer>
-  /** Uploads in parts that have not ended, by id. */
+  /** Multipart uploads that have not ended, by id. */
   readonly uploads: Map<string, { readonly key: string; readonly parts: Map<number, Buffer> }>
-  /** By how many milliseconds objects are older than now, by key. */
+  /** The age that lists show for objects, in milliseconds, by key. Defaults to 0. */
   readonly ages: Map<string, number>
-  /** All requests so far, refused ones too. */
+  /** All requests so far, including refused ones. */
   readonly seen: Array<Seen>
-  /** Lets something go wrong with the next requests that it is true of. Completes when the first is there. */
+  /** Applies a fault to the next requests for which `when` is true. Completes once the first of them has arrived. */
   readonly fail: (
     when: (seen: Seen) => boolean,
     fault: Fault,
@@ -51,7 +54,7 @@ export interface S3Server {
 
 export interface Options extends Signature.Credentials {
   readonly bucket: string
-  /** Names in a page of a list. */
+  /** How many names a page of a list has. */
   readonly pageSize?: number
   /** The bucket is in the host's name. */
   readonly isVirtual?: boolean
@@ -88,11 +91,11 @@ interface Reply {
 
 const error = (status: number, code: string): Reply => ({
   status,
-  // A real server echoes the key and what it signed.
+  // A real server echoes the key and the text that it signed.
   body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>AWSAccessKeyId and StringToSign</Message></Error>`
 })
 
-/** A list's page, and the element with the place at which the next one begins. */
+/** The names on the page after `after`, and whether it is the last page. */
 const page = (names: ReadonlyArray<string>, after: string, size: number) => {
   const rest = [...new Set(names)].sort().filter((name) => name > after)
   return { names: rest.slice(0, size), isLast: rest.length <= size }
@@ -106,7 +109,7 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
     const objects: S3Server["objects"] = new Map()
     const uploads: S3Server["uploads"] = new Map()
     const ages: S3Server["ages"] = new Map()
-    // A server's time goes on while that of a test stands still.
+    // The server's time goes on while the test's clock stands still.
     const clock = Clock.make()
     const seen: Array<Seen> = []
     const faults: Array<{
@@ -291,7 +294,7 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
     const server = yield* Effect.acquireRelease(
       Effect.async<ReturnType<typeof createServer>>((resume) => {
         const created = createServer((request, response) => void handle(request, response))
-        // A test's clock stands still, so a connection that is closed while it is idle would not be tried again.
+        // The test's clock stands still, so the client would not retry a connection that was closed while idle.
         created.keepAliveTimeout = 0
         created.listen(0, "127.0.0.1", () => resume(Effect.succeed(created)))
       }),

@@ -1,6 +1,6 @@
 /**
- * Signature Version 4, checked from the request as it came, by AWS's description of it and with Node's own crypto: nothing
- * of what signs is used here.
+ * Signature Version 4, checked on the request as it arrived, according to AWS's description and with Node's own crypto:
+ * nothing of the code that signs is used here.
  */
 import { createHash, createHmac } from "node:crypto"
 import type { IncomingMessage } from "node:http"
@@ -15,7 +15,7 @@ export interface Credentials {
 const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest()
 const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex")
 
-/** As AWS writes it: all but unreserved characters are escaped. */
+/** As AWS writes it: everything except unreserved characters is escaped. */
 const uriEncode = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -31,7 +31,7 @@ const canonicalQuery = (query: string) =>
     .map((pair) => pair.join("="))
     .join("&")
 
-/** The code of what is wrong with a request; null when it is signed as it should be. */
+/** The error code for what is wrong with a request; null if it is signed correctly. */
 export const check = (
   request: IncomingMessage,
   body: Buffer,

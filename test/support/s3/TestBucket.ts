@@ -1,4 +1,4 @@
-/** The bucket of the tests, and assets in it. Its secrets are told by their names: no text may have them in it. */
+/** The bucket of the tests, and assets in it. Its secrets are recognizable by their names: no text may contain them. */
 import { Redacted } from "effect"
 import { S3Assets } from "skein/s3"
 
@@ -10,7 +10,7 @@ export const bucket = {
   sessionToken: "canary-session-token"
 }
 
-/** Assets in the bucket of the server there. */
+/** Assets in the bucket of the server at `endpoint`. */
 export const bucketAt = (endpoint: string, options: Partial<S3Assets.Options> = {}) =>
   S3Assets.layer({
     ...bucket,

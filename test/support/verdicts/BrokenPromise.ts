@@ -1,4 +1,4 @@
-/** What a campaign ends with when a promise does not hold. */
+/** The error with which a campaign ends when a promise does not hold. */
 export class BrokenPromise extends Error {}
 
 export const broken = (promise: string, detail: string): never => {

@@ -1,4 +1,4 @@
-/** Dice that fall the same for the same numbers. */
+/** Dice that fall the same way for the same numbers. */
 import { Hash, Utils } from "effect"
 
 export interface Dice {

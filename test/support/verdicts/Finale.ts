@@ -1,4 +1,4 @@
-/** The end of a simulation: everything is brought to rest through one engine, then held against what is known. */
+/** The end of a simulation: everything is brought to rest through one engine, then compared with what is known. */
 import { Chunk, Effect, Either, Stream } from "effect"
 import { type Entry, textOf } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
@@ -9,7 +9,7 @@ import { complaints } from "./providerRules.js"
 import { broken } from "./BrokenPromise.js"
 import type { KnownSession, Process } from "./KnownSession.js"
 
-/** Answers what is asked and stops what runs, until nothing does. A run is stopped by the process that has it. */
+/** Answers questions and cancels runs until nothing runs. A run is cancelled by the process that has it. */
 export const rest = (process: Process, living: ReadonlyArray<Process>, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway } = process
@@ -71,7 +71,7 @@ const checkEvents = (
   }
 }
 
-/** All durable events that a session has. */
+/** All durable events of a session. */
 export const eventsOf = Effect.fnUntraced(function* ({ reader }: Pick<Process, "reader">, sessionId: SessionId) {
   const events: Array<SessionEvent.Durable> = []
   for (let after = 0; ;) {
@@ -87,7 +87,7 @@ export const eventsOf = Effect.fnUntraced(function* ({ reader }: Pick<Process, "
 export const entriesOf = ({ reader }: Pick<Process, "reader">, sessionId: SessionId) =>
   Effect.map(Stream.runCollect(reader.transcript({ sessionId })), Chunk.toReadonlyArray)
 
-/** Holds the transcript and the events of a session at rest against each other, and gives them. */
+/** Compares the transcript and the events of a session at rest with each other, and returns both. */
 export const record = Effect.fnUntraced(function* (process: Pick<Process, "reader">, sessionId: SessionId) {
   const entries = yield* entriesOf(process, sessionId)
   const events = yield* eventsOf(process, sessionId)
@@ -96,7 +96,7 @@ export const record = Effect.fnUntraced(function* (process: Pick<Process, "reade
   return { entries, events }
 })
 
-/** Holds a session at rest against what was acknowledged. */
+/** Compares a session at rest with what was acknowledged. */
 export const check = (process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway } = process

@@ -4,12 +4,12 @@ import { SessionId } from "../../../src/domain/Session.js"
 import type { Service as Gateway } from "../../../src/services/gateway/Gateway.js"
 import type { ReaderService } from "../../../src/services/storage/Storage.js"
 
-/** What is known of one session from outside. */
+/** What is known about one session from outside. */
 export interface KnownSession {
   readonly id: SessionId
   /** Runs that were acknowledged, with their messages. */
   readonly sent: Map<RunId, { readonly ref: Ref; readonly text: string }>
-  /** The title last acknowledged, and one that may have been set since. */
+  /** The last acknowledged title, and one that may have been set since. */
   title: { acknowledged: string | null; pending: string | null }
   deletion: "none" | "asked" | "done"
 }
@@ -21,7 +21,7 @@ export const known = (id: string): KnownSession => ({
   deletion: "none"
 })
 
-/** An engine that a campaign looks at, by the name of its process. */
+/** An engine as a campaign sees it, with the name of its process. */
 export interface Process {
   readonly process: string
   readonly gateway: Gateway

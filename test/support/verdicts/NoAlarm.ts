@@ -1,4 +1,4 @@
-/** What nothing has damaged is not called damaged, whoever works on it or was killed on it. */
+/** Data that was not damaged must not be reported as damaged, whatever works on it or was killed while it did. */
 import { Effect } from "effect"
 import * as Findings from "../../../src/adapters/cli/texts/Findings.js"
 import * as Identity from "../../../src/adapters/node/Identity.js"
@@ -6,12 +6,12 @@ import * as Doctor from "../../../src/adapters/sqlite/doctor/Doctor.js"
 import { isDamage } from "../../../src/services/storage/sql/doctor/Finding.js"
 import { broken } from "./BrokenPromise.js"
 
-/** Everything that a doctor calls damage in a data folder. */
+/** Everything that a doctor reports as damage in a data folder. */
 export const alarmsIn = (data: string) =>
   Effect.map(Effect.provide(Doctor.look(data), Identity.layer), (outcomes) =>
     outcomes.filter(isDamage).map(Findings.line)
   )
 
-/** Fails when a doctor calls anything damage. */
+/** Throws if a doctor reports any damage. */
 export const check = (data: string) =>
   Effect.map(alarmsIn(data), ([alarm]) => (alarm === undefined ? undefined : broken("doctor", alarm)))

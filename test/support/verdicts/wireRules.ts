@@ -1,6 +1,6 @@
 /**
- * What the three services are known to refuse of a request, by its body: Anthropic's Messages, OpenAI's Responses and
- * chat completions. Each rule is documented or was reported in public.
+ * What the three services are known to refuse in a request's body: Anthropic's Messages, OpenAI's Responses and chat
+ * completions. Each rule is documented or was publicly reported.
  */
 import { complaintsOfSchema, stringsIn } from "./providerRules.js"
 
@@ -56,7 +56,7 @@ const anthropicMessage = (message: Fields, next: Fields | undefined, before: Fie
 
 const marks = (value: unknown): number => JSON.stringify(value).split('"cache_control"').length - 1
 
-/** Whether the last turn may go on with thinking: it began with it. */
+/** Whether the last turn may go on with thinking: only if it began with it. */
 const beganThinking = (messages: ReadonlyArray<Fields>): boolean => {
   const isSaid = (message: Fields) =>
     message.role === "user" && ofType(list(message.content), "tool_result").length === 0
@@ -183,7 +183,7 @@ const byPath: ReadonlyArray<readonly [path: string, rules: (body: Fields) => Rul
   ["/chat/completions", chat]
 ]
 
-/** Why the service at the path would refuse the body; nothing when it accepts it. */
+/** Why the service at the path would refuse the body; empty if it accepts the body. */
 export const complaintsOfBody = (path: string, body: unknown): ReadonlyArray<string> => {
   const [, rules] = byPath.find(([end]) => path.endsWith(end)) ?? []
   if (rules === undefined) return [`nothing answers at ${path}`]

@@ -1,25 +1,25 @@
 /**
  * `npm run test:versions [-- VERSION... ARGUMENT...]`: runs the suite on other versions of Node, one after another. A
- * version is a number, such as `24` or `24.1.0`; without any it runs on 22, 24 and 26. The other arguments are Vitest's,
- * such as a folder of tests. At the end it prints one line for each version. It exits with 1 when one of them failed,
- * and when it was interrupted.
+ * version is a number, such as `24` or `24.1.0`; the default is 22, 24 and 26. The other arguments are Vitest's, such
+ * as a folder of tests. At the end it prints one line for each version. It exits with 1 if any of them failed, or if it
+ * was interrupted.
  *
  * Guaranteed: the checkout stays as it is. Each version has a temporary folder of its own with:
  *
- * - that Node, from the npm registry, with the headers that the driver may be compiled with;
+ * - that Node, from the npm registry, with the headers to compile the driver if needed;
  * - a copy of the files that Git tracks, as they were when the command started;
  * - what `npm ci` installs there, and the temporary files of the tests.
  *
- * The folder is removed at the end, after SIGINT and SIGTERM too.
+ * The folder is removed at the end, including after SIGINT and SIGTERM.
  *
  * Not guaranteed: that SIGKILL leaves nothing, and that Windows can run it. Untracked files are not copied: one of them
- * can be a link to the installed packages of another checkout, which `npm ci` would empty.
+ * may be a link to the installed packages of another checkout, which `npm ci` would empty.
  */
 import { Command, FileSystem, Path } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Array as Arr, Console, Duration, Effect, Either, Exit, Schedule, Schema, Stream } from "effect"
 
-/** A command ended with another exit code than 0. Its own output says why. */
+/** A command exited with a code other than 0. Its own output says why. */
 class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { step: Schema.String }) {
   override get message() {
     return `${this.step} failed`
@@ -43,7 +43,7 @@ const run = (command: Command.Command, step: string) =>
     )
   )
 
-/** A folder that is removed with its scope, as soon as the processes that wrote to it are gone. */
+/** A folder that is removed with its scope, once the processes that wrote to it are gone. */
 const temporaryFolder = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   return yield* Effect.acquireRelease(files.makeTempDirectory({ prefix: "skein-node-" }), (folder) =>
@@ -53,7 +53,7 @@ const temporaryFolder = Effect.gen(function* () {
   )
 })
 
-/** Returns the folder of a Node with `bin` and `include`. */
+/** Installs a Node, and returns its folder with `bin` and `include`. */
 const install = Effect.fnUntraced(function* (version: string, folder: string) {
   const { join } = yield* Path.Path
   const what = `${nodePackage}@${version}`
@@ -61,7 +61,7 @@ const install = Effect.fnUntraced(function* (version: string, folder: string) {
   return join(folder, "node_modules", nodePackage)
 })
 
-/** Leaves out a tracked file that was deleted. */
+/** Copies the tracked files, without those that were deleted. */
 const copyCheckout = Effect.fnUntraced(function* (folder: string) {
   const files = yield* FileSystem.FileSystem
   const { dirname, join } = yield* Path.Path
@@ -120,6 +120,6 @@ const main = Effect.gen(function* () {
 })
 
 NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeContext.layer)), {
-  // By default an interrupted program has succeeded.
+  // By default an interrupted program counts as successful.
   teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : 1)
 })

@@ -42,7 +42,7 @@ const told = (events: ReadonlyArray<Ephemeral>) =>
     }
   })
 
-/** What a watcher is told that sees each of these in turn. */
+/** What a watcher is told when it sees each of these in turn. */
 const watch = (...lives: ReadonlyArray<Live.Live>) => {
   let seen = Watch.nothingSeen
   return lives.map((live) => {

@@ -1,4 +1,4 @@
-/** Which agent a step is of, and what of it reaches the model, the calls and the policy. */
+/** Which agent makes a step, and which of its settings reach the model, the calls and the policy. */
 import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Ref } from "effect"

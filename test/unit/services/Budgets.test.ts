@@ -1,6 +1,6 @@
 /**
- * What operations may cost, counted at two sizes: statements, rows, characters decoded, commits, and fibers. What should
- * be flat is flat. Nothing here is timed.
+ * What operations may cost, counted at two sizes: statements, rows, decoded characters, commits, and fibers. Flat costs
+ * must stay flat. Nothing here is timed.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Stream, Supervisor } from "effect"
@@ -15,7 +15,7 @@ import { assistant } from "../../support/fixtures/messages.js"
 import { type Cost, Counter, costs, counted, counter, database } from "./storage/Counted.js"
 import { folder } from "./storage/disk.js"
 
-/** What had been counted when the model was asked each of its steps. */
+/** The counts at each request for a step. */
 class Steps extends Context.Tag("test/Steps")<Steps, Array<Cost>>() {}
 
 class FiberCounter extends Supervisor.AbstractSupervisor<void> {
@@ -28,12 +28,12 @@ class FiberCounter extends Supervisor.AbstractSupervisor<void> {
   }
 }
 
-/** What has happened so far. */
+/** What has been counted so far. */
 const seen = { entries: 0, parts: 0, calls: 0 }
 
 const count = (what: keyof typeof seen) => Effect.sync(() => void seen[what]++)
 
-/** How much was counted at most between two turns of the event loop. */
+/** The most that was counted between two turns of the event loop. */
 const mostOf = <A, E, R>(counted: () => number, work: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -60,10 +60,10 @@ const endless = Tool.make("endless", { description: "Never ends", access: "read"
   () => Effect.never
 )
 
-/** The title of a session whose model can take 1,000,000 tokens. */
+/** The title of sessions whose model can take 1,000,000 tokens. */
 const largeContext = "has a large context"
 
-/** The context of the model holds some 90 messages of 1,000 characters, besides the answer. */
+/** The model's context holds some 90 messages of 1,000 characters, besides the answer. */
 const models = Effect.gen(function* () {
   const { resolve } = yield* ScriptedModel.models
   const counter = yield* Counter
@@ -82,7 +82,7 @@ const models = Effect.gen(function* () {
   return { resolve: (session: Session.Session) => Effect.map(resolve(session), (model) => counting(model, session)) }
 })
 
-/** An engine on a folder of its own that counts. Nothing but what a test does happens in it. */
+/** A counting engine on a folder of its own. Only what a test does happens in it. */
 const engine = Effect.map(folder, (directory) => {
   const counters = Layer.merge(
     counter,
@@ -102,8 +102,8 @@ const engine = Effect.map(folder, (directory) => {
 })
 
 /**
- * What work costs that has been done before. What the engine does beside it only adds, so the least of several times is
- * the work's own.
+ * The cost of work that has been done before. Other work of the engine can only add to it, so the least of several
+ * measurements is the cost of the work itself.
  */
 const costOf = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
@@ -131,7 +131,7 @@ const turn = (calls: number) =>
     yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
   })
 
-/** A session with a turn whose batch of `calls` goes on. */
+/** A session with a turn whose batch of `calls` never ends. */
 const running = (calls: number) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -154,7 +154,7 @@ const cancelled = (calls: number) =>
     yield* (yield* Gateway.Gateway).cancel(runId)
   })
 
-/** How many turns of the event loop there are while something is done: the least of some times. */
+/** How many turns the event loop makes while work is done: the least of several measurements. */
 const turnsOf = <A, E, R>(work: (time: number) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     let least = Infinity
@@ -169,7 +169,7 @@ const turnsOf = <A, E, R>(work: (time: number) => Effect.Effect<A, E, R>) =>
     return least
   })
 
-/** A session with so many messages of so many characters. */
+/** A session with `messages` messages of `characters` characters each. */
 const longSession = (messages: number, characters = 1_000) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -182,7 +182,7 @@ const longSession = (messages: number, characters = 1_000) =>
     return { id, steps: 2 }
   })
 
-/** A turn of so many steps, each but the last with a call. */
+/** A turn of `steps` steps, each except the last with a call. */
 const turnIn = ({ id, steps }: { readonly id: Session.SessionId; readonly steps: number }) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -199,7 +199,7 @@ const budget = <E>(
   test: Effect.Effect<void, E, Counter | Steps | Gateway.Gateway | ScriptedModel.ScriptedModel>
 ) =>
   it.scopedLive(name, () =>
-    // Time stands still, so that a slow machine bounds nothing.
+    // Time stands still, so that no bound depends on a slow machine.
     Effect.provide(test, Layer.unwrapScoped(engine)).pipe(Effect.withClock(StorageTest.handClock().clock))
   )
 
@@ -212,7 +212,7 @@ describe("budgets", () => {
       const free = { reads: 0, rows: 0, characters: 0, commits: 1, fibers: 0 }
       expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({ ...free, writes: 5 })
       expect(yield* costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({ ...free, writes: 7 })
-      // Without an event of its own, its group leaves a mark.
+      // It has no event of its own, so its group leaves a mark.
       expect(yield* costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({ ...free, writes: 9 })
     })
   )
@@ -269,7 +269,7 @@ describe("budgets", () => {
       const { id } = yield* longSession(10_000)
       const steps = yield* Steps
       yield* turnIn({ id, steps: 8 })
-      // The second one is the first with something to add.
+      // The second step is the first that has something to add.
       const further = steps.slice(2).map((step, index) => ({
         rows: step.rows - (steps[index + 1]?.rows ?? 0),
         characters: step.characters - (steps[index + 1]?.characters ?? 0) < 1_000,
@@ -290,7 +290,7 @@ describe("budgets", () => {
       )
       expect(entries).toBeGreaterThan(500)
       expect(entries).toBeLessThanOrEqual(1_050)
-      // Ten have more bytes than a portion, though not each of them.
+      // Ten of these messages exceed a portion's bytes, though a single one does not.
       const { id: large } = yield* longSession(30, 200_000)
       const largeEntries = yield* mostAtOnce(
         "entries",
@@ -303,7 +303,7 @@ describe("budgets", () => {
   budget(
     "others have a turn after some calls of a batch, and after some of several batches at once",
     Effect.gen(function* () {
-      // The turns of a test and of a portion come in either order.
+      // The test's turns and the portion's turns may come in either order.
       expect(yield* mostAtOnce("calls", turn(300))).toBeLessThanOrEqual(64)
       const together = Effect.all(
         Array.from({ length: 10 }, () => turn(100)),
@@ -328,7 +328,7 @@ describe("budgets", () => {
         const steps = among.map(() => ScriptedModel.text(Array.from({ length: parts }, () => "word ")))
         return Effect.zipRight(model.play(...steps), mostAtOnce("parts", said))
       }
-      // The model is asked for some more parts than are taken.
+      // The model is asked for a few more parts than are taken.
       expect(yield* partsAtOnce(sessions.slice(0, 1), 3_000)).toBeLessThanOrEqual(2 * 512 + 64)
       expect(yield* partsAtOnce(sessions, 1_500)).toBeLessThanOrEqual(2 * 512 + 4 * 64)
     })
@@ -344,11 +344,11 @@ describe("budgets", () => {
         expect([sessions.length, total, next !== null]).toEqual([190, 200, true])
         expect(sessions.every(({ metadata }) => metadata["a"] === "a".repeat(2_000))).toBe(true)
       })
-      // Of the sessions themselves there are 300 characters each.
+      // Each session itself has another 300 characters.
       expect(yield* mostOf(() => counter.characters, page)).toBeLessThan(200 * 500 + 2 * 16 * 2_100)
       const long = { a: "a".repeat(50_000) }
       yield* Effect.replicateEffect(gateway.create({ workdir: "/of-long", metadata: long }), 48)
-      // Three of the reads, and one of every ten that are decoded but the first. Each is two of those counted.
+      // Three for the reads, and one for every ten that are decoded, except for the first ten. Each turn counts twice.
       expect(yield* turnsOf(() => gateway.sessions({ limit: 100, workdir: "/of-long" }))).toBe(2 * (3 + 4))
       const { id } = yield* longSession(1_000)
       const { cursor } = yield* gateway.session(id)
@@ -375,7 +375,7 @@ describe("budgets", () => {
       const answered = ({ id }: typeof first) => Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await)
       yield* answered(first)
       const turns = yield* turnsOf((time) => answered(others[time] ?? first))
-      // Five pages, some 250 entries of each, and 2,000 of what is put together and then shown.
+      // Five pages, some 250 entries each, and 2,000 that are put together and then shown.
       expect(turns).toBe(2 * (4 + 5 + 2))
     })
   )
@@ -390,7 +390,7 @@ describe("budgets", () => {
       const counter = yield* Counter
       const before = { ...counter }
       yield* turnIn({ id, steps: 1 })
-      // Of 50, 100, 200 and 400, then of 500, which are two reads each; and those of any turn.
+      // Pages of 50, 100, 200 and 400, then of 500, with two reads each; plus the reads of any turn.
       expect(counter.reads - before.reads).toBeLessThanOrEqual(2 * (4 + 3) + 5)
       expect(counter.rows - before.rows).toBeLessThan(2_000 + 100)
     })
@@ -404,7 +404,8 @@ describe("budgets", () => {
       const append = (characters: number) => (time: number) =>
         gateway.append(id, [Message.userText("x".repeat(characters))], `${characters} ${time}`)
       expect(yield* turnsOf(append(10))).toBe(0)
-      // One after its JSON, after its canonical JSON and after its hash. Each of the engine's is two of those counted.
+      // One turn after its JSON, one after its canonical JSON and one after its hash. Each of the engine's turns counts
+      // twice.
       expect(yield* turnsOf(append(4_000_000))).toBe(6)
     })
   )
@@ -422,7 +423,7 @@ describe("budgets", () => {
         ]).flat()
       const refused = (messages: ReadonlyArray<Gateway.ForeignMessage>, key?: string) =>
         Effect.flip(gateway.append(id, [...messages, Message.userText(" ")], key))
-      // What is refused is as much as was done before the write. Each of the engine's turns is two of those counted.
+      // A refused call costs the turns for what was done before the write. Each of the engine's turns counts twice.
       expect(yield* turnsOf(() => refused(texts(50), "few"))).toBe(0)
       expect(yield* turnsOf(() => refused(texts(4_000)))).toBe(2 * 8)
       expect(yield* turnsOf(() => refused(texts(4_000), "many"))).toBe(2 * (8 + 5))

@@ -4,7 +4,7 @@ import { EngineConfig } from "skein"
 
 const build = (options: EngineConfig.Options) => Effect.scoped(Layer.build(EngineConfig.layer(options)))
 
-/** A setting, and values that make an engine hang or misbehave. */
+/** Settings with values that would make an engine hang or misbehave. */
 const refused: ReadonlyArray<readonly [field: string, options: ReadonlyArray<EngineConfig.Options>]> = [
   ["toolConcurrency", [0, -1, 1.5, NaN, Infinity].map((toolConcurrency) => ({ toolConcurrency }))],
   ["toolTimeoutMillis", [0, -1, NaN, Infinity].map((toolTimeoutMillis) => ({ toolTimeoutMillis }))],

@@ -23,7 +23,7 @@ interface Seen {
   readonly attributes: ReadonlyMap<string, unknown>
 }
 
-/** A host's own tracer, which keeps what it is told. */
+/** A host's own tracer, which keeps the spans that it receives. */
 const recording = () => {
   const spans: Array<Seen> = []
   const tracer = Tracer.make({
@@ -55,7 +55,7 @@ const recording = () => {
 
 const echo = Tool.make("echo", { description: "echoes", input: {} }).handle(() => Effect.succeed(secret))
 
-/** One turn with a call, seen by a host's tracer and logger. */
+/** One turn with a call, as a host's tracer and logger see it. */
 const turn = (traceContent: boolean) =>
   Effect.gen(function* () {
     const { layer, spans } = recording()

@@ -1,4 +1,4 @@
-/** One at a time, whoever is interrupted. */
+/** One at a time, whichever caller is interrupted. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as OneByOne from "../../../src/services/OneByOne.js"

@@ -5,7 +5,7 @@ import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.
 import { EventLoop } from "../../../src/services/EventLoop.js"
 import { layer, Stretch } from "../../../src/services/Stretch.js"
 
-/** A stretch under a clock that is set, and an event loop that turns when it is told to. */
+/** A stretch with a clock that the test sets, and an event loop that turns when the test tells it to. */
 const withLoop = <A, E>(
   test: (loop: {
     readonly at: (millis: number) => Effect.Effect<void>
@@ -26,7 +26,7 @@ const withLoop = <A, E>(
     )
   })
 
-/** What works on and on, and how often it did. */
+/** Works repeatedly, and counts how often. */
 const worker = (next: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const worked = { times: 0 }

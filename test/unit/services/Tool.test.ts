@@ -103,7 +103,7 @@ describe("Tool.define", () => {
     { key: ({ city }) => city, title: ({ city, day }) => `Weather of ${city} on ${day}` }
   )
   const say = Tool.define("say", { description: "Says", input: { text: Schema.String } })
-  /** What the handlers require, the layer does; what they are called with, is typed by the definitions. */
+  /** The layer requires what the handlers require; the definitions type the inputs of the handlers. */
   const handlers: Layer.Layer<Tool.Handler<"weather"> | Tool.Handler<"say">, never, Forecasts> = Toolbox.handlers(
     [weather, say],
     {

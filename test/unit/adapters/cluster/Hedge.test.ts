@@ -4,7 +4,7 @@ import * as Hedge from "../../../../src/adapters/cluster/Hedge.js"
 
 const patience = { reach: Duration.seconds(1), giveUp: Duration.seconds(10) }
 
-/** What is refused with "elsewhere" another one may do. */
+/** A refusal with "elsewhere" means that another one may succeed. */
 const settles = (exit: Exit.Exit<string, string>) =>
   Exit.isSuccess(exit) || !Option.contains(Cause.failureOption(exit.cause), "elsewhere")
 

@@ -17,7 +17,7 @@ Postgres.describe("the connections of a member", () => {
       const sql = Context.get(yield* Layer.buildWithScope(layer, scope), SqlClient.SqlClient)
       const holding = yield* Scope.make()
       yield* Effect.replicateEffect(Scope.extend(sql.reserve, holding), 3)
-      // There is none for it, so that it waits in the pool.
+      // No connection is left for it, so it waits in the pool.
       const taking = yield* Effect.fork(Effect.scoped(Effect.zipRight(sql.reserve, Effect.never)))
       yield* Effect.promise(() => setImmediate())
       yield* Fiber.interrupt(taking)

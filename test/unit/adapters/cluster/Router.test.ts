@@ -1,4 +1,4 @@
-/** What becomes of messages whose answers are lost, or that nobody answers. */
+/** What becomes of messages whose answers are lost, or that nothing answers. */
 import { describe, expect, it } from "@effect/vitest"
 import { SocketGenericError } from "@effect/platform/Socket"
 import { Effect, Fiber, Redacted, TestClock } from "effect"
@@ -24,7 +24,7 @@ const settings = {
   giveUpMillis: 30_000
 }
 
-/** Two engines over one storage: what `one` is asked, `other` does, and `reply` says what becomes of its answer. */
+/** Two engines over one storage: `other` does what `one` is asked, and `reply` decides what becomes of its answer. */
 const routed = (hasEngine: boolean, reply: <A, E>(answer: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const world = yield* ground

@@ -1,4 +1,4 @@
-/** The client: each of its methods does over HTTP what the Gateway's does, events come back when they are cut. */
+/** The client: each of its methods does over HTTP what the Gateway's method does, and events continue after a cut. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -197,7 +197,7 @@ describe("the client", () => {
       expect(yield* Queue.take(came)).toBe("session.created")
       proxy.cutAfter(0)
       proxy.cut()
-      // Whenever the cut is noticed, time goes on.
+      // Time goes on until the cut is noticed, whenever that is.
       const passing = Effect.forever(
         Effect.zipLeft(
           TestClock.adjust("1 second"),

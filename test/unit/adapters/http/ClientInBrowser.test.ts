@@ -1,4 +1,4 @@
-/** The client in a real browser, over connections of which the first ones are cut within the run. */
+/** The client in a real browser, over connections of which the first few are cut during the run. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { build } from "esbuild"
@@ -48,7 +48,8 @@ Browser.describe("the client in a browser", () => {
         const url = `http://127.0.0.1:${proxy.port}`
         let cuts = 0
         page.on("requestfailed", () => {
-          // What a browser has not read by the time of a cut is lost to it, so a client that is cut for ever may never go on.
+          // A browser loses what it has not read by the time of a cut, so a client that is cut forever may never get
+          // on.
           if (++cuts === 3) proxy.cutAfter(Number.POSITIVE_INFINITY)
         })
         yield* Effect.promise(() =>

@@ -1,6 +1,6 @@
 /**
- * A stream of events that is cut anywhere, and gone on with, has no gap and no duplicate: at every event, by a proxy that
- * destroys sockets; and for a client that does not read, which the server cuts.
+ * A stream of events that is cut anywhere and then continued has no gap and no duplicate: at every event, by a proxy
+ * that destroys sockets; and for a client that does not read, which the server cuts off.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, FastCheck, Stream } from "effect"
@@ -15,7 +15,7 @@ import { serve, served } from "./server.js"
 
 const idsOf = (frames: ReadonlyArray<Frame>) => frames.flatMap(({ id }) => (id === "" ? [] : [Number(id)]))
 
-/** Listens until the stream is cut, then again from where it was, as `EventSource` does; all ids up to `last`. */
+/** Listens until the stream is cut, then again from there, as `EventSource` does; returns all ids up to `last`. */
 const persist = (port: number, sessionId: string, last: number, query = "") =>
   Effect.gen(function* () {
     const ids: Array<number> = []

@@ -1,4 +1,4 @@
-/** Events over HTTP: replayed and live, gone on with from any place, and ended cleanly. */
+/** Events over HTTP: replayed and live, continued from any position, and ended cleanly. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope, Stream, TestClock } from "effect"
 import { Permissions, Session, SessionEvent, Tool } from "skein"

@@ -1,4 +1,7 @@
-/** Files over HTTP: streamed in and out, whole, in part, not again when they are there, and refused when too large. */
+/**
+ * Files over HTTP: streamed in and out, whole, in part, not sent again if the client has them, and refused if too
+ * large.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Asset } from "skein"

@@ -1,4 +1,4 @@
-/** The guide's server as a program: it answers, and ends when it is told to, whoever listens. */
+/** The guide's server as a program: it answers, and ends when it is told to, even if clients are listening. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -3,14 +3,14 @@ import { FastCheck, Option, Predicate } from "effect"
 import { atOnce } from "../../../../src/domain/InPieces.js"
 import * as JsonScan from "../../../../src/adapters/http/JsonScan.js"
 
-/** What is in each array and object; an empty one counts as one with a value. */
+/** Counts the values in all arrays and objects; an empty one counts as if it had one value. */
 const countOf = (value: unknown): number => {
   if (!Array.isArray(value) && !Predicate.isReadonlyRecord(value)) return 0
   const inner: ReadonlyArray<unknown> = Array.isArray(value) ? value : Object.values(value)
   return inner.reduce<number>((sum, one) => sum + countOf(one), Math.max(1, inner.length))
 }
 
-/** The bytes, looked through in pieces of a length. */
+/** Scans the bytes in pieces of the given length. */
 const scanned = (bytes: Uint8Array, length: number) => {
   const scan = JsonScan.make()
   let values = 0
@@ -33,7 +33,7 @@ it.prop(
 /** Long enough to be parsed in pieces. */
 const filler = "ä".repeat(132_000)
 
-/** Objects with lists in all places, as JSON with blanks, and with something wrong in it now and then. */
+/** Objects with lists everywhere, as JSON with or without whitespace, and sometimes with an error in it. */
 const texts = FastCheck.tuple(
   FastCheck.array(FastCheck.tuple(FastCheck.constantFrom("a", "b", "__proto__"), FastCheck.jsonValue()), {
     maxLength: 3

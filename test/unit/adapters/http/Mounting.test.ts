@@ -1,4 +1,4 @@
-/** The routes within a host's own server, and what the host's authentication gives to them. */
+/** The routes within a host's own server, and what they get from the host's authentication. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"

@@ -1,4 +1,4 @@
-/** The document of the routes: valid, whole, and what it says of answers is what answers are. */
+/** The OpenAPI document of the routes: it is valid and complete, and answers are as it describes them. */
 import { Validator } from "@seriousme/openapi-schema-validator"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { describe, expect, it } from "@effect/vitest"

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a request is told in one JSON shape, with the right status, and never with anything that the request
- * said. Each request here has a secret in it, which is in no answer and in no line of the log.
+ * What is wrong with a request is reported in one JSON shape, with the right status, and never with anything from the
+ * request. Each request here contains a secret, which must be in no answer and in no line of the log.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Predicate } from "effect"

@@ -1,4 +1,4 @@
-/** Every operation of the Gateway by its route: what comes back is what the Gateway returns, in the Schema's encoding. */
+/** Every operation of the Gateway by its route: the answer is what the Gateway returns, in the Schema's encoding. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"

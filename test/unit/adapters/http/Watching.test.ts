@@ -1,4 +1,4 @@
-/** What hundreds of clients of one session cost: counts of readings and encodings, not time. */
+/** What hundreds of clients of one session cost: counts of reads and encodings, not time. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Net from "node:net"
@@ -7,7 +7,7 @@ import { serve } from "./server.js"
 
 const clients = 300
 
-/** Opens clients, and counts what comes to all of them. */
+/** Opens clients, and collects what each of them receives. */
 const crowd = (port: number, path: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -22,7 +22,7 @@ const crowd = (port: number, path: string) =>
         })
         return socket
       })
-      /** Until all of them have been told a text. */
+      /** Waits until all of them have received a text. */
       const all = (text: string) =>
         Effect.async<void>((resume) => {
           const left = new Set(told.keys())

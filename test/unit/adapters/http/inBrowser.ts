@@ -1,4 +1,7 @@
-/** What the test of the client in a browser runs there: `skeinWatches(url)` creates a session, sends, and follows the run. */
+/**
+ * The code that the test of the client runs in a browser: `skeinWatches(url)` creates a session, sends, and follows the
+ * run.
+ */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Chunk, Effect, Stream } from "effect"
 import { SessionEvent } from "skein"

@@ -1,8 +1,8 @@
-/** A client of server-sent events: what it was told, in order. */
+/** A client of server-sent events: what it received, in order. */
 import { Deferred, Effect, Queue, type Scope } from "effect"
 import * as Http from "node:http"
 
-/** One event, as it came. `id`, `event` and `data` are empty where they were not said; a comment has none of them. */
+/** One event, as it arrived. `id`, `event` and `data` are empty if they were not sent; a comment has none of them. */
 export interface Frame {
   readonly id: string
   readonly event: string
@@ -24,14 +24,14 @@ export interface Listener {
   readonly status: number
   /** The next event; null when the stream has ended. */
   readonly next: Effect.Effect<Frame | null>
-  /** Events up to the first that is meant, or to the end. */
+  /** Events up to the first that matches, or to the end. */
   readonly until: (isLast: (frame: Frame) => boolean) => Effect.Effect<ReadonlyArray<Frame>>
   /** Comments and `retry` lines so far. */
   readonly remarks: ReadonlyArray<string>
   readonly response: Http.IncomingMessage
 }
 
-/** Listens for as long as the scope. */
+/** Listens until the scope closes. */
 export const listen = (
   port: number,
   path: string,

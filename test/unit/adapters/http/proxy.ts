@@ -1,17 +1,17 @@
-/** A proxy that destroys a connection once so many events have passed to the client. */
+/** A proxy that destroys a connection once a number of events have passed to the client. */
 import { Effect } from "effect"
 import * as Net from "node:net"
 
-/** Counts what a client gets. */
+/** Counts the events that a client receives. */
 export interface Proxy {
   readonly port: number
-  /** The next connection is destroyed after so many events that are counted, wherever in a packet the last one ends. */
+  /** The next connection is destroyed after `events` counted events, wherever in a packet the last one ends. */
   readonly cutAfter: (events: number) => void
   /** Destroys all connections. */
   readonly cut: () => void
 }
 
-/** The place just after the n-th event that has a field; -1 when there are fewer. */
+/** The position just after the n-th event with this field; -1 if there are fewer. */
 const endOf = (text: string, field: string, n: number): number => {
   let at = 0
   for (let seen = 0; seen < n; seen++) {
@@ -25,7 +25,7 @@ const endOf = (text: string, field: string, n: number): number => {
   return at + 2
 }
 
-/** Passes on to a port for as long as the scope, and counts the events that have a field. */
+/** Forwards connections to a port until the scope closes, and counts the events with the given field. */
 export const make = (to: number, field: "id" | "data" = "id") =>
   Effect.map(
     Effect.acquireRelease(

@@ -1,4 +1,4 @@
-/** A server over an engine in memory, on a free port of the loopback, and what tests do with it: requests, raw bytes. */
+/** A server over an engine in memory, on a free loopback port, and what tests do with it: requests, raw bytes. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { Context, Effect, Layer, Logger } from "effect"
@@ -8,7 +8,7 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import { open, type Settings } from "../../services/runtime/fixture.js"
 
-/** Stands in hostile requests. No answer and no line of the log may have it. */
+/** Occurs in hostile requests. No answer and no line of the log may contain it. */
 export const canary = "canary-5ec3e7"
 
 export interface Answer {
@@ -41,7 +41,7 @@ const collected = (incoming: Http.IncomingMessage, answer: (answer: Answer) => v
   })
 }
 
-/** Sends a request by itself, with a JSON body unless the headers say otherwise. */
+/** Sends a single request, with a JSON body unless the headers say otherwise. */
 export const requestOf =
   (port: number) =>
   (method: string, path: string, { agent, body, headers = {} }: Wish = {}) =>
@@ -62,7 +62,10 @@ export const requestOf =
       return Effect.sync(() => request.destroy())
     })
 
-/** Writes bytes to a socket of its own, and returns all that comes back until the server closes it, or `until` is there. */
+/**
+ * Writes bytes to a socket of its own, and returns everything that comes back until the server closes it, or until
+ * `until` matches.
+ */
 const rawOf = (port: number) => (bytes: string | Uint8Array, until?: RegExp) =>
   Effect.async<string>((resume) => {
     let text = ""
@@ -77,7 +80,7 @@ const rawOf = (port: number) => (bytes: string | Uint8Array, until?: RegExp) =>
     return Effect.sync(() => socket.destroy())
   })
 
-/** The status and the body of each answer in what a socket gave. */
+/** The status of each answer in what a socket received. */
 export const statusesOf = (text: string): ReadonlyArray<number> =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
 
@@ -88,7 +91,7 @@ const logged = () => {
   return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
 
-/** Serves a gateway for as long as the scope, to whoever the layer says. */
+/** Serves a gateway until the scope closes, to the principals of the layer. */
 export const serve = (gateway: Gateway.Service, principals = SkeinHttp.everybody) =>
   Effect.gen(function* () {
     const log = logged()

@@ -16,10 +16,10 @@ const folderIn = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
-/** Opens a link as a browser does, which comes back to the loopback. */
+/** Opens a link as a browser would, which then returns to the loopback. */
 const visit = (link: string) => Effect.asVoid(Effect.promise(() => fetch(link)))
 
-/** The words of a server's failure when its tools are asked for; "" for none. */
+/** The message of a server's failure when its tools are asked for; "" if there is no failure. */
 const failure = (url: string, logins: string) =>
   Effect.scoped(
     Effect.flatMap(Mcp.make({ docs: { url } }, { logins }), (mcp) =>
@@ -65,7 +65,7 @@ describe("a login at a server that asks for OAuth", () => {
         expect(seen).toEqual({ registrations: 1, refreshes: 1 })
         expect(readFileSync(file, "utf8")).not.toBe(first)
 
-        // A login is for its URL: another server of the name is shown nothing.
+        // A login belongs to its URL: another server with the same name does not receive it.
         const other = yield* oauthServer
         told.push(yield* failure(other.url, folder))
         expect(told[2]).toMatch(/it requires a login/)

@@ -23,11 +23,11 @@ const programOf = (name: string) =>
 
 const everything = programOf("@modelcontextprotocol/server-everything")
 
-/** An engine with the tools of some servers, and what its model is told of their calls. */
+/** An engine with the tools of some servers, and the results that its model gets for their calls. */
 const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.layer>[0]) {
   const context = yield* Layer.build(Mcp.layer(servers))
   const mcp = Context.get(context, Mcp.Mcp)
-  // However long a busy machine takes to start them: a step would not wait for that.
+  // Waits for their start, however long a busy machine takes: a step would not wait that long.
   yield* Effect.forEach(mcp.servers, (server) => Effect.ignore(mcp.tools(server)), { concurrency: "unbounded" })
   const tools = yield* Effect.provide(Mcp.toolsFor("/work/deep"), context)
   const engine = yield* open({ tools, policy: Permissions.allowAll })
@@ -40,7 +40,7 @@ const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.
     yield* engine.gateway.await(ref)
     return { ref, lines: (yield* engine.lines(ref.sessionId)).slice(2, -1) }
   })
-  /** A call that has asked something, and what comes of it by an answer. */
+  /** A call that has asked something, and its result for an answer. */
   const asked = Effect.fnUntraced(function* (name: string, input: Json.JsonRecord) {
     yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call({ name }, input)), ScriptedModel.text("done"))
     const ref = yield* engine.begin("go")
@@ -218,7 +218,7 @@ describe("a server that misbehaves", () => {
           expect(error.message).toMatch(reason)
           expect(error.message).not.toContain("canary")
         }
-        // Started again when it is asked for, then left alone.
+        // It is started again when it is called, but then no more.
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/not tried again/)

@@ -1,4 +1,4 @@
-/** Asks an MCP server for its tools with the login of a folder, and says how that ended: `asking.ts URL FOLDER`. */
+/** Asks an MCP server for its tools with a login from a folder, and prints the result: `asking.ts URL FOLDER`. */
 import { Effect } from "effect"
 import { Mcp } from "../../../../src/mcp.js"
 

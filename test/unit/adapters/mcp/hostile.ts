@@ -1,4 +1,4 @@
-/** A server of the Model Context Protocol, a program of its own, that misbehaves in the way that its argument names. */
+/** A server of the Model Context Protocol, as a program, that misbehaves in the way that its argument names. */
 import { Schema } from "effect"
 import { createInterface } from "node:readline"
 
@@ -32,7 +32,7 @@ const endless = () => {
 
 type Id = string | number | undefined
 
-/** What the client said to each question, by its id. */
+/** The client's answer to each question, by the question's id. */
 const answered = new Map<Id, string>()
 let asking: Id
 

@@ -1,6 +1,6 @@
 /**
- * A server of the Model Context Protocol over HTTP that wants a bearer, and the authorization server that gives it: discovery,
- * registration, authorization codes with PKCE, refreshing. Whoever opens its link has allowed it.
+ * A server of the Model Context Protocol over HTTP that requires a bearer token, together with its authorization
+ * server: discovery, registration, authorization codes with PKCE, refreshing. Opening its link counts as permission.
  */
 import { Effect, Schema } from "effect"
 import { createHash, randomUUID } from "node:crypto"
@@ -29,7 +29,7 @@ const resultOf = (method: string, protocolVersion: string | undefined) => {
   return { content: [{ type: "text", text: "gone" }] }
 }
 
-/** Serves at a free port until the scope is closed. All secrets that it gives contain "canary". */
+/** Serves on a free port until the scope is closed. All secrets that it issues contain "canary". */
 export const oauthServer = Effect.gen(function* () {
   const codes = new Map<string, string>()
   const good = new Set<string>()
@@ -52,7 +52,7 @@ export const oauthServer = Effect.gen(function* () {
       seen.refreshes++
       const given = form.get("refresh_token") ?? ""
       const isKnown = refreshers.delete(given)
-      // It says again what it was told in confidence.
+      // It repeats what it was told in confidence.
       const refusal = { error: "invalid_grant", error_description: `no such ${given}` }
       return isKnown ? json(response, 200, grant()) : json(response, 400, refusal)
     }
@@ -129,9 +129,9 @@ export const oauthServer = Effect.gen(function* () {
   return {
     url: `${base}/mcp`,
     seen,
-    /** Bearers are good no more; they can be refreshed. */
+    /** Makes bearer tokens invalid; they can still be refreshed. */
     expire: () => good.clear(),
-    /** Nothing that was given is good any more. */
+    /** Makes everything invalid that was issued. */
     revoke: () => {
       good.clear()
       refreshers.clear()

@@ -11,7 +11,7 @@ import * as Ids from "../../../../src/services/Ids.js"
 import { Engines } from "../../../../src/services/Engines.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
 
-/** An engine of its own, until its scope ends. */
+/** An engine of its own, until its scope closes. */
 const engineOn = Effect.fnUntraced(function* (hosts: Identity.Hosts) {
   const scope = yield* Scope.make()
   const context = yield* Layer.buildWithScope(Layer.fresh(Identity.layerOn(hosts)), scope)
@@ -19,7 +19,7 @@ const engineOn = Effect.fnUntraced(function* (hosts: Identity.Hosts) {
 })
 const engine = engineOn("one")
 
-/** A process that prints a line, and that line. */
+/** Starts a process, and returns the line that it prints. */
 const child = (...command: readonly [string, ...Array<string>]) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -171,7 +171,7 @@ onLinux("Engines on Linux", () => {
   it.scopedLive("a process that ended and whose parent does not care is dead", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
-        // The shell that has started it would care, and is no more once it is told.
+        // The shell that started it would reap it, but by then it has replaced itself with a program that does not.
         const parent = yield* child("sh", "-c", "sleep 600 & exec sh -c 'echo $0; exec sleep 600' $!")
         const pid = Number(parent.line)
         const engine = { ...self, pid, startTime: startTime(pid), instance: "other" }

@@ -5,7 +5,7 @@ import * as NodeCallProcesses from "../../../../src/adapters/node/NodeCallProces
 import { CallId } from "../../../../src/domain/Message.js"
 import { CallProcesses } from "../../../../src/services/CallProcesses.js"
 
-/** Enough for a fiber to come to where it waits, and not for the system to answer it. */
+/** Long enough for a fiber to reach the point where it waits, but not for the system to answer it. */
 const turns = Effect.repeatN(Effect.yieldNow(), 20)
 
 it.scopedLive("who is interrupted before the look that it asked for leaves it to those who wait for the same", () =>

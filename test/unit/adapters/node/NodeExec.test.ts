@@ -13,7 +13,7 @@ const run = (command: Command["command"], fields: Partial<Command> = {}) =>
     exec.run({ command, cwd: tmpdir(), timeoutMillis: 15_000, maxBytes: 10_000, ...fields })
   )
 
-/** Starts a command and waits until it has printed as many pids, one a line. */
+/** Starts a command and waits until it has printed `count` pids, one per line. */
 const startAndGetPids = (command: string, count: number, fields: Partial<Command> = {}) =>
   Effect.gen(function* () {
     const printed = yield* Deferred.make<ReadonlyArray<number>>()

@@ -3,7 +3,7 @@ import { Effect, Stream } from "effect"
 import { PassThrough } from "node:stream"
 import * as ProcessOutput from "../../../../src/adapters/node/ProcessOutput.js"
 
-/** Lets the event loop turn once. */
+/** Gives the event loop one turn. */
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 it.effect("output that nobody reads stays where it is, and none of it is lost", () =>

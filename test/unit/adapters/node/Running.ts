@@ -1,9 +1,9 @@
-/** Whether a process runs, as tests ask it. */
+/** Whether a process runs, for tests. */
 import { readFileSync } from "node:fs"
 import { Option } from "effect"
 import * as ProcessStat from "../../../../src/adapters/node/ProcessStat.js"
 
-/** Whether a process is there and has not ended. */
+/** Whether a process exists and has not ended. */
 export const isRunning = (pid: number): boolean => {
   try {
     process.kill(pid, 0)

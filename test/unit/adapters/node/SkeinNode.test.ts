@@ -104,7 +104,7 @@ describe("the preset for Node", () => {
   const withModel = <E, R>(engine: Layer.Layer<Gateway.Gateway, E, R>) =>
     engine.pipe(Layer.provide(scripted), Layer.provideMerge(ScriptedModel.layer))
 
-  /** A turn, and an asset that is read again. */
+  /** Runs a turn, and saves an asset that is then read. */
   const used = Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
     yield* (yield* ScriptedModel.ScriptedModel).play(ScriptedModel.text("hi"))

@@ -1,4 +1,4 @@
-/** Assets in a table: what is stored there, and what becomes of them when connections are lost. */
+/** Assets in a table: what is stored there, and what becomes of assets when connections are lost. */
 import { it } from "@effect/vitest"
 import { Chunk, Effect, Layer, Redacted, Stream } from "effect"
 import { expect } from "vitest"

@@ -1,4 +1,4 @@
-/** One connection to a real server: what it promises to those who send statements on it. */
+/** One connection to a real server: what it guarantees to the code that sends statements on it. */
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { inspect } from "node:util"

@@ -9,7 +9,7 @@ describe("DatabaseUrl", () => {
       ["postgres://me:secret@/db?host=/tmp&port=5433", "postgres://%2Ftmp:5433/db"],
       ["postgres://", "postgres://localhost"],
       ["postgres://me:1secret@two@host/db", "postgres://host/db"],
-      // What comes before such a character would be taken for host and port.
+      // What comes before such a character would be taken for the host and the port.
       ["postgres://me:12/secret@host/db", "postgres:"],
       ["postgres://me:12?secret@host/db", "postgres:"],
       ["postgres://me:12#secret@host/db", "postgres:"],

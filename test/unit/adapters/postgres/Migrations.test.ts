@@ -1,4 +1,4 @@
-/** How a schema comes to its newest version, and which are left alone. */
+/** How a schema reaches its newest version, and which schemas are left alone. */
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { expect } from "vitest"
@@ -22,9 +22,9 @@ Postgres.describe("Migrations of PostgreSQL", () => {
         [options.schema]
       )
       const found = new Map(rows.map(({ columns, name }) => [name, columns]))
-      // No other database has contents of assets in it.
+      // Only PostgreSQL keeps the contents of assets in its database.
       for (const own of ["migrations", "asset_files", "asset_chunks"]) expect(found.delete(own)).toBe(true)
-      // The cursor of a message follows from its other columns, and is said of no table.
+      // The cursor of a message is computed from its other columns, so `Tables.ts` does not list it.
       const generated = new Map([["messages", ["cursor"]]])
       const told = tables.map(({ columns, name }): [string, string] => [
         name,

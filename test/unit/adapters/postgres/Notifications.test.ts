@@ -21,7 +21,7 @@ const changed = (...sessions: ReadonlyArray<SessionId>): Wakeups => ({
   stopRequested: false
 })
 
-/** What a process would have: its own signals, and all that they were. */
+/** Opens what a process would have: its own signals, with a record of all of them. */
 const openProcess = (url: string, schema = "skein") =>
   Effect.gen(function* () {
     const signals = Context.get(yield* Layer.build(Layer.fresh(signalsLayer)), EventSignals)
@@ -47,7 +47,7 @@ const openProcess = (url: string, schema = "skein") =>
         waiting.add(look)
         look()
       })
-    // It looks once it listens.
+    // It checks for changes once it listens.
     yield* until(() => heard.includes("anything"))
     heard.length = 0
     return { heard, notify, signals, until, hears: (what: string) => until(() => heard.includes(what)) }
@@ -60,7 +60,7 @@ const terminate = (url: string, applicationName: string) =>
     [applicationName]
   )
 
-/** What has come meanwhile is looked at. */
+/** Lets everything that has arrived meanwhile be processed. */
 const turn = Effect.promise(() => setImmediate())
 
 const marks = (texts: ReadonlyArray<string>) => texts.filter((text) => text.includes("pg_notify")).length
@@ -81,7 +81,7 @@ Postgres.describe("Notifications between processes", () => {
       expect(one.heard).toEqual(ids)
       expect(other.heard).toEqual(ids)
       expect(teller.heard).toEqual([])
-      // 116 of them fit.
+      // At most 116 of them fit into one notification.
       expect(marks(proxy.statements)).toBeGreaterThanOrEqual(9)
       expect(marks(proxy.statements)).toBeLessThan(100)
     })
@@ -95,7 +95,7 @@ Postgres.describe("Notifications between processes", () => {
       const owner = Owner.make('ä\u0001"'.repeat(85))
       const gone = Array.from({ length: 30 }, (_, n) => ({ sessionId: id(n), owner: n % 2 === 0 ? owner : null }))
       teller.notify({ sessions: new Set(), gone, stopRequested: true })
-      // A session that is gone is not told as one that has changed.
+      // A deleted session is not also reported as changed.
       teller.notify(changed(id(0)))
       yield* stop.next
       teller.notify(changed(id("last")))
@@ -147,7 +147,7 @@ Postgres.describe("Notifications between processes", () => {
       const proxy = yield* Proxy.make(url)
       const [teller, other] = yield* Effect.all([openProcess(url), openProcess(proxy.url)])
       const writer = yield* Postgres.connect(url)
-      // Wakes carry nothing: what is seen is what the rows say at the last one.
+      // Wake-ups carry no data: what is seen is what the rows say at the last wake-up.
       const watch = yield* other.signals.watch(id(1))
       let seen = 0
       const look = Effect.gen(function* () {
@@ -159,10 +159,11 @@ Postgres.describe("Notifications between processes", () => {
       for (let n = 1; n <= 60; n++) {
         yield* Postgres.ask(writer, "INSERT INTO told VALUES (1)")
         teller.notify(changed(id(1)))
-        // With the cut below three losses in all: whoever loses more in a row waits between tries, by a clock that stands.
+        // With the cut below, three losses in all: after more losses in a row, a listener waits between attempts, and
+        // the clock stands still.
         if (n === 20 || n === 40) yield* terminate(url, "skein listens")
         if (n % 20 === 10) yield* terminate(url, "skein notifies")
-        // The last is told while nobody listens.
+        // The last change is signalled while nothing listens.
         if (n === 59) yield* proxy.cutAll
       }
       yield* seeing.await
@@ -192,12 +193,12 @@ Postgres.describe("Notifications between processes", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           yield* proxy.partition
-          // It asks, waits for an answer, and gives up.
+          // The listener asks, waits for an answer, and gives up.
           yield* Effect.fork(Effect.forever(Effect.zipRight(TestClock.adjust("1 second"), turn)))
           yield* proxy.until(() => proxy.connections() === 2)
         })
       )
-      // What is told while it connects again is lost to it.
+      // What is signalled while it reconnects is lost.
       const told = Effect.zipRight(
         Effect.sync(() => teller.notify(changed(id(1)))),
         turn

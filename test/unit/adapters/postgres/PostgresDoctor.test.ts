@@ -1,6 +1,6 @@
 /**
- * Both databases have the rows that a killed process left, and the same damage: a doctor finds the same, says it in the
- * same words, repairs it in the same way, and then finds nothing.
+ * Both databases have the rows that a killed process left, and the same damage: the doctor finds the same, reports it
+ * in the same words, repairs it in the same way, and then finds nothing.
  */
 import { it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -72,7 +72,7 @@ const harmed = Effect.gen(function* () {
   return { client, options: { schema, url } }
 })
 
-/** The rows of a data folder instead of those that are there. */
+/** Replaces all rows by those of a data folder. */
 const fill = (client: pg.Client, data: string) =>
   Effect.promise(async () => {
     await client.query(`TRUNCATE ${tables.map(({ name }) => name).join(", ")}`)
@@ -94,7 +94,7 @@ const rowsOf = (client: pg.Client) =>
 
 const identified = Effect.provide(Identity.layer)
 
-/** What is wrong, as data and in words, wherever it is. */
+/** What is wrong, as data and in words, without its path. */
 const told = (outcomes: ReadonlyArray<Outcome>) =>
   outcomes.filter(isDamage).map((outcome) => ({
     ...outcome,
@@ -102,7 +102,7 @@ const told = (outcomes: ReadonlyArray<Outcome>) =>
     line: Findings.line(outcome).replace(/(?:\/|postgres:)[^ ;]*: /, "PATH: ")
   }))
 
-/** What a repair changed, but when: transient rows, and an id that only the files of assets told. */
+/** All rows; without the sessions' ids if an id can only be found by the files of assets. */
 const settled = (all: ReadonlyArray<readonly [string, ReadonlyArray<Stored>]>, isNamedByFiles: boolean) =>
   all.map(([name, rows]) => [
     name,
@@ -129,7 +129,7 @@ Postgres.describe("A doctor of PostgreSQL", () => {
       Effect.gen(function* () {
         const { client, options } = yield* harmed
         for (const [name, { finds, harm }] of Object.entries(damages)) {
-          // A sequence of PostgreSQL is not damaged by itself.
+          // In PostgreSQL a sequence cannot be damaged by itself.
           if (harm.includes("sqlite_sequence")) continue
           const data = yield* killed
           yield* fill(client, data)

@@ -1,4 +1,4 @@
-/** What is written when connections are cut, locks are held and several write at once. */
+/** What is written when connections are cut, locks are held and several processes write at the same time. */
 import { it } from "@effect/vitest"
 import { Chunk, Clock, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import { expect } from "vitest"
@@ -46,7 +46,7 @@ const build = (options: PostgresStorage.Options, config: EngineConfig.Options = 
     }
   })
 
-/** A storage with one lane in a new schema, by way of a proxy. */
+/** A storage with one lane in a new schema, through a proxy. */
 const throughProxy = (config: EngineConfig.Options = {}) =>
   Effect.gen(function* () {
     const options = yield* fresh
@@ -55,7 +55,7 @@ const throughProxy = (config: EngineConfig.Options = {}) =>
     return { ...storage, proxy, url: Redacted.value(options.url), schema: options.schema }
   })
 
-/** Writes to eight sessions while something happens, and holds what is stored against it. */
+/** Writes to eight sessions while something happens, and compares what is stored with what was written. */
 const writingWhile = (
   { append, create, texts }: Effect.Effect.Success<ReturnType<typeof build>>,
   happens: Effect.Effect<unknown, unknown>
@@ -150,10 +150,10 @@ Postgres.describe("Lanes of PostgreSQL", () => {
         (rows) => rows.length > 0
       )
       yield* Postgres.ask(holder, `BEGIN; ${locked("a")}`)
-      // While the lane waits for one of its groups, the next has these in it, in this order.
+      // While the lane waits for a group, these form its next group, in this order.
       const writing = yield* Effect.fork(Effect.forEach([d, c, b, a], (id) => append(id, "1"), atOnce))
       yield* Effect.repeat(waits, { until: (isWaiting) => isWaiting })
-      // It waits for the first: the others are nobody's.
+      // It waits for the lock on the first session, and has not locked the others.
       for (const id of [b, c, d]) yield* Postgres.ask(other, `BEGIN; ${locked(id)} NOWAIT; ROLLBACK`)
       yield* Postgres.ask(holder, "ROLLBACK")
       yield* Fiber.join(writing)
@@ -195,7 +195,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
           yield* Postgres.ask(holder, "COMMIT")
           const { holder: found } = yield* (yield* StorageReader).activity(s2)
           expect(Option.getOrThrow(found).beat.count).toBe(7)
-          // A sign by itself waits: it has to be there once it is said to be.
+          // A sign given on its own waits for the lock: it must be stored once it is confirmed.
           yield* (yield* Storage).renew(firstEngine)
           const { holder: later } = yield* (yield* StorageReader).activity(s2)
           expect(Option.getOrThrow(later).beat.count).toBe(8)
@@ -213,7 +213,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
         hours(25),
         hours(23)
       ])
-      // A lane looks for them when it connects.
+      // A lane looks for old marks when it connects.
       yield* Postgres.terminateAll(url)
       yield* append(a, "1")
       const rows = yield* Postgres.once<{ readonly id: string }>(url, `SELECT id FROM ${schema}.lanes`)
@@ -228,7 +228,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
       yield* create(a)
       yield* create(b)
       const refused = { _tag: "StorageFailed", operation: "append messages", code: "22021" }
-      // No text of PostgreSQL has a NUL.
+      // A text in PostgreSQL cannot contain a NUL.
       expect(yield* Effect.flip(appendKeyed(a, "a\u0000b", "1"))).toMatchObject(refused)
       const among = [Effect.flip(appendKeyed(a, "\u0000", "2")), append(b, "3"), append(a, "4")] as const
       const [error] = yield* Effect.all(among, atOnce)
@@ -256,8 +256,9 @@ Postgres.describe("Lanes of PostgreSQL", () => {
         const found = yield* second.texts(id)
         expect(found.toSorted(byNumber)).toEqual([...numbers, ...numbers].toSorted(byNumber))
       }
-      // Locked by a statement of its own, and first, each head is seen as it is, and locks are taken in one order: but
-      // for a lock that was long to come on a busy machine, and what its transaction then refuses, no statement fails.
+      // Each head is locked first, by a statement of its own, so it is read as it is, and locks are taken in one order.
+      // No statement fails, except when a lock takes too long on a busy machine, and when that statement's transaction
+      // then refuses others.
       expect(proxy.failures.filter((code) => !["55P03", "25P02"].includes(code))).toEqual([])
     })
   )
@@ -287,7 +288,7 @@ Postgres.describeOwn("Lanes of a server of their own", () => {
           yield* primary.kill
           yield* proxy.redirect(standby.url)
           const before = proxy.statements.length
-          // The name has moved, and lanes come to a standby that takes no writes yet.
+          // The host name has moved, and lanes connect to a standby that does not take writes yet.
           yield* proxy.until(() => proxy.statements.length > before + 3)
           yield* Postgres.once(standby.url, "SELECT pg_promote()")
         })

@@ -1,4 +1,4 @@
-/** Connections for reading, on a real server that goes away and comes back. */
+/** Connections for reading, on a real server that goes down and comes back. */
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { expect } from "vitest"

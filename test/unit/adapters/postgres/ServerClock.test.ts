@@ -12,7 +12,7 @@ import { fresh } from "./storage.js"
 const real = Clock.make()
 const day = 24 * 60 * 60 * 1000
 
-/** A clock that is wrong by so many milliseconds. */
+/** A clock that is wrong by `millis` milliseconds. */
 const wrongBy = (millis: number): Clock.Clock => ({
   ...real,
   unsafeCurrentTimeMillis: () => real.unsafeCurrentTimeMillis() + millis,
@@ -46,7 +46,7 @@ describe("What is taken for a server's clock", () => {
     expect(answered(1_005)).toBe(994)
     expect(answered(1_010)).toBe(994)
     expect(clock.now()).toBe(20 + 994)
-    // The own clock was set.
+    // The process's own clock was set.
     now = 5_000
     expect(answered(1_040)).toBe(1_040 - 5_000 + 1)
   })

@@ -11,7 +11,7 @@ import { fresh } from "./storage.js"
 const script = ScriptedModel.make([ScriptedModel.text("four")])
 const agentOf = (model: Model.Model) => Agents.layer({ models: Model.always(model), policy: Permissions.askToWrite })
 
-/** An engine of its own. */
+/** An engine of the test's own. */
 const engine = (options: Partial<SkeinPostgres.Options>, model: Model.Model = script) =>
   Effect.gen(function* () {
     const { lanes, readers, schema, url } = yield* fresh

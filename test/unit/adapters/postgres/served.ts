@@ -1,4 +1,4 @@
-/** PostgreSQL storage at the URL and schema that are named, for the tests across processes. */
+/** PostgreSQL storage at the URL and in the schema named by the arguments, for the tests across processes. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Redacted } from "effect"
 import { serve } from "skein/testing"

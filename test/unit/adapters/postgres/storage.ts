@@ -1,11 +1,13 @@
-/** Storage in PostgreSQL, each in a schema of its own: that is made many times as fast as a database. */
+/**
+ * Storage in PostgreSQL, each in a schema of its own: creating a schema is many times as fast as creating a database.
+ */
 import { Effect, Redacted, Scope } from "effect"
 import * as Connection from "../../../../src/adapters/postgres/Connection.js"
 import * as Migrations from "../../../../src/adapters/postgres/Migrations.js"
 import type * as PostgresStorage from "../../../../src/adapters/postgres/PostgresStorage.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 
-/** The database of all tests of this worker. It goes with the run. */
+/** The database of all tests of this worker. It is removed at the end of the run. */
 const database = Effect.runSync(
   Effect.cached(Effect.flatMap(Scope.make(), (scope) => Scope.extend(Postgres.database, scope)))
 )
@@ -20,7 +22,7 @@ export const fresh: Effect.Effect<PostgresStorage.Options> = Effect.map(database
   readers: 2
 }))
 
-/** One schema for all tests of assets of this worker: emptying its tables is faster than making others. */
+/** One schema for all tests of assets in this worker: emptying its tables is faster than creating others. */
 const assetSchema = Effect.runSync(
   Effect.cached(
     Effect.gen(function* () {
@@ -35,7 +37,7 @@ const assetSchema = Effect.runSync(
   )
 )
 
-/** Where no asset is. */
+/** The same options, with no assets stored. */
 export const emptyAssets = Effect.tap(assetSchema, ({ schema, url }) =>
   Postgres.once(Redacted.value(url), `TRUNCATE ${schema}.asset_files CASCADE`)
 )

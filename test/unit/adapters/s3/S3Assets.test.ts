@@ -20,7 +20,7 @@ interface Sent {
   readonly body: Uint8Array
 }
 
-/** Requests go through this meanwhile. */
+/** While the effect runs, requests go through this function. */
 const withFetch =
   (resolving: unknown) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -1,4 +1,4 @@
-/** Assets in a bucket whose server does all that a server can do wrong. */
+/** Assets in a bucket whose server does everything wrong that a server can do wrong. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Stream, TestClock } from "effect"
 import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"

@@ -1,6 +1,7 @@
 /**
  * A process with an engine whose assets are in a bucket: `saver <data folder> <endpoint> <MiB>…`. It saves an asset of
- * each size and reads it again, and says for each how many bytes came and how many MiB of bytes were in use at most.
+ * each size and reads it back, and prints for each how many bytes came back and the peak of the memory in buffers, in
+ * MiB.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Stream } from "effect"
@@ -19,7 +20,7 @@ const program = Effect.gen(function* () {
   const { id } = yield* gateway.create({ id: Session.SessionId.make("s1") })
   let peak = 0
   let looks = 0
-  // What is garbage does not count, so it is collected before each look.
+  // Garbage does not count, so it is collected before each measurement.
   const look = Effect.sync(() => {
     if (looks++ % 64 > 0) return
     globalThis.gc?.()

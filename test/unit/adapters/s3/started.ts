@@ -1,4 +1,4 @@
-/** What the tests of assets in a bucket share: a strict server, and the files of assets in its bucket. */
+/** Shared by the tests of assets in a bucket: a strict server, and the files of assets in its bucket. */
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Layer, Stream, TestClock } from "effect"
 import { AssetFiles, type Service, type Upload } from "../../../../src/services/assets/AssetFiles.js"
@@ -59,14 +59,14 @@ export const read = (files: Service, offset: number, length: number, file = "fil
     Effect.map((pieces) => Buffer.concat(Chunk.toReadonlyArray(pieces)))
   )
 
-/** No two parts of it are the same. */
+/** Content without two equal parts. */
 export const patterned = (size: number): Uint8Array =>
   Buffer.alloc(
     size,
     Uint8Array.from({ length: 251 }, (_, index) => index)
   )
 
-/** Lets time pass, as often as what waits for it needs. */
+/** Lets time pass, as often as the effect needs. */
 export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(effect, Effect.forever(Effect.zipRight(TestClock.adjust("1 second"), Effect.promise(nextTurn))))
 

@@ -42,7 +42,7 @@ const place = Effect.gen(function* () {
   return { root, data, asset, file: join(root, "all.skein"), fresh: join(root, "fresh") }
 })
 
-/** What an engine on a folder has of session `one`. */
+/** What an engine on a folder reads of session `one`. */
 const contents = (data: string, asset: Asset) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
@@ -54,7 +54,7 @@ const contents = (data: string, asset: Asset) =>
     }
   }).pipe(Effect.provide(engineOn(data)))
 
-/** Saves an asset of so many bytes, which ends in a text. */
+/** Saves an asset of `bytes` bytes, which ends in a text. */
 const saveLarge = (data: string, bytes: number, end: string) =>
   Effect.flatMap(Gateway, (gateway) =>
     gateway.saveAsset({
@@ -67,7 +67,7 @@ const saveLarge = (data: string, bytes: number, end: string) =>
 
 const nothingWrong = (data: string) => Effect.map(look(data), (outcomes) => expect(damages(outcomes)).toEqual([]))
 
-/** The names beside a backup, without what was there before. */
+/** The names next to a backup, without those that were there before. */
 const others = (root: string) => readdirSync(root).filter((name) => !["data", "fresh", "all.skein"].includes(name))
 
 describe("a backup", () => {
@@ -139,7 +139,7 @@ describe("a backup", () => {
       const spoil = (done: number, total: number) =>
         Effect.sync(() => {
           const [workplace] = readdirSync(root).filter((name) => name.startsWith(".backup."))
-          // The database is read again by now, and no asset is.
+          // By now the database has been read back, but no asset.
           if (workplace === undefined || done < total - 1024 * 1024 - assetText.length) return
           const unfinished = join(root, workplace, "backup")
           const bytes = readFileSync(unfinished)
@@ -185,7 +185,7 @@ describe("a backup", () => {
         isOver = true
         const last = steps.at(-1)
         expect(last?.done).toBe(last?.total)
-        // A process of its own copies the database first.
+        // First a process of its own copies the database.
         const copied = work === restoring ? 0 : statSync(databaseIn(data)).size
         const own = steps.filter(({ done }) => done > copied)
         expect(new Set(own.map(({ turn }) => turn)).size).toBe(own.length)
@@ -253,7 +253,7 @@ describe("a backup of a folder in use", () => {
         yield* engine.ended
         for (const round of ["1", "2", "3"]) {
           const { assets, sessions } = yield* restore(fresh + round, file + round)
-          // The two that were there, and what was between being made and being deleted.
+          // The two sessions that were there, and those that were between being created and being deleted.
           expect([sessions, assets].every((count) => count >= 4)).toBe(true)
           yield* nothingWrong(fresh + round)
         }
@@ -321,7 +321,7 @@ describe("restoring", () => {
     })
   )
 
-  /** What was made of a good backup must be refused for `reason`, and leave nothing. */
+  /** A good backup that was changed must be refused for `reason`, and leave nothing. */
   const refuses = (name: string, reason: string, spoil: (file: string) => void) =>
     it.scopedLive(`refuses ${name}`, () =>
       Effect.gen(function* () {

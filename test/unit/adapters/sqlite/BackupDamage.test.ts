@@ -1,4 +1,6 @@
-/** What a backup accepts, a restore takes: damage is told and kept, and a salvage brings back what can be read. */
+/**
+ * A restore takes whatever a backup accepts: damage is reported and kept, and a salvage brings back what can be read.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -13,7 +15,7 @@ import { assetFile, assetText, damages, databaseIn, look, populate, spoil, tampe
 
 const { full, plainer } = sessions
 
-/** Changes the schema's text for as long as the statement takes, so that a column takes what it should not. */
+/** Changes the schema's text while the statement runs, so that a column takes a value that it should not take. */
 const loosened = (data: string, table: string, strict: string, loose: string, statement: string): void => {
   const connection = new Sqlite(databaseIn(data))
   connection.unsafeMode(true)
@@ -57,9 +59,9 @@ const bodiesOf = (data: string): ReadonlyArray<string> => {
 interface Case {
   readonly name: string
   readonly harm: (data: string) => void
-  /** Sessions whose rows are what they were. */
+  /** Sessions whose rows must not change. */
   readonly untouched: ReadonlyArray<keyof typeof sessions>
-  /** What is said to be lost in all. */
+  /** What is reported as lost in total. */
   readonly lost: { readonly messages: number; readonly files: number }
 }
 
@@ -133,7 +135,7 @@ const cases: ReadonlyArray<Case> = [
   }
 ]
 
-/** A populated folder of the present version, and paths beside it. */
+/** A populated folder of the present version, and paths next to it. */
 const place = Effect.gen(function* () {
   const data = yield* killed
   const root = join(data, "..")
@@ -190,7 +192,7 @@ describe("a backup of a damaged folder", () => {
         expect(damages(yield* look(fresh))).toEqual([])
         const { length: kept } = asides(fresh)
         expect(kept).toBeGreaterThan(0)
-        // With placeholders for results that no run is there to bring.
+        // Including placeholders for results that no run is there to store.
         const all = countOf(fresh, "SELECT count(*) FROM messages")
         if (table !== "messages") expect(all).toBeGreaterThanOrEqual(messages)
         expect((yield* sendToAll(fresh)).length).toBe(ids.length)
@@ -209,7 +211,7 @@ describe("a damaged file of a sound backup", () => {
     return { data, file, fresh: join(root, "fresh") }
   })
 
-  /** Overwrites a byte of what a text is found at. */
+  /** Overwrites the first byte of a text in a file. */
   const flip = (file: string, text: string) => {
     const bytes = readFileSync(file)
     const at = bytes.indexOf(text)
@@ -309,7 +311,7 @@ describe("a backup of another version", () => {
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
       yield* backUp(data, file)
-      // As a later version would have made it.
+      // As if a later version had made it.
       tamper(data, "INSERT INTO migrations (migration_id, name) VALUES (999, 'later')", "PRAGMA user_version = 999")
       const later = new Sqlite(file)
       const bytes = readFileSync(databaseIn(data))

@@ -45,7 +45,7 @@ const storage = Layer.unwrapScoped(
   )
 ).pipe(Layer.fresh)
 
-/** The next COMMIT fails; what it would have stored is stored all the same, or is not. */
+/** Makes the next COMMIT fail, although it is stored, or because it is not. */
 const nextCommitFails = (isStored: boolean) =>
   Effect.map(Faults, (faults) => {
     faults.onRun = (statement, proceed) => {
@@ -58,7 +58,7 @@ const nextCommitFails = (isStored: boolean) =>
 
 type Stored<A, E> = Effect.Effect<A, E, Storage | StorageReader>
 
-/** `act` changes what `shows` looks for; both ways in which its COMMIT can fail. */
+/** Tests both ways in which the COMMIT of `act` can fail; `shows` returns whether the change of `act` is stored. */
 const decided = <E, F extends { readonly _tag: string }, G>(
   name: string,
   {

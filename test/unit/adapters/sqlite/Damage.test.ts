@@ -34,7 +34,7 @@ import {
   transcript
 } from "../../../../src/adapters/testing/storage/fixture.js"
 
-/** A storage over a folder, and what changes its file behind its back. */
+/** A storage over a folder, and a way to change its file behind its back. */
 const inFolder = <A, E>(
   use: (damage: (statement: string) => Effect.Effect<void>) => Effect.Effect<A, E, Storage | StorageReader>
 ) =>
@@ -54,7 +54,7 @@ const inFolder = <A, E>(
 
 const append = (...texts: ReadonlyArray<string>) => appendTo(s1, texts.map(userText))
 
-/** The entries after a place that can be read before the first damaged one; fails when there is none. */
+/** The entries after a place that can be read before the first damaged one; fails if there are none. */
 const page = (after: number) =>
   Effect.flatMap(StorageReader, (reader) => {
     const entries: Array<Entry> = []

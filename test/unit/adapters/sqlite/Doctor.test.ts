@@ -1,4 +1,7 @@
-/** Each thing that can be wrong, made for real: the doctor names it, says what it would do, does it, and then is content. */
+/**
+ * Everything that can be wrong, made for real: the doctor names it, says what it would do, does it, and then finds
+ * nothing.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import {
@@ -66,7 +69,7 @@ describe("a healthy data folder", () => {
       Effect.gen(function* () {
         const data = join(yield* folder, "data")
         yield* populate(data)
-        /** Lets the engine work between two sessions of a look. */
+        /** Lets the engine work between two sessions of a check. */
         const report = () => Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
         yield* Effect.gen(function* () {
           const gateway = yield* Gateway
@@ -219,7 +222,7 @@ describe("a damaged row", () => {
   it.scopedLive("a session that gets a row gives no cursor out again", () =>
     Effect.gen(function* () {
       const { data } = yield* damaged((data) =>
-        // Results of a run have their events in rows of their own, and these are lost too.
+        // Results of a run have events with rows of their own, and these are lost too.
         tamper(
           data,
           "DELETE FROM messages WHERE session = 1 AND seq > 4",

@@ -1,4 +1,7 @@
-/** Rows that tell where files are: what the files still tell when a row is damaged, and that no file is lost with a row. */
+/**
+ * Rows that say where files are: what the files themselves still say when a row is damaged, and that no file is lost
+ * with a row.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
@@ -20,7 +23,7 @@ import {
   tamper
 } from "./populated.js"
 
-/** The assets of a session, with what is in them. */
+/** The assets of a session, with their contents. */
 const contents = (data: string, sessionId: SessionId) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway

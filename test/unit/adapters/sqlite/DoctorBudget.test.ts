@@ -1,4 +1,4 @@
-/** What a look costs, in statements: a few for each batch of sessions, and none for each session. */
+/** What a check costs, in statements: a few for each batch of sessions, and none for each session. */
 import { expect, it, vi } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { folder } from "../../services/storage/disk.js"
 import { damages, look, populate, tamper } from "./populated.js"
 
-/** Gives a folder many more sessions, each with what session `two` has. */
+/** Adds many more sessions to a folder, each with what session `two` has. */
 const multiply = (data: string, count: number) => {
   const numbers = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})`
   const columns = (table: string) => {
@@ -15,7 +15,7 @@ const multiply = (data: string, count: number) => {
     connection.close()
     return names
   }
-  /** Copies the rows of session 2 for each number; `changed` says what is another value in the copy. */
+  /** Copies the rows of session 2 for each number; `changed` has the columns with another value in the copy. */
   const clone = (table: string, changed: Record<string, string>) => {
     const names = columns(table)
     const owner = table === "session_rows" ? "ordinal" : "session"
@@ -33,7 +33,7 @@ const multiply = (data: string, count: number) => {
 
 const isStatement = (value: unknown): value is Sqlite.Statement => value instanceof Object && "all" in value
 
-/** Notes each statement that runs. */
+/** Records each statement that runs. */
 const spies = () => {
   const connection = new Sqlite(":memory:")
   const statement: unknown = Object.getPrototypeOf(connection.prepare("SELECT 1"))
@@ -48,7 +48,7 @@ const spies = () => {
   ]
 }
 
-/** How many statements run meanwhile. */
+/** How many statements run during the effect. */
 const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(spies),

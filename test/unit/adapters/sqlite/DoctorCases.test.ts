@@ -25,7 +25,7 @@ const messagesOf = (data: string, session: number) => {
 
 const { full, plainer } = sessions
 
-/** Without what makes clients load the session again. */
+/** Without the column that makes clients load the session again. */
 const withoutCursor = (rows: ReadonlyArray<unknown>) =>
   JSON.stringify(rows, (key, value: unknown) =>
     key === "first_cursor" ? 0 : typeof value === "bigint" ? `${value}` : value

@@ -1,9 +1,9 @@
 /**
- * One value of one row is broken, whichever it is. What is found is repaired, once: then nothing is found any more, every
- * other session is byte for byte what it was, and the session takes a message, as one of the others does. Each column
- * gets one of the wrong values in one of the golden folders, that of the present version among them; in the
- * short form every second column. SKEIN_ALL_VALUES=1 gives each column all of them, in rows of every kind of all folders,
- * which takes half an hour a folder.
+ * One value of one row is broken, whichever it is. What is found is repaired, once: after that nothing is found, every
+ * other session is byte for byte what it was, and the broken session takes a message, as does one of the others. Each
+ * column gets one of the wrong values in one of the golden folders, including that of the present version; in the short
+ * form only every second column does. With SKEIN_ALL_VALUES=1 each column gets all of them, in rows of every kind in
+ * all folders, which takes half an hour per folder.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -22,7 +22,7 @@ import { damages, databaseIn, look, repair } from "./populated.js"
 
 type Value = string | number | bigint | null
 
-/** Wrong values that a column of this type takes. */
+/** Wrong values that a column of this type accepts. */
 const wrong = {
   INTEGER: [-1, 2n ** 53n, 2n ** 63n - 1n, 999_999],
   TEXT: ["", "{", "unknown", "[1]"]
@@ -31,11 +31,11 @@ const wrong = {
 interface Case {
   readonly column: string
   readonly value: Value
-  /** Which row of the table. */
+  /** The row's position in the table. */
   readonly row: number
 }
 
-/** The rows that are broken, of each table: of every kind that it has. */
+/** The rows of each table that are broken: one of every kind that the table has. */
 const rowsOfTable: Readonly<Record<string, ReadonlyArray<number>>> = {
   session_rows: [0, 2],
   runs: [0, 12, 13],
@@ -68,7 +68,10 @@ const casesOf = (data: string, { columns, name }: Table): ReadonlyArray<Case> =>
     })
 }
 
-/** Sets the value, and returns the sessions that it was and is of; null when the table does not take it. */
+/**
+ * Sets the value, and returns the sessions that the row belonged and belongs to; null if the table does not accept the
+ * value.
+ */
 const breakValue = (data: string, { key, name, session }: Table, { column, row, value }: Case): Set<unknown> | null => {
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")
@@ -100,7 +103,7 @@ const now = join(root, "golden")
 beforeAll(() => Effect.runPromise(make(now, "now")), 0)
 afterAll(() => rmSync(root, { recursive: true }))
 
-/** The data folders of all versions, and one that this version has made. */
+/** The data folders of all versions, and one made by this version. */
 const folders = Effect.suspend(() => Effect.forEach([...Golden.versions.map(Golden.golden), now], killedOf))
 
 describe("one broken value", () => {

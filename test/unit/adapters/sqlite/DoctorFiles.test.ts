@@ -1,4 +1,4 @@
-/** The doctor on a database's file alone, wherever it lies: what a backup asks it. */
+/** The doctor on a database file alone, wherever it is: this is what a backup uses. */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"

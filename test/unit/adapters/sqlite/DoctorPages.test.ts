@@ -1,4 +1,7 @@
-/** Damaged pages and databases that cannot be opened: what can be read goes into a new database, the old one is kept whole. */
+/**
+ * Damaged pages and databases that cannot be opened: what can be read goes into a new database, and the old one is kept
+ * whole.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -28,7 +31,7 @@ const fill = (data: string) =>
     )
   ).pipe(Effect.provide(engineOn(data)))
 
-/** The pages of the b-trees of a table, leaves last. */
+/** The child pages of the root of a table's b-tree. */
 const leavesOf = (path: string, table: string): ReadonlyArray<number> => {
   const connection = new Sqlite(path, { readonly: true })
   const root = connection
@@ -116,7 +119,7 @@ describe("damaged pages", () => {
       })
   )
 
-  /** For every process of Node that is started while this lasts. */
+  /** Sets options for every Node process that is started within the scope. */
   const nodeOptions = (options: string) =>
     Effect.acquireRelease(
       Effect.sync(() => {
@@ -160,7 +163,7 @@ describe("damaged pages", () => {
       yield* fill(data)
       const path = databaseIn(data)
       spoil(path, leavesOf(path, "messages")[5] ?? 0)
-      // Before the third time that the database is held, an engine writes: what can be read was copied by then.
+      // An engine writes before the database is held for the third time; by then everything readable was copied.
       const script = join(root, "write.cjs")
       const statement = "UPDATE session_rows SET title = 'written meanwhile' WHERE id = 'two'"
       writeFileSync(

@@ -1,4 +1,4 @@
-/** What a rebuilt database has kept: sessions, messages, assets, not only that no damage is left. */
+/** What a rebuilt database has kept: sessions, messages and assets, not just that no damage is left. */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
@@ -79,7 +79,7 @@ describe("a rebuilt database", () => {
         const base = yield* killed
         const before = keptIn(base)
         const mapOfPages = 2
-        // Some are alike: three of a table will do.
+        // Some pages are alike: three per table are enough.
         const pages = pagesOf(base, name).filter((_, index, all) => index % Math.ceil(all.length / 3) === 0)
         for (const page of name === "meta" ? [mapOfPages, ...pages] : pages) {
           const data = Golden.copy(base, join(yield* folder, "data"))
@@ -92,7 +92,7 @@ describe("a rebuilt database", () => {
             expect([page, id, all >= messages + placeholders]).toEqual([page, id, true])
           }
           const lost = total(before) - total(after)
-          // A page holds no more of them, and those of other tables none.
+          // A page of messages holds no more than these; pages of other tables hold none.
           expect([page, lost]).toSatisfy(() => lost <= (name === "messages" ? 25 : 0))
         }
       })

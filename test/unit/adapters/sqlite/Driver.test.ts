@@ -9,7 +9,7 @@ import { folder } from "../../services/storage/disk.js"
 
 const own = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"))
 
-/** A folder with a driver of its own, and the program beside it. */
+/** A folder with a driver of its own, and the program next to it. */
 const host = Effect.gen(function* () {
   const directory = realpathSync(yield* folder)
   const program = yield* bundle(new URL("./secondCopy.ts", import.meta.url), { whole: true })
@@ -25,7 +25,7 @@ const host = Effect.gen(function* () {
   return { directory, driver, program, copied, data: join(directory, "data") }
 })
 
-/** Runs the body in a process of its own and returns what it says. */
+/** Runs code in a process of its own and returns what it prints. */
 const said = (body: string, ...parameters: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const script = `const [here, there, data] = process.argv.slice(1)\n${body}`

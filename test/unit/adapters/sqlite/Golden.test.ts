@@ -15,7 +15,7 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { damages, engineOn, look, repair, spoil } from "./populated.js"
 
-/** What only the folder of version 0.1.0 has. */
+/** Some of what is tested here is only in the folder of version 0.1.0. */
 const copied = Golden.copied(Golden.golden("0.1.0"))
 
 /** Without the log of the migration. */
@@ -92,7 +92,7 @@ const rowsOf = (path: string) => {
   return rows
 }
 
-/** What the kill left is what it should be; nothing has to be repaired. */
+/** What the kill left is as it should be; nothing needs a repair. */
 const notes = ["migration-copy", "run-left-behind", "run-left-behind", "run-left-behind"]
 
 it.scopedLive(

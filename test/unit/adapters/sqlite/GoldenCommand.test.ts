@@ -1,4 +1,4 @@
-/** What `npm run golden` makes keeps what is promised of every golden data folder. */
+/** What `npm run golden` makes keeps the promises of every golden data folder. */
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"

@@ -13,7 +13,7 @@ const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, L
 
 const all = <A, E, R>(stream: Stream.Stream<A, E, R>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
-/** What readers see of a session, but its cursor and what is not settled. */
+/** What readers see of a session, except for its cursor and what is not settled. */
 const seen = (sessionId: SessionId) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway

@@ -1,4 +1,4 @@
-/** Backups at intervals: their names, and which of the older ones go, and when. */
+/** Backups at intervals: their names, and which of the older ones are removed, and when. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
@@ -17,7 +17,7 @@ const place = Effect.gen(function* () {
   return { root, data, backups, names: () => readdirSync(backups).toSorted() }
 })
 
-/** A backup that is made at a time. */
+/** Makes a backup at the given time. */
 const makeAt = (at: string, data: string, folder: string, keep: number, onProgress: OnProgress = () => Effect.void) =>
   Effect.gen(function* () {
     const clock = yield* Clock.clockWith(Effect.succeed)

@@ -1,8 +1,8 @@
 /**
- * Rows that a later version wrote, with fields, words, parts and kinds of messages and events that this one does not know:
- * every session is listed, shown and replayed without a gap, all of them go on, and what is unknown stays as it is. The
- * states of sessions, runs and open calls are not among them, nor another role in the place of a call's result: the
- * schema itself knows these.
+ * Rows that a later version wrote, with fields, words, parts and kinds of messages and events that this version does
+ * not know: every session is listed, shown and replayed without a gap, all of them go on, and what is unknown stays as
+ * it is. The states of sessions, runs and open calls are not included, nor another role in the place of a call's
+ * result: the schema itself restricts these.
  */
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -18,7 +18,7 @@ import { damages, databaseIn, look, tamper } from "./populated.js"
 const plainer = SessionId.make("plainer")
 const full = SessionId.make("full")
 
-/** What a later version may have written into a column: an SQL expression, and the rows that have such a value. */
+/** What a later version may have written into columns, as SQL expressions, and the rows to which it applies. */
 interface Change {
   readonly table: string
   readonly columns: Readonly<Record<string, string>>
@@ -108,14 +108,14 @@ const changes: Readonly<Record<string, Change>> = {
   "an option": option("mood", '"good"')
 }
 
-/** Makes a change in every row that it can be made in, or in each `every`-th of them. */
+/** Applies a change to every row to which it can be applied, or to every `every`-th of them. */
 const apply = (data: string, { columns, table, where = "true" }: Change, every = 1): void => {
   const sets = Object.entries(columns).map(([column, value]) => `${column} = ${value}`)
   const key = table === "event_rows" ? "cursor" : table === "drafts" ? "session" : "rowid"
   tamper(data, `UPDATE ${table} SET ${sets.join(", ")} WHERE ${where} AND ${key} % ${every} = 0`)
 }
 
-/** The values that this version does not write again: all of them but states, leases and the like. */
+/** The values that this version never rewrites: everything except states, leases and the like. */
 const kept = {
   messages: "SELECT session, seq, role, outcome, body FROM messages ORDER BY session, seq",
   runs: "SELECT id, stop_reason FROM runs WHERE stop_reason IS NOT NULL ORDER BY id",
@@ -148,7 +148,7 @@ const transcript = (id: SessionId) =>
 const events = (id: SessionId) =>
   Effect.flatMap(StorageReader, (reader) => reader.events({ sessionId: id, after: 0, limit: 10_000 }))
 
-/** Everything that can be read of the folder, as far as it does not depend on what is unknown. */
+/** Everything that can be read from the folder, as far as it does not depend on what is unknown. */
 const seen = Effect.gen(function* () {
   const reader = yield* StorageReader
   const { damaged, sessions } = yield* reader.sessions({})
@@ -170,7 +170,7 @@ const seen = Effect.gen(function* () {
   return { damaged, each }
 })
 
-/** Opens it, compares what can be read, finds no damage, and goes on with every session. */
+/** Opens the folder, compares what can be read, finds no damage, and goes on with every session. */
 const holds = (base: string, data: string) =>
   Effect.gen(function* () {
     expect(yield* reading(data, seen)).toEqual(yield* reading(base, seen))

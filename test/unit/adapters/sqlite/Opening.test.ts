@@ -28,7 +28,7 @@ const databaseIn = (directory: string, config: EngineConfig.Options = {}) =>
     Layer.fresh
   )
 
-/** Opens the database of a folder, looks at it and closes it. */
+/** Opens the database of a folder, runs an effect on it, and closes it. */
 const within = <A, E>(directory: string, look: Effect.Effect<A, E, Database>, config: EngineConfig.Options = {}) =>
   Effect.provide(look, databaseIn(directory, config))
 
@@ -42,7 +42,7 @@ const pragma = (name: string) =>
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-/** A database made by somebody else. */
+/** A database made by another program. */
 const foreign = (path: string, ...statements: ReadonlyArray<string>) => {
   const connection = new Sqlite(path)
   for (const statement of statements) connection.exec(statement)
@@ -138,7 +138,7 @@ it.scopedLive("a migration that cannot be finished leaves the file as it was, an
 )
 
 describe("a file that cannot be used is refused and left as it was", () => {
-  /** Prepares a folder's file by `make`; opening it must be refused for `reason` and change no byte. */
+  /** Prepares a folder's file with `make`; opening it must be refused for `reason` and change no byte. */
   const refuses = (name: string, reason: string, make: (path: string) => void) =>
     it.scopedLive(`${name}: ${reason}`, () =>
       Effect.gen(function* () {

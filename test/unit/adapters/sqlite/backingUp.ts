@@ -1,4 +1,4 @@
-/** Backups and restores in the tests' own process, with the doctor in it as well. */
+/** Backups and restores in the tests' own process, including their doctor. */
 import { Effect, Layer } from "effect"
 import * as Remarks from "../../../../src/adapters/cli/Remarks.js"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
@@ -31,7 +31,7 @@ const silently: OnProgress = () => Effect.void
 export const backUp = (data: string, file: string, onProgress = silently) =>
   Effect.provide(Backup.make({ data, database: databaseIn(data), files: [file], onProgress }), layer)
 
-/** A restore that takes what is sound only, and one that takes what can be read. */
+/** A restore that takes only what is intact, and a restore that takes whatever can be read. */
 export const restore = (data: string, file: string, onProgress = silently) =>
   Effect.provide(Restore.run({ data, file, isSalvage: false, onProgress }), layer)
 export const salvage = (data: string, file: string) =>

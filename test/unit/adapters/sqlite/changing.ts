@@ -1,6 +1,6 @@
 /**
- * A process of the tests: sessions come and go, and files in them, until it is killed. It prints how many sessions it
- * has made.
+ * A process of the tests: it creates and deletes sessions and files in them until it is killed. It prints how many
+ * sessions it has created.
  */
 import { Effect, Stream } from "effect"
 import { userText } from "../../../../src/domain/Message.js"

@@ -1,4 +1,4 @@
-/** Data folders that are damaged on purpose, what the doctor makes of them, and what can be read afterwards. */
+/** Data folders that are damaged on purpose, what the doctor finds in them, and what can be read afterwards. */
 import { expect } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
@@ -15,7 +15,7 @@ const entries = (sessionId: SessionId) =>
     Effect.map((entries): ReadonlyArray<Entry> => Chunk.toReadonlyArray(entries))
   )
 
-/** What an engine reads of both sessions: every event as well, from the oldest that is kept. */
+/** What an engine reads of both sessions, including every event from the oldest that is kept. */
 const readAll = (data: string) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
@@ -31,7 +31,7 @@ export const asides = (data: string): ReadonlyArray<string> =>
       )
     : []
 
-/** A populated folder, damaged; then the doctor. */
+/** Damages a populated folder, and returns what the doctor finds. */
 export const damaged = (harm: (data: string) => void) =>
   Effect.gen(function* () {
     const data = join(yield* folder, "data")
@@ -43,7 +43,9 @@ export const damaged = (harm: (data: string) => void) =>
     return { data, seen }
   })
 
-/** What a repair leaves is healthy, and both sessions can be read, sent and written to. */
+/**
+ * Repairs the folder, and checks that it is healthy afterwards and that both sessions can be read, sent and written to.
+ */
 export const isMended = (data: string) =>
   Effect.gen(function* () {
     const repaired = yield* repair(data)
@@ -55,7 +57,7 @@ export const isMended = (data: string) =>
     return { ...read, repaired: repaired.filter((outcome) => outcome._tag === "Repaired") }
   })
 
-/** Whether a client that has seen the session's first event only must load the session again. */
+/** Whether a client that has seen only the session's first event must load the session again. */
 export const reloads = (data: string, sessionId: SessionId) =>
   Effect.flatMap(Gateway, (gateway) => Stream.runHead(gateway.events({ sessionId, after: Cursor.make(1) }))).pipe(
     Effect.as(false),

@@ -1,4 +1,7 @@
-/** Damage between rows of the folder that a killed process left, in SQL that both databases have, and what is found of it. */
+/**
+ * Damage between rows of the folder that a killed process left, in SQL that both databases understand, and what is
+ * found of it.
+ */
 import { sessions } from "./killed.js"
 
 const { asking, full, held, plainer, reused } = sessions
@@ -10,7 +13,7 @@ export interface Damage {
   readonly of: ReadonlyArray<number>
   /** How many messages the first of them has afterwards, and how many of these are placeholders. */
   readonly has?: readonly [messages: number, placeholders: number]
-  /** Whether the first of them is as it was. Clients load it again. */
+  /** Whether the first of them is as it was, except that clients load it again. */
   readonly isWhole?: boolean
 }
 

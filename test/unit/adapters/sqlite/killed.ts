@@ -1,7 +1,7 @@
 /**
  * The data folder that a killed process left: finished runs, a call in flight with a queue behind it, a draft, an open
- * question, assets, events that began after a deleted session's. No session's ordinal is that of a run, so that a
- * statement that confuses the two is noticed.
+ * question, assets, and events that began after those of a deleted session. No session has the same ordinal as a run,
+ * so that a statement that confuses the two is noticed.
  */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
@@ -19,14 +19,17 @@ import { databaseIn, engineOn } from "./populated.js"
 
 const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
 
-/** How much greater its sessions' ordinals are than the runs'. */
+/** How much greater the ordinals of the sessions are than those of the runs. */
 const shift = 40
 
-/** The ids of its sessions by their ordinals, and what each has. */
+/** The ordinals of its sessions, by id. */
 export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
 export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
 
-/** Folders that are copied for each test. They go with the run: see `globalSetup.ts`, whose process is this one's parent. */
+/**
+ * Folders that are copied for each test. They are removed at the end of the run: see `globalSetup.ts`, which runs in
+ * this process's parent.
+ */
 const bases = new Map<string, Promise<string>>()
 
 const makeBase = Effect.fnUntraced(function* (golden: string) {
@@ -38,7 +41,7 @@ const makeBase = Effect.fnUntraced(function* (golden: string) {
   for (const { name, session } of tables) {
     if (session === null) continue
     const column = sqlName(session)
-    // By way of negative numbers, as two rows never have the same in between.
+    // Through negative numbers, so that two rows never have the same number in between.
     connection.exec(`UPDATE ${name} SET ${column} = -${column} - ${shift}; UPDATE ${name} SET ${column} = -${column}`)
   }
   connection.exec(`UPDATE sqlite_sequence SET seq = seq + ${shift} WHERE name = 'session_rows'`)
@@ -51,7 +54,7 @@ const makeBase = Effect.fnUntraced(function* (golden: string) {
   return data
 })
 
-/** The data folder of a golden one, which goes with the scope. Its log is empty. */
+/** The data folder of a golden folder, removed with the scope. Its log is empty. */
 export const killedOf = Effect.fnUntraced(function* (golden: string) {
   const base = bases.get(golden) ?? Effect.runPromise(makeBase(golden))
   bases.set(golden, base)
@@ -59,7 +62,7 @@ export const killedOf = Effect.fnUntraced(function* (golden: string) {
   return Golden.copy(from, join(yield* folder, "data"))
 })
 
-/** That of version 0.1.0. */
+/** The data folder of version 0.1.0. */
 export const killed = killedOf(Golden.golden("0.1.0"))
 
 /** The ordinals of the sessions in a folder. */
@@ -73,7 +76,7 @@ export const ordinalsIn = (data: string): ReadonlyArray<number> => {
   return ordinals
 }
 
-/** Every row of every table of sessions, by session. */
+/** Every row of a session, from all tables that belong to sessions. */
 export const rowsOf = (data: string, ordinal: number): ReadonlyArray<unknown> => {
   const connection = new Sqlite(databaseIn(data), { readonly: true })
   const rows = tables.flatMap(({ key, name, session }) =>
@@ -91,7 +94,7 @@ export const rowsOf = (data: string, ordinal: number): ReadonlyArray<unknown> =>
   return rows
 }
 
-/** The ids that the sessions with these ordinals have now. */
+/** The current ids of the sessions with these ordinals. */
 const idsOf = (data: string, ordinals: ReadonlyArray<unknown>): ReadonlySet<unknown> => {
   const connection = new Sqlite(databaseIn(data), { readonly: true })
   const all = connection
@@ -101,11 +104,11 @@ const idsOf = (data: string, ordinals: ReadonlyArray<unknown>): ReadonlySet<unkn
   return new Set(all.filter(({ ordinal }) => ordinals.includes(ordinal)).map(({ id }) => id))
 }
 
-/** Sends a message to each session, denies what is asked, and returns how the runs end. */
+/** Sends a message to each session, denies every question, and returns how the runs end. */
 export const sendToAll = (data: string) => send(data, () => true)
 
 /**
- * The same for the sessions with these ordinals, and for one that is sound: enough where the rows of all others were
+ * The same for the sessions with these ordinals, and for one intact session: enough if the rows of all others were
  * compared.
  */
 export const sendTo = (data: string, ordinals: ReadonlyArray<unknown>) => {

@@ -1,4 +1,4 @@
-/** A data folder with sessions in it, and ways to damage it behind everybody's back. */
+/** A data folder with sessions in it, and ways to damage it behind everyone's back. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Stream } from "effect"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -18,7 +18,7 @@ import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 
 /** An engine on a data folder. */
 export const engineOn = (data: string) =>
-  // Nothing goes on by itself: the tests say what does, and in which order.
+  // Nothing goes on by itself: the tests decide what does, and in which order.
   SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
     Layer.provide(Agents.layer({ models: ScriptedModel.models, policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer)
@@ -58,7 +58,7 @@ export const transcript: ReadonlyArray<Message> = [
 
 export const assetText = "the content of an asset"
 
-/** Makes session `one` with `transcript`, a run and an asset, and session `two` with a message. */
+/** Creates session `one` with `transcript`, a run and an asset, and session `two` with a message. */
 export const populate = (data: string) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
@@ -79,7 +79,7 @@ export const populate = (data: string) =>
 
 export const databaseIn = (data: string): string => join(data, "skein.db")
 
-/** Runs statements on the database, as no engine would. */
+/** Runs statements on the database that no engine would run. */
 export const tamper = (data: string, ...statements: ReadonlyArray<string>): void => {
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")
@@ -100,7 +100,7 @@ export const repair = (data: string) => Effect.provide(Doctor.repair(data), Iden
 export const damages = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<string> =>
   outcomes.filter(isDamage).map(({ finding }) => `${Findings.where(finding.ids)}: ${finding.kind}`)
 
-/** Overwrites a page with bytes that make no sense. Pages count from 1. */
+/** Overwrites a page with bytes that make no sense. Pages are numbered from 1. */
 export const spoil = (path: string, page: number) => {
   const bytes = readFileSync(path)
   bytes.fill(0xa5, (page - 1) * 4096, page * 4096)

@@ -1,4 +1,4 @@
-/** What a second installed Skein has of its own: it opens a data folder through the driver beside it. */
+/** A second installed copy of Skein: it opens a data folder through the driver next to it. */
 import { Effect, Exit, Layer, Scope } from "effect"
 import * as Driver from "../../../../src/adapters/sqlite/Driver.js"
 import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
@@ -13,7 +13,7 @@ const answered = (run: () => void): string => {
   }
 }
 
-/** Opens the database of a data folder. Returns what is said of it, and how to close it. */
+/** Opens the database of a data folder. Returns the result as a text, and how to close the database. */
 export const open = (data: string) =>
   Effect.runPromise(
     Effect.gen(function* () {
@@ -27,5 +27,5 @@ export const open = (data: string) =>
     })
   )
 
-/** Opens one connection and closes it. Returns what is said of it. */
+/** Opens a connection and closes it. Returns the result as a text. */
 export const connect = (path: string): string => answered(() => Driver.open(path, {}).close())

@@ -1,4 +1,4 @@
-/** A process of the tests: appends to a session of its own until it is killed, and prints how far it is. */
+/** A process of the tests: appends to a session of its own until it is killed, and prints how far it has come. */
 import { Effect, Layer } from "effect"
 import { Checked } from "../../../../src/domain/Checked.js"
 import { layerIds } from "../../../../src/adapters/node/Identity.js"

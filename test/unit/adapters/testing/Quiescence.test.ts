@@ -7,7 +7,7 @@ const test = <A, E>(name: string, body: Effect.Effect<A, E>) => {
   it.effect(name, () => Effect.provide(body, Quiescence.layer))
 }
 
-/** Adds up what fibers have done. */
+/** Counts what fibers have done. */
 const counter = () => {
   let count = 0
   return { add: Effect.sync(() => void count++), count: () => count }

@@ -1,4 +1,4 @@
-/** The storage tests are tested: each of these broken storages fails a test that is about what is broken. */
+/** Tests the storage tests: each of these broken storages fails a test that is about its defect. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { type StorageTest, storageTests } from "skein/testing"
@@ -7,7 +7,7 @@ import { bundle } from "../../../support/programs/Bundle.js"
 import { engineIn, folder } from "../../services/storage/disk.js"
 import { assetsCutShort, defects, startsTwice, sound, withAssets } from "./defects.js"
 
-/** Names of the tests that fail; one that waits for what never comes has failed. */
+/** Names of the tests that fail; a test that waits for something that never comes counts as failed. */
 const failing = (tests: ReadonlyArray<StorageTest>, patience: "2 seconds" | "60 seconds" = "2 seconds") =>
   Effect.forEach(
     tests,
@@ -18,7 +18,7 @@ const failing = (tests: ReadonlyArray<StorageTest>, patience: "2 seconds" | "60 
 
 const generated = "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does"
 
-/** The tests of the promise that this one is about. */
+/** The tests of the same promise as this test. */
 const like = (name: string, tests: ReadonlyArray<StorageTest>) => {
   const [promise] = name.split(" ")
   return tests.filter((test) => test.promise === promise && test.name !== generated)

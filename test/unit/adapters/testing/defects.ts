@@ -1,4 +1,4 @@
-/** Storages that are broken, each by one defect as somebody might make it, round the one in memory. */
+/** Broken storages, each with one defect that somebody might make, wrapped around the in-memory storage. */
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { Quiescence } from "skein/testing"
 import type { Lease } from "../../../../src/domain/Lease.js"
@@ -21,7 +21,7 @@ interface Sound {
   readonly signals: EventSignals.Service
 }
 
-/** What is done otherwise than by the sound one. */
+/** What a broken storage does differently from the sound one. */
 type Defect = (sound: Sound) => { readonly storage?: Partial<Service>; readonly reader?: Partial<ReaderService> }
 
 export const sound = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
@@ -40,7 +40,7 @@ const breakIt = (defect: Defect) =>
 /** A storage with one defect. Some defects wait for `Quiescence.idle`, to let all others go first. */
 const broken = (defect: Defect) => Layer.provideMerge(breakIt(defect), sound).pipe(Layer.provide(Quiescence.layer))
 
-/** Shows another transcript than the sound one. */
+/** Shows a different transcript than the sound reader. */
 const showing = (reader: ReaderService, show: (entries: ReadonlyArray<Entry>) => ReadonlyArray<Entry>) => ({
   transcript: (range: Parameters<ReaderService["transcript"]>[0]) =>
     Stream.unwrap(Effect.map(Stream.runCollect(reader.transcript(range)), (all) => Stream.fromIterable(show([...all]))))
@@ -134,7 +134,7 @@ const resurrecting: Defect = ({ storage }) => ({
   }
 })
 
-/** Signals that nobody hears. */
+/** Signals that never arrive. */
 const unheard = Layer.effect(
   EventSignals.EventSignals,
   Effect.map(EventSignals.EventSignals, (signals) => ({ ...signals, signal: () => {} }))
@@ -174,7 +174,7 @@ export const startsTwice = broken(({ storage }) => ({
   storage: { startCall: (lease, seq) => Effect.as(storage.startCall(lease, seq), true) }
 }))
 
-/** Each defect, and the test that tells it. */
+/** Each defect, and the test that reveals it. */
 export const defects = [
   {
     defect: "a released run closes the questions that it waits for",

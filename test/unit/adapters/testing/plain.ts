@@ -1,4 +1,4 @@
-/** A program that vitest does not run and that wants a scripted model only. */
+/** A program that vitest does not run and that only needs a scripted model. */
 import { ScriptedModel } from "skein/scripted-model"
 import { storageSuite } from "skein/testing"
 import { Layer } from "effect"

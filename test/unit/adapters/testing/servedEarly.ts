@@ -1,4 +1,4 @@
-/** SQLite storage that acknowledges messages before it has stored them, for the test that such a one is noticed. */
+/** SQLite storage that acknowledges messages before it has stored them, to test that this is noticed. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { serve } from "skein/testing"

@@ -6,7 +6,7 @@ import { SessionId } from "../../../../src/domain/Session.js"
 import * as EngineInName from "../../../../src/services/EngineInName.js"
 import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
 
-/** Ids as they may be, and pairs that a file system could take for one. */
+/** Possible ids, and pairs that a file system could mistake for one another. */
 const Ids = FastCheck.oneof(
   Arbitrary.make(SessionId),
   FastCheck.constantFrom("a", "A", "con", "CON", "Con", "nul", "com1", "COM1", "lpt9", "_a", "a_").filter(
@@ -50,7 +50,7 @@ describe("AssetNames", () => {
     expect(name.length).toBeLessThan(256)
   })
 
-  // Earlier versions named an upload as they named an asset.
+  // Earlier versions named an upload like an asset.
   const Tokens = FastCheck.constantFrom("upl_token", "ast_token")
 
   it.prop("a marker is recognised, and holds its engine", [Arbitrary.make(EngineId), Tokens], ([engine, token]) => {

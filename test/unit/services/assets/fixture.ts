@@ -1,4 +1,4 @@
-/** What the tests of assets share: a disk that can be stopped, failed and watched at every step of a save. */
+/** Shared by the tests of assets: a disk that can be stopped, made to fail and watched at every step of a save. */
 import { NodeContext } from "@effect/platform-node"
 import { FileSystem } from "@effect/platform"
 import { it } from "@effect/vitest"
@@ -33,7 +33,7 @@ import { emptyAssets } from "../../adapters/postgres/storage.js"
 const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
 type Step = (typeof steps)[number]
 
-/** A save's steps, and those of reading, removing and sweeping. */
+/** The steps of a save, and of reading, removing and sweeping. */
 export type Moment = `${"before" | "after"} ${Step | "read" | "deleteRow" | "remove" | "entries" | "rows"}`
 
 /** All moments at which a save can be stopped. */
@@ -41,21 +41,21 @@ export const moments = steps.flatMap((step) => [`before ${step}`, `after ${step}
 
 type Hook = Effect.Effect<void, AssetFiles.FilesFailed | Change>
 
-/** Runs something at a moment, and tells which steps were taken. */
+/** Runs an effect at a moment, and reports which steps were taken. */
 export class Probe extends Context.Tag("test/Probe")<
   Probe,
   {
     readonly at: (moment: Moment, hook: Hook) => Effect.Effect<void>
-    /** Forgets what was to happen. */
+    /** Forgets the effects that were to run. */
     readonly reset: Effect.Effect<void>
     readonly steps: Effect.Effect<ReadonlyArray<string>>
-    /** Who is dead and who is unknown; all others live. */
+    /** Declares an engine dead or unknown; all others live. */
     readonly declare: (instance: string, liveness: Liveness) => Effect.Effect<void>
     /** Makes the rows of a session's assets unreadable. */
     readonly damage: (sessionId: SessionId) => Effect.Effect<void>
-    /** Bytes of each piece that was written. */
+    /** The size of each piece that was written, in bytes. */
     readonly written: Effect.Effect<ReadonlyArray<number>>
-    /** Makes all markers so many milliseconds old. */
+    /** Makes all markers `millis` milliseconds old. */
     readonly age: (millis: number) => Effect.Effect<void>
   }
 >() {}
@@ -175,7 +175,7 @@ export const temporary = Layer.scoped(
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "skein-assets-" }))
 )
 
-/** The files on disk and where they are. */
+/** The files on disk, with the folder that they are in. */
 export const onDisk = AssetFiles.layer.pipe(
   Layer.provide(NodeFolders.layer),
   Layer.provideMerge(temporary),
@@ -188,12 +188,12 @@ export type Test = <E>(
   limits?: Partial<Limits>
 ) => void
 
-/** A bucket of the test's own, which a strict server has. */
+/** A bucket of the test's own on a strict server. */
 const inBucket = Layer.unwrapScoped(
   Effect.map(S3Server.make({ ...bucket, pageSize: 25 }), ({ endpoint }) => bucketAt(endpoint))
 )
 
-/** Each test runs over all drivers and gets a new, empty one with a session `s1`. */
+/** Each test runs over all drivers, and gets a new, empty driver with a session `s1`. */
 export const drivers: ReadonlyArray<readonly [name: string, test: Test]> = [
   [
     "in memory",
@@ -232,7 +232,7 @@ export const finishDelete = (id: SessionId) =>
     yield* storage.forget(id)
   })
 
-/** Deletes a session, its files too. */
+/** Deletes a session and its files. */
 export const destroy = (id: SessionId) =>
   Effect.gen(function* () {
     const storage = yield* Storage
@@ -267,7 +267,7 @@ export const save = (
   )
 }
 
-/** All that is on the disk: the names in each folder, markers as "marker". */
+/** Everything on the disk: the names in each folder, with markers as "marker". */
 export const contents = Effect.gen(function* () {
   const files = yield* AssetFiles.AssetFiles
   const folders = yield* files.folders
@@ -280,7 +280,7 @@ export const contents = Effect.gen(function* () {
   )
 })
 
-/** A moment at which a save waits; or the next but one of its kind. */
+/** Stops a save at a moment: at the first of its kind, or at the second. */
 export const stopAt = (moment: Moment, turn: "first" | "second" = "first") =>
   Effect.gen(function* () {
     const probe = yield* Probe
@@ -291,7 +291,7 @@ export const stopAt = (moment: Moment, turn: "first" | "second" = "first") =>
     return { reached: Deferred.await(reached), release: Deferred.succeed(released, undefined) }
   })
 
-/** Interrupts a fiber that waits at a moment, then lets it go on. */
+/** Interrupts a fiber that waits at a moment, then releases it. */
 export const interruptAt = <A, E>(
   fiber: Fiber.RuntimeFiber<A, E>,
   gate: { readonly release: Effect.Effect<boolean> }

@@ -26,7 +26,7 @@ import {
   text
 } from "./fixture.js"
 
-/** Nothing of the session is on disk or in the rows. */
+/** Checks that nothing of the session is on disk or in the rows. */
 const expectNothing = Effect.gen(function* () {
   expect(yield* contents).toEqual({})
   expect(yield* assetsOf(s1)).toEqual([])
@@ -189,7 +189,7 @@ const stopTests = (test: Test) => {
 
   for (const step of ["begin", "create", "append", "sync", "place"] as const) {
     for (const moment of [`before ${step}`, `after ${step}`] as const) {
-      // After this step nothing can fail any more that is not undone by the step itself.
+      // After this step, only failures that the step itself undoes are possible.
       if (moment === "after place") continue
       test(`P11 no leftovers: a disk that fails ${moment} is told, and nothing stays`, () =>
         Effect.gen(function* () {
@@ -370,7 +370,7 @@ const deletionTests = (test: Test) => {
         yield* gate.release
         const exit = yield* Fiber.await(fiber)
         const assets = yield* (yield* StorageReader).assets(s1)
-        // Only a save that has done nothing yet may take the new session for its own.
+        // Only a save that has done nothing yet may take the new session for the old one.
         if (moment === "before begin") expect(Exit.isSuccess(exit)).toBe(true)
         else expect(Exit.isFailure(exit)).toBe(true)
         expect(assets.map(({ id }) => id)).toEqual(moment === "before begin" ? ["old"] : [])

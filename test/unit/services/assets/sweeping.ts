@@ -29,7 +29,7 @@ const day = 24 * 60 * 60 * 1000
 
 const sweep = Effect.flatMap(Assets, (assets) => assets.sweep)
 
-/** Leaves a file in a folder that no row names. */
+/** Leaves a file in a folder without a row that names it. */
 const leave = (folder: string, file: string) =>
   Effect.gen(function* () {
     const files = yield* AssetFiles
@@ -53,7 +53,7 @@ const rowless = AssetNames.file({
 /** Two moments of a save: a sweep begins at the first, and goes on at the second. */
 const pairs = moments.flatMap((from, at) => moments.slice(at + 1).map((to) => [from, to] as const))
 
-/** All pairs are tried in memory; elsewhere, where each takes ten times as long, `npm run test:long` tries all. */
+/** In memory all pairs are tried; elsewhere each takes ten times as long, and only `npm run test:long` tries all. */
 export const sweepTests = (test: Test, inMemory: boolean) => {
   for (const moment of moments) {
     test(`a sweep leaves a living save alone that is stopped ${moment}`, () =>
@@ -103,7 +103,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
           const saving = yield* Effect.fork(save({ id }))
           yield* start.reached
           const sweeping = yield* Effect.fork(assets.sweep)
-          // A living save keeps the sweep from looking at the rows at all.
+          // A living save keeps the sweep from reading the rows at all.
           yield* Effect.raceFirst(paused.reached, Fiber.await(sweeping))
           yield* start.release
           yield* stop.reached
@@ -174,7 +174,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       yield* probe.declare("self", "unknown")
       expect(yield* sweep).toEqual({ uploads: 1, files: 1 })
       yield* gate.release
-      // It comes back after all, and finds that it was given up.
+      // The save goes on after all, and finds that it was given up.
       expect(Exit.isFailure(yield* Fiber.join(saving))).toBe(true)
       expect(yield* assetsOf(s1)).toEqual([])
       expect(yield* contents).toEqual({})

@@ -9,7 +9,7 @@ import { of, open, type Opened } from "../runtime/fixture.js"
 const ann = Actor.Actor.make("ann")
 const bob = Actor.Actor.make("bob")
 
-/** The durable events up to now, as lines: whose each is, and its type. */
+/** The durable events up to now, as lines: the actor and the type of each. */
 const whose = ({ gateway }: Pick<Opened, "gateway">, sessionId: Session.Id) =>
   Effect.flatMap(gateway.session(sessionId), ({ cursor }) =>
     gateway.events({ sessionId }).pipe(

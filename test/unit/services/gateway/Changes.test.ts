@@ -1,4 +1,4 @@
-/** Hints for all sessions: what is told, in which order, how often, and what it costs. */
+/** Hints about all sessions: their content, order, frequency and cost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Queue, Stream, TestClock } from "effect"
 import { Gateway, Permissions, type Session, SkeinError, Tool } from "skein"
@@ -42,7 +42,7 @@ const line = (hint: Gateway.SessionHint): string => {
     : `${hint.sessionId} ${hint.kind} ${hint.cursor} ${hint.activity}`
 }
 
-/** Takes hints, chunk by chunk, as lines. */
+/** Collects hints, chunk by chunk, as lines. */
 const hints = (gateway: Gateway.Service) =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<string>()
@@ -50,9 +50,9 @@ const hints = (gateway: Gateway.Service) =>
     yield* Effect.forkScoped(Stream.runForEach(gateway.changes(), (hint) => Queue.offer(queue, line(hint))))
     yield* Quiescence.idle
     return {
-      /** Those that have come. */
+      /** The hints that have arrived. */
       now: Effect.zipRight(Quiescence.idle, taken),
-      /** Those that have come once a moment is over. */
+      /** The hints that have arrived once a moment is over. */
       soon: Effect.zipRight(TestClock.adjust("40 millis"), Effect.zipRight(Quiescence.idle, taken))
     }
   })
@@ -60,7 +60,7 @@ const hints = (gateway: Gateway.Service) =>
 const failing = ([id]: ReadonlyArray<Session.Id>) =>
   new SkeinError.RowDamaged({ sessionId: String(id), seq: null, detail: "broken" })
 
-/** A subscriber that takes one chunk whenever it is let. */
+/** A subscriber that takes one chunk each time that it is allowed to. */
 const slow = (gateway: Gateway.Service) =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(gateway.changes())
@@ -82,7 +82,7 @@ describe("changes", () => {
       expect(yield* told.now).toEqual(["gap"])
       yield* gateway.patch({ sessionId: a, title: "A" })
       expect(yield* told.now).toEqual([`${a} session.renamed 2 idle`])
-      // The moment goes on: what comes now waits for its end.
+      // The moment is not over yet: what comes now waits for its end.
       yield* gateway.patch({ sessionId: c, title: "C" })
       yield* gateway.patch({ sessionId: b, title: "B" })
       yield* gateway.patch({ sessionId: c, title: "Cc" })

@@ -1,4 +1,4 @@
-/** By what a client knows what is being written: the ids and the place that it will be stored with. */
+/** How a client identifies what is being written: by the ids and the place with which it will be stored. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Message, SessionEvent, Tool } from "skein"

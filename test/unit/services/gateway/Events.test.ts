@@ -11,13 +11,13 @@ const waiting = (gate: Gate.Gate) =>
     Effect.zipRight(Tool.progress(`at ${name}`), Effect.as(gate.pass(name), name))
   )
 
-/** All that a watcher is told of a session until a run has ended. */
+/** Everything that a watcher is told about a session until a run has ended. */
 const watch = ({ gateway }: Opened, sessionId: Session.Id, after = 0) =>
   gateway
     .events({ sessionId, after: Session.Cursor.make(after) })
     .pipe(Stream.takeUntil(SessionEvent.is("run.ended")), Stream.runCollect, Effect.map(Chunk.toReadonlyArray))
 
-/** A run of two steps, with two calls; `open` goes to the end. */
+/** A run of two steps, with two calls that wait; `finish` lets it run to its end. */
 const blocked = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = waiting(gate)
@@ -167,7 +167,7 @@ const asking: Model.Model = {
   }
 }
 
-/** What is told of a step's text, as `offset text`. */
+/** What is told about a step's text, as `offset text`. */
 const textsOf = (events: ReadonlyArray<SessionEvent.SessionEvent>) =>
   events.flatMap((event) => (event.type === "text.delta" ? [`${event.offset} ${event.text}`] : []))
 

@@ -32,11 +32,11 @@ interface Named {
 const calls = ({ message }: Message.Entry): ReadonlyArray<Named> =>
   message.role === "tool" ? [message] : Message.callsOf(message)
 
-/** A call or result as a line: the id that it was given, whether that is still its own. */
+/** A call or result as a line: the id that it was given, and whether it still has that id. */
 const given = ({ callId, foreignCallId }: Named) =>
   foreignCallId === undefined ? callId : `${foreignCallId} (foreign)`
 
-/** Ids as vendors write them: of ours, and of any other form. */
+/** Ids as vendors write them: in our own form, and in any other. */
 const ids = FastCheck.array(
   FastCheck.oneof(
     FastCheck.constantFrom("toolu_1", "call-2", "functions.read:0", "functions.read:1", "_x", "call|item", "..", "é\n"),

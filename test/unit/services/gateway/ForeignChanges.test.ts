@@ -1,4 +1,6 @@
-/** Hints for sessions that another process has changed: two engines on one data folder, each with connections of its own. */
+/**
+ * Hints about sessions that another process has changed: two engines on one data folder, each with its own connections.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Queue, Stream } from "effect"
 import { Agents, Gateway, Permissions, Session } from "skein"
@@ -20,13 +22,13 @@ const open = (data: string) =>
     gateway: Context.get(context, Gateway.Gateway)
   }))
 
-/** Hints as they come. */
+/** Hints as they arrive. */
 const hints = (gateway: Gateway.Service) =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<Gateway.SessionHint>()
     yield* Effect.forkScoped(Stream.runForEach(gateway.changes(), (hint) => Queue.offer(queue, hint)))
     expect(yield* Queue.take(queue)).toEqual({ kind: "gap" })
-    /** All up to the first one that is so. */
+    /** All hints up to the first that matches. */
     const until = (is: (hint: Gateway.SessionHint) => boolean) =>
       Effect.gen(function* () {
         const all: Array<Gateway.SessionHint> = []
@@ -53,7 +55,7 @@ describe("P9 changes of another process", () => {
       expect(both.flatMap((hint) => (hint.kind === "gap" ? [] : [hint.sessionId]))).toEqual(
         expect.arrayContaining([b, c])
       )
-      // What this process changes beside the other is told once.
+      // A change that this process makes at the same time is reported once.
       yield* other.gateway.patch({ sessionId: b, title: "B" })
       yield* one.gateway.patch({ sessionId: a, title: "Aa" })
       const last = yield* told.of(a)
@@ -76,7 +78,7 @@ describe("P9 changes of another process", () => {
   )
 })
 
-/** A reader that finds what it is given, and its clock. */
+/** A reader that finds the given changes, and its clock. */
 const reading = (found: () => Partial<SessionChanges>, disorderMillis = 0) => {
   const { clock, set } = handClock()
   const asked: Array<readonly [from: number, to: number]> = []
@@ -130,7 +132,7 @@ describe("a look for what other processes have changed", () => {
       ])
       sessions = [place("b", 2, 100_000), place("c", 1, 100_000)]
       expect(yield* hints.elsewhere).toEqual(["b", "c"])
-      // What was told is not told again, unless it changes.
+      // A change that was reported is not reported again, unless the session changes again.
       expect(yield* hints.hints(new Map([[place("b", 0, 0).sessionId, null]]))).toHaveLength(1)
       sessions = [place("b", 2, 100_000)]
       expect(yield* hints.elsewhere).toEqual([])

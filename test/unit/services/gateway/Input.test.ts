@@ -7,7 +7,7 @@ import { open } from "../runtime/fixture.js"
 
 const config = { limits: { titleCharacters: 10, messageBytes: 500, metadataBytes: 100, assetBytes: 5 } }
 
-/** A session in which something has happened, and all that can be read of it. */
+/** A session in which something has happened, and everything that can be read from it. */
 const settled = Effect.gen(function* () {
   const engine = yield* open({ config })
   yield* engine.model.play(ScriptedModel.text("hi"))
@@ -26,7 +26,7 @@ const settled = Effect.gen(function* () {
 type Refused = Effect.Effect<unknown, { readonly _tag: string }>
 type Case = readonly [what: string, call: (gateway: Gateway.Service, id: Session.Id) => Refused, field: string]
 
-/** As a caller without types would give it. */
+/** As a caller without types would pass it. */
 const given = <A>(json: string): A => {
   const value: A = JSON.parse(json)
   return value

@@ -1,4 +1,4 @@
-/** What a list says that sessions do, as engines come and go. */
+/** What a list reports about the activity of sessions, as engines come and go. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { Gateway, Permissions, Session, Tool } from "skein"
@@ -53,7 +53,7 @@ describe("a list of sessions", () => {
       yield* Quiescence.idle
       yield* declare("one", "dead")
       const { gateway } = other
-      // A question waits, whoever is dead: its answer brings the session on.
+      // A question waits even if its engine is dead: the answer makes the session go on.
       expect(yield* activities(gateway)).toEqual([
         "others running",
         "idle idle",
@@ -66,7 +66,7 @@ describe("a list of sessions", () => {
       expect(first).toMatchObject({ sessions: [{ title: "bobs", activity: "crashed" }], total: 2 })
       const second = yield* gateway.sessions({ activity: ["crashed"], limit: 1, after: first.next ?? undefined })
       expect(second).toMatchObject({ sessions: [{ title: "runs", activity: "crashed" }], next: null })
-      // The engine itself lives, as far as it knows.
+      // As far as the engine itself knows, it lives.
       expect(yield* activities(one.gateway, { activity: ["crashed"] })).toEqual([])
     })
   )

@@ -1,4 +1,4 @@
-/** What another process tells of its run, between the events that are read here. */
+/** What another process tells about its run, merged with the events that are read here. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Queue, Stream, TestClock } from "effect"
 import { ScriptedModel } from "skein/scripted-model"
@@ -22,7 +22,7 @@ const withText = (runId: RunId, seq: number, ...texts: ReadonlyArray<string>) =>
 const told = (event: SessionEvent) =>
   event.type === "text.delta" ? `${event.seq}: ${event.offset} ${event.text}` : event.type
 
-/** A process elsewhere, as the test has it tell. */
+/** Another process, which tells whatever the test says. */
 const makeElsewhere = () => {
   let mirror: { readonly cursor: Cursor; readonly live: Live.Live | null } | null = null
   const listeners = new Set<() => void>()
@@ -73,17 +73,17 @@ describe("what another process tells of its run", () => {
       elsewhere.tell(cursor, null)
       yield* hears
       const run = yield* one.gateway.send({ sessionId: id, text: "go" })
-      // Its process has told the beginning of the text, after the message that it answers.
+      // The run's process has told the beginning of the text, after the message that it answers.
       elsewhere.tell(cursor + 2, withText(run.runId, 2, "all "))
       yield* one.gateway.await(run)
       expect((yield* hears).slice(-3)).toEqual(["2: 0 all of it", "message.appended", "run.ended"])
-      // What it tells only now is nothing new.
+      // What the process tells only now is not new.
       elsewhere.tell(cursor + 2, withText(run.runId, 2, "all ", "of it"))
       elsewhere.tell(cursor + 3, withText(run.runId, 2, "all ", "of it"))
       elsewhere.tell(cursor + 4, null)
       expect(yield* hears).toEqual([])
 
-      // Nothing of the next step's text is told in time: it comes before the message all the same.
+      // None of the next step's text is told in time; it still comes before the message.
       const next = yield* one.gateway.send({ sessionId: id, text: "go" })
       yield* one.gateway.await(next)
       expect((yield* hears).slice(-3)).toEqual(["4: 0 more", "message.appended", "run.ended"])
@@ -110,19 +110,19 @@ describe("what another process tells of its run", () => {
 
       elsewhere.tell(cursor, written("a"))
       expect(yield* hears).toEqual([`${cursor} 0 a`])
-      // It has told an event more, which is not there yet.
+      // It has told of one more event, which is not here yet.
       elsewhere.tell(cursor + 1, written("a", "b"))
       expect(yield* hears).toEqual([])
       yield* append("first")
       expect(yield* hears).toEqual([`${cursor + 1}`, `${cursor + 1} 1 b`])
-      // Here is an event more, which it has not told yet.
+      // One more event is here, which it has not told of yet.
       yield* append("second")
       expect(yield* hears).toEqual([`${cursor + 2}`])
       elsewhere.tell(cursor + 1, written("a", "b", "c"))
       expect(yield* hears).toEqual([])
       elsewhere.tell(cursor + 2, written("a", "b", "c", "d"))
       expect(yield* hears).toEqual([`${cursor + 2} 2 cd`])
-      // Another process goes on with telling it.
+      // Another process continues telling.
       elsewhere.leave()
       elsewhere.tell(cursor + 2, written("abcd", "e"))
       expect(yield* hears).toEqual([`${cursor + 2} 4 e`])

@@ -1,4 +1,7 @@
-/** The list of operations: each is the Gateway's, and none reaches another owner's session, whatever it is given. */
+/**
+ * The list of operations: each is an operation of the Gateway, and none reaches another owner's session, whatever its
+ * input.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, FastCheck, Schema, SchemaAST, Stream } from "effect"
 import { Gateway } from "skein"
@@ -9,7 +12,7 @@ type Name = keyof Gateway.Service
 const isName = (name: string): name is Name => name in Gateway.operations
 const names = Object.keys(Gateway.operations).filter(isName)
 
-/** Calls an operation as the list says that it is called. */
+/** Calls an operation in the way that the list describes. */
 const call = (gateway: Gateway.Service, name: Name, payload: Readonly<Record<string, unknown>>) => {
   const { arguments: fields, isStream } = Gateway.operations[name]
   const given = name === "saveAsset" || name === "importSessions" ? { ...payload, content: Stream.empty } : payload

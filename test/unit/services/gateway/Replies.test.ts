@@ -1,4 +1,4 @@
-/** What the Gateway returns goes through JSON and back, for clients in other processes. */
+/** What the Gateway returns survives JSON and back, for clients in other processes. */
 import { expect, it } from "@effect/vitest"
 import { FastCheck, Schema } from "effect"
 import * as Live from "../../../../src/domain/Live.js"

@@ -1,4 +1,4 @@
-/** What a client finds out of runs and messages of which it knows little. */
+/** What a client can find out about runs and messages of which it knows little. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Permissions, Run, SessionEvent, Tool } from "skein"

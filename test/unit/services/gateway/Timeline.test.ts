@@ -14,7 +14,7 @@ const edit = Tool.make("edit", { description: "edits", kind: "edit", input: Inpu
   { title: ({ path }) => `Edit ${path}\nand more`, locations: ({ path }) => [{ path, line: 3 }] }
 )
 
-/** Its input takes until somebody opens the gate: its step is stored before that is known. */
+/** Reading its input takes until the gate is opened: its step is stored before the input is known. */
 const late = (gate: Gate.Gate) => {
   const Path = Schema.transformOrFail(Schema.String, Schema.String, {
     strict: true,
@@ -181,7 +181,7 @@ describe("a subscription with entries", () => {
         yield* gateway.patch({ sessionId: id, title: `title ${n}` })
         yield* Quiescence.idle
       }
-      // With entries, only an empty page is the last.
+      // With entries, only an empty page counts as the last.
       expect(reads).toEqual({ with: 10, without: 5 })
     })
   )

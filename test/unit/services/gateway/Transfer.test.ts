@@ -1,4 +1,4 @@
-/** Exports and imports: what comes out goes in as it was, and what is not whole leaves nothing. */
+/** Exports and imports: what comes out goes in unchanged, and an incomplete import leaves nothing. */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Either, Fiber, FastCheck, Layer, Schema, Stream } from "effect"
 import { Context } from "effect"
@@ -20,7 +20,7 @@ const agent = { tools: [ask], policy: Permissions.askToWrite }
 
 const picture = new Uint8Array(100_000).map((_, index) => (index * 7) % 251)
 
-/** Ann's session with all that a session can have, and a child of it. */
+/** Ann's session with everything that a session can have, and a child of it. */
 const populated = Effect.gen(function* () {
   const engine = yield* open(agent)
   const { gateway, model } = engine
@@ -73,7 +73,7 @@ const seen = (gateway: Gateway.Service, sessionId: Session.Id) =>
     }
   })
 
-/** The same lines with an end that fits them. */
+/** The same lines with an end line that matches them. */
 const sealed = (lines: ReadonlyArray<string>): string => {
   const text = lines.slice(0, -1).join("")
   const end = {
@@ -200,7 +200,7 @@ describe("exportSessions and importSessions", () => {
         )) {
           yield* refusal(bytes.map((byte, index) => (index === at ? byte ^ mask : byte)))
         }
-        // The end of the last line says nothing.
+        // The line break after the last line carries no information.
         yield* importing(memory.gateway, bytes.subarray(0, -1))
       }),
     60_000

@@ -1,7 +1,7 @@
 /**
- * Watchers over generated interleavings: they come, leave and dawdle, while two processes commit, a step here or elsewhere
- * writes, is tried again, stored, released and gone on with, and events age out. Commits of the other process are seen
- * only when somebody looks for them.
+ * Watchers in generated interleavings: they come, leave and dawdle while two processes commit; a step here or elsewhere
+ * writes, is retried, stored, released and gone on with; and events age out. Commits of the other process are seen only
+ * when an engine looks for them.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, FastCheck, Fiber, Layer, Queue, Scope, Stream, TestClock } from "effect"
@@ -47,10 +47,10 @@ const op = FastCheck.oneof(
 )
 type Op = typeof op extends FastCheck.Arbitrary<infer A> ? A : never
 
-/** What one try of a step has written. */
+/** What one attempt of a step has written. */
 interface Text {
   readonly seq: number
-  /** The newest event that whoever is told of it must have been told. */
+  /** The newest event that a watcher must have been told before this text. */
   readonly after: number
   whole: string
 }
@@ -106,7 +106,7 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
   let released: Lease | null = null
   let counter = 0
 
-  /** A commit, here or in the other process. */
+  /** A commit by this process or by the other. */
   const commit = <A, E>(isElsewhere: boolean, change: Effect.Effect<A, E, Storage>) =>
     Effect.gen(function* () {
       isHeard = !isElsewhere
@@ -280,14 +280,14 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
   yield* commit(false, Storages.create())
   for (const op of ops) yield* act(op)
 
-  // Everybody reads on, and everything is looked at.
+  // All watchers read to the end, and everything is checked.
   for (const { permits } of watchers)
     yield* Queue.offerAll(
       permits,
       Array.from({ length: 1_000 }, () => undefined)
     )
   yield* Quiescence.idle
-  // What was signalled has been read by now, without any further signal.
+  // By now everything that was signalled must have been read, without any further signal.
   const unheard = watchers.filter(({ fiber, hasLeft, told }) => {
     const durable = told.filter(SessionEvent.isDurable).at(-1)
     return !hasLeft && fiber.unsafePoll() === null && durable !== undefined && durable.cursor < signalled
@@ -321,7 +321,7 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
     return going?.text ?? null
   }
 
-  /** Goes through what one was told. Returns where that ends. */
+  /** Checks everything that one watcher was told. Returns where that ends. */
   function verify(told: ReadonlyArray<SessionEvent.SessionEvent>, after: number) {
     let [cursor, text, stored] = [after, "", 0]
     const seen = new Set<Text>()
@@ -353,7 +353,7 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
   }
 })
 
-/** Where the hub is, events have aged out that a watcher which came from ahead of it has. */
+/** The hub is at a position whose next events have aged out, while a watcher that joined ahead of the hub has them. */
 const aged: ReadonlyArray<Op> = [
   { do: "join", from: 30, isSlow: false },
   { do: "wait", turns: 12 },
@@ -365,7 +365,7 @@ const aged: ReadonlyArray<Op> = [
   { do: "look" }
 ]
 
-/** A run is released in the middle of a text, and gone on with: its text begins again. */
+/** A run is released in the middle of a text and then gone on with: its text begins again. */
 const goneOnWith: ReadonlyArray<Op> = [
   { do: "begin", elsewhere: false },
   { do: "join", from: 30, isSlow: false },
@@ -378,7 +378,7 @@ const goneOnWith: ReadonlyArray<Op> = [
   { do: "wait", turns: 12 }
 ]
 
-/** A commit while a watcher reads for the first time, and a step here writes. */
+/** A commit while a watcher reads for the first time and a step here is writing. */
 const meanwhile: ReadonlyArray<Op> = [
   { do: "begin", elsewhere: false },
   { do: "write" },

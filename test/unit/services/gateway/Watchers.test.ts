@@ -8,7 +8,7 @@ import type { Opened } from "../runtime/fixture.js"
 
 const count = 300
 
-/** An engine that counts what is read of it. */
+/** An engine that counts its reads. */
 const counting = (options: { readonly models?: Model.Model } = {}) =>
   Effect.gen(function* () {
     const reads = { events: 0, drafts: 0 }
@@ -24,7 +24,7 @@ const counting = (options: { readonly models?: Model.Model } = {}) =>
     return { ...engine, open, reads }
   })
 
-/** Some who watch a session for as long as the scope is open, and what each was told. */
+/** Several watchers of a session, for as long as the scope is open, with what each was told. */
 const watching = ({ gateway }: Opened, sessionId: Session.Id, after: Session.Cursor, watchers = count) =>
   Effect.forEach(
     Array.from({ length: watchers }, (): Array<SessionEvent.SessionEvent> => []),
@@ -72,7 +72,7 @@ describe("P3 P10 watchers of one session", () => {
         yield* Quiescence.idle
       }
       for (const told of everybody) expect(titles(told)).toEqual(names)
-      // They are told the same events, each of which is encoded once.
+      // All are told the same event objects, so that each is encoded once.
       expect(new Set(everybody.flat()).size).toBe(10)
       expect(reads).toEqual({ events: 10, drafts: 10 })
     })

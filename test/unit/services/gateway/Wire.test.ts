@@ -1,12 +1,12 @@
 /**
  * What crosses a wire: the payloads, successes and errors of all operations. Each object in them has a name, so that
- * documents which describe them have components, and each of their values goes through JSON and back.
+ * documents that describe them have components, and each of their values survives JSON and back.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, JSONSchema, Predicate, Schema, SchemaAST } from "effect"
 import { Gateway, SkeinError } from "skein"
 
-/** Bytes have no JSON: a server answers with them as they are. Nothing has none either. */
+/** Bytes have no JSON: a server sends them as they are. Void has no JSON either. */
 const hasJson = (name: string, { ast }: Schema.Schema.AnyNoContext) =>
   name !== "openAsset" && !SchemaAST.isVoidKeyword(ast)
 
@@ -20,7 +20,7 @@ const wire = Object.values(Gateway.operations).flatMap(({ error, name, payload, 
 
 type Rules = Readonly<Record<string, unknown>>
 
-/** The objects with fields in a JSON Schema that have no name of their own, by their fields. */
+/** The objects with fields that have no name of their own in a JSON Schema, by their fields. */
 const unnamed = (rules: unknown, isNamed = false): ReadonlyArray<string> => {
   if (Array.isArray(rules)) return rules.flatMap((one) => unnamed(one))
   if (!Predicate.isReadonlyRecord(rules)) return []
@@ -81,7 +81,7 @@ describe("what crosses a wire", () => {
         const decode = Schema.decodeUnknownEither(schema)
         const encode = Schema.encodeSync(schema)
         const received = decode(throughJson(given))
-        // Values of any kind may be what JSON has not: their fields are lost before they get here.
+        // Values of unknown type may contain what JSON does not have; those fields are lost before they get here.
         FastCheck.pre(Either.isRight(received))
         const sent = throughJson(encode(Either.getOrThrow(received)))
         expect(throughJson(encode(Either.getOrThrow(decode(sent))))).toEqual(sent)

@@ -1,10 +1,12 @@
-/** Two owners of one engine, and a session of the first in which all has happened that can belong to a session. */
+/**
+ * Two owners of one engine, and a session of the first in which everything has happened that can belong to a session.
+ */
 import { Effect, Schema, Stream } from "effect"
 import { Gateway, Permissions, Session, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { of, open } from "../runtime/fixture.js"
 
-/** Stands in Ann's message, title, asset and question. */
+/** Occurs in Ann's message, title, asset and question. */
 export const secret = "only Ann knows"
 
 export const ann = Session.Owner.make("ann")
@@ -14,7 +16,7 @@ const ask = Tool.make("ask", { description: "is asked about", input: { about: Sc
   Effect.succeed("ran")
 )
 
-/** Ann's session, in whose run a human is asked, and the gateway as each of two owners has it. */
+/** Ann's session, in whose run a human is asked, and the gateway as each of the two owners sees it. */
 export const opened = Effect.gen(function* () {
   const engine = yield* open({ tools: [ask], policy: Permissions.askToWrite })
   yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(ask, { about: secret })), ScriptedModel.text("done"))
@@ -32,6 +34,6 @@ export const opened = Effect.gen(function* () {
 })
 export type Opened = Effect.Effect.Success<typeof opened>
 
-/** All that can be read of Ann's. */
+/** Everything of Ann's that can be read. */
 export const everything = ({ all, run }: Opened) =>
   Effect.all([all.sessions(), all.snapshot(run.sessionId), all.assets(run.sessionId), all.questions()])

@@ -1,6 +1,6 @@
 /**
- * What operations of a storage may cost, counted at two sizes of what is stored: statements, rows, commits. What should be
- * flat is the same at both, and no statement passes through a table that grows. Nothing here is timed.
+ * What operations of a storage may cost, counted at two sizes of what is stored: statements, rows, commits. Flat costs
+ * are the same at both sizes, and no statement scans a table that grows. Nothing here is timed.
  */
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -49,7 +49,7 @@ const storageIn = (directory: string) =>
 const day = 24 * 60 * 60 * 1000
 const ann = Owner.make("ann")
 
-/** As many messages in one session and as many events again. */
+/** Fills one session with `size` messages and as many further events. */
 const fill = (size: number, set: (now: number) => Effect.Effect<void>) =>
   Effect.gen(function* () {
     const storage = yield* Storage
@@ -68,7 +68,7 @@ const fill = (size: number, set: (now: number) => Effect.Effect<void>) =>
     }
   })
 
-/** So many sessions of Ann's. */
+/** Adds `count` sessions of Ann. */
 const addSessions = (directory: string, count: number): void => {
   const connection = new Sqlite(join(directory, "skein.db"))
   connection.exec(
@@ -97,7 +97,7 @@ const costOf = <A, E, R>(work: Effect.Effect<A, E, R>) =>
     return { reads, writes, commits, rows: counter.rows + counter.changed - before.rows - before.changed }
   })
 
-/** What each operation costs, in a session with as many messages and events, among as many sessions. */
+/** The cost of each operation, in a session with `size` messages and events, among as many sessions. */
 const costs = (size: number) =>
   Effect.gen(function* () {
     const storage = yield* Storage
@@ -150,7 +150,9 @@ const costs = (size: number) =>
     return Object.fromEntries(pairs)
   })
 
-/** How SQLite reads the tables that grow for these statements, and which pages it sorts out of all that there is. */
+/**
+ * How SQLite reads the growing tables for these statements, and which pages it sorts out of everything that there is.
+ */
 const plansOf = (directory: string, all: Iterable<string>) => {
   const connection = new Sqlite(join(directory, "skein.db"), { readonly: true })
   const statements = [...all].filter((statement) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)/.test(statement))
@@ -214,7 +216,7 @@ it.scopedLive(
         "SCAN unended USING INDEX runs_active",
         "SCAN waiting USING INDEX runs_active"
       ])
-      // Only what goes on, which is little.
+      // Only sessions that go on, which are few.
       expect(sorted).toEqual([expect.stringContaining("ORDER BY +session_rows.active_at")])
       expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
         "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",

@@ -1,11 +1,11 @@
-/** SQLite with each statement counted. */
+/** SQLite with every statement counted. */
 import { Context, Effect, Layer } from "effect"
 import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { Database, type Parameter } from "../../../../src/services/storage/sql/Database.js"
 
 export const counted = ["writes", "reads", "rows", "characters", "changed", "commits", "fibers"] as const
 
-/** `rows` and `characters` are those of what is read; `changed` are the rows that the writer returned or changed. */
+/** `rows` and `characters` count what is read; `changed` counts the rows that the writer returned or changed. */
 export type Cost = Record<(typeof counted)[number], number>
 
 export const costs = (each: number): Cost => ({

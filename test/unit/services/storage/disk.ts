@@ -11,13 +11,13 @@ import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
 import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
 
-/** A folder that goes with its scope. */
+/** A folder that is removed with its scope. */
 export const folder = FileSystem.FileSystem.pipe(
   Effect.flatMap((files) => files.makeTempDirectoryScoped({ prefix: "skein-" })),
   Effect.provide(NodeFileSystem.layer)
 )
 
-/** Storage in that folder, opened anew each time that it is built. */
+/** Storage in that folder, opened again each time that it is built. */
 export const storageIn = (directory: string) =>
   SqlStorage.layer.pipe(
     Layer.provide(Query.layer),
@@ -28,6 +28,6 @@ export const storageIn = (directory: string) =>
     Layer.fresh
   )
 
-/** One engine's storage in that folder, with signals, those of other engines' changes too. */
+/** One engine's storage in that folder, with signals, including those for other engines' changes. */
 export const engineIn = (directory: string) =>
   SqliteStorage.layer.pipe(Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)]), Layer.fresh)

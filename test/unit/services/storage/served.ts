@@ -1,4 +1,4 @@
-/** SQLite storage in the folder that is named, for the tests across processes. */
+/** SQLite storage in the folder named by the argument, for the tests across processes. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Layer } from "effect"
 import { serve } from "skein/testing"

@@ -38,7 +38,7 @@ describe("signals of one process", () => {
   }
 })
 
-/** The database of a folder, which cannot be asked for other processes' commits while `isBroken` says so. */
+/** The database of a folder, which cannot be asked for other processes' commits while `isBroken` returns true. */
 const deafWhile = (isBroken: () => boolean) => {
   const deaf = (writer: Writer): Writer => ({
     ...writer,

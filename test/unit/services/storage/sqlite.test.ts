@@ -20,7 +20,7 @@ const assetsIn = (directory: string) =>
 
 storageSuite({
   name: "SqlStorage on SQLite",
-  // Waiting for the disk at each commit proves nothing here: no test cuts the power.
+  // Waiting for the disk at each commit would prove nothing here: no test cuts the power.
   config: { synchronous: "NORMAL" },
   layer: Layer.unwrapScoped(Effect.map(folder, engineIn)),
   processes: Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** What the support for tests on PostgreSQL promises to tests. */
+/** What the support for PostgreSQL guarantees to tests. */
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Option, Schedule, Scope } from "effect"
 import { existsSync } from "node:fs"
@@ -9,7 +9,7 @@ import * as Postgres from "../../../support/postgres/Postgres.js"
 import { bundle } from "../../../support/programs/Bundle.js"
 import * as Process from "../../../support/programs/Process.js"
 
-/** What a connection to the port comes to. */
+/** The result of a connection to the port. */
 const knock = (port: number) =>
   Effect.async<string>((resume) => {
     const socket = connect(port, "127.0.0.1")
@@ -27,7 +27,7 @@ Postgres.describe("Databases for tests", () => {
           const url = yield* Postgres.database
           yield* Postgres.once(url, "CREATE TABLE only_here (n int)")
           expect(yield* Postgres.once(other, "SELECT to_regclass('only_here') AS found")).toEqual([{ found: null }])
-          // Somebody who is still connected does not keep it.
+          // A client that is still connected does not keep the database alive.
           yield* Effect.provideService(Postgres.connect(url), Scope.Scope, yield* Effect.scope)
           return yield* Postgres.once<{ readonly name: string; readonly sorted: string; readonly encoding: string }>(
             url,
@@ -94,7 +94,7 @@ Postgres.describeOwn("A server of a test's own", () => {
         Effect.tap(() => Effect.sync(() => order.push("answer"))),
         Effect.forkScoped
       )
-      // All of this takes long enough for an answer, were there one.
+      // Long enough for an answer to arrive, if there were one.
       yield* Effect.repeatN(
         Effect.promise(() => import("node:timers/promises").then((it) => it.setImmediate())),
         200

@@ -1,4 +1,4 @@
-/** The proxy cuts exactly where it was told to: seen by what the server has, and what the client hears. */
+/** The proxy cuts exactly where it was told to, judged by what the server has and what the client receives. */
 import { it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import pg from "pg"
@@ -16,7 +16,9 @@ const setUp = Effect.gen(function* () {
   return { direct, proxy, kept }
 })
 
-/** Two inserts in a transaction. The names of what was answered; then the failure, if there was one. */
+/**
+ * Two inserts in a transaction. Returns for each statement the beginning of its text if it was answered, else `lost`.
+ */
 const transact = (url: string, isPipelined: boolean) =>
   Effect.gen(function* () {
     const client = yield* Effect.acquireRelease(
@@ -70,11 +72,11 @@ Postgres.describe("A proxy before PostgreSQL", () => {
           const heard = yield* transact(proxy.url, isPipelined)
           yield* reached
           expect(heard.filter((what) => what === "lost")).not.toEqual([])
-          // What is on its way when it is cut may be lost with it.
+          // Data that is on its way when the connection is cut may be lost with it.
           if (!isPipelined) expect(heard.indexOf("lost")).toBe(answered)
           if (cut.what === "unheard") expect(heard.indexOf("lost")).toBe(answered)
           expect(yield* kept).toEqual(stored)
-          // It is cut once.
+          // The connection is cut only once.
           expect(yield* transact(proxy.url, isPipelined)).not.toContain("lost")
         })
       )
@@ -126,7 +128,7 @@ Postgres.describe("A proxy before PostgreSQL", () => {
           yield* proxy.partition
           const old = yield* Effect.fork(Postgres.ask(client, "INSERT INTO kept VALUES (1)"))
           const fresh = yield* Effect.fork(Postgres.once(proxy.url, "INSERT INTO kept VALUES (2)"))
-          // Round trips past the wall, each longer than one through it.
+          // Round trips that bypass the wall, each longer than one through it.
           yield* Effect.repeatN(Postgres.once(direct, "SELECT 1"), 3)
           expect(yield* kept).toEqual([])
           return [old, fresh] as const

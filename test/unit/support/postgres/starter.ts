@@ -1,4 +1,4 @@
-/** Starts two servers, freezes the second, says where their data is and on which ports they are, and stays. */
+/** Starts two servers, freezes the second, prints where their data is and on which ports they listen, and stays. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import * as Client from "../../../support/postgres/Client.js"

@@ -1,4 +1,4 @@
-/** Chats of the AI SDK over a session: what its own chat class shows, live, cut, resumed and loaded. */
+/** Chats of the AI SDK over a session: what the SDK's own chat class shows, live, cut, resumed and loaded. */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { describe, expect, it } from "@effect/vitest"
 import { safeValidateUIMessages, type UIMessage } from "ai"
@@ -21,7 +21,7 @@ const who = SkeinHttp.principals(
 
 type Request = Effect.Effect.Success<ReturnType<typeof served>>["request"]
 
-/** What a page would begin with. */
+/** What a page would load at first. */
 const load = (request: Request, id: string) =>
   Effect.gen(function* () {
     const answer = yield* request("GET", `/ai/chat/${id}/messages`)
@@ -156,7 +156,10 @@ describe("a chat of the AI SDK", () => {
         { text: "Two.", calls: [ScriptedModel.call(second, { n: 2 })] },
         ScriptedModel.text("Three.")
       )
-      /** Those of a replay: start; two steps' beginnings and an end; 3 and 3 of texts, 3 of a call; 3 and 2 of the next. */
+      /**
+       * The chunks of a replay: the start; two beginnings of steps and one end; 3 for a reasoning, 3 for a text, 3 for
+       * a call; then 3 for the next text and 2 for the next call.
+       */
       const chunksSoFar = 1 + 3 + 6 + 3 + 5
       const proxy = yield* Proxy.make(port, "data")
       const before = Chatting.open({ port, id: "cut" })
@@ -203,7 +206,7 @@ describe("a chat of the AI SDK", () => {
       const before = Chatting.open({ port, id: "ended" })
       yield* before.send("go", "key")
       expect(before.errors.join()).toContain("as scripted")
-      /** The beginning; a step with a text, a call and its result; a step with a text; how it ended. */
+      /** The start; a step with a text, a call and its result; a step with a text; how the run ended. */
       for (let chunks = 1; chunks <= 1 + 9 + 5; chunks++) {
         proxy.cutAfter(chunks)
         const cut = Chatting.open({ port: proxy.port, id: "ended" })
@@ -212,7 +215,7 @@ describe("a chat of the AI SDK", () => {
         proxy.cutAfter(Number.POSITIVE_INFINITY)
         yield* cut.resume
         expect([chunks, cut.chat.status, cut.shown()]).toEqual([chunks, "ready", before.shown()])
-        // Whoever has it all, as a page that was loaded, has it once.
+        // A chat that already has everything, like a page that was loaded, still shows it once.
         yield* cut.resume
         expect([chunks, cut.chat.status, cut.shown()]).toEqual([chunks, "ready", before.shown()])
         expect(cut.chat.messages.at(-1)).toMatchObject({ metadata: { stopReason: "failed" } })
@@ -228,10 +231,7 @@ describe("a chat of the AI SDK", () => {
       yield* model.play(ScriptedModel.fail("rejected"))
       const failed = Chatting.open({ port, id: "failed" })
       yield* failed.send("go")
-      expect([failed.chat.status, failed.errors.join()]).toEqual([
-        "error",
-        expect.stringContaining("as scripted")
-      ])
+      expect([failed.chat.status, failed.errors.join()]).toEqual(["error", expect.stringContaining("as scripted")])
       expect(failed.chat.messages.at(-1)).toMatchObject({ metadata: { stopReason: "failed" } })
       yield* model.play({ text: "Half", hang: true })
       const stopped = Chatting.open({ port, id: "stopped" })

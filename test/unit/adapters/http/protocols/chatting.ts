@@ -1,4 +1,6 @@
-/** The AI SDK's own chat, as `useChat` has it, without React: what it shows, and waiting for it to show something. */
+/**
+ * The AI SDK's own chat, as `useChat` uses it, without React: what it shows, and ways to wait until it shows something.
+ */
 import { Effect } from "effect"
 import { AbstractChat, type ChatStatus, DefaultChatTransport, type UIMessage } from "ai"
 
@@ -8,7 +10,7 @@ interface Kept<M extends UIMessage> {
   messages: Array<M>
 }
 
-/** Where a chat keeps what it shows; it tells of each change. */
+/** Where a chat keeps what it shows; reports each change. */
 const stateOf = <M extends UIMessage>(kept: Kept<M>, changed: () => void) => {
   const set = (messages: Array<M>) => {
     kept.messages = messages
@@ -50,7 +52,7 @@ export interface Options {
   readonly messages?: ReadonlyArray<UIMessage>
 }
 
-/** A chat with a server, and the chunks that it got. */
+/** A chat with a server, and the chunks that it received. */
 export const open = ({ headers = {}, id, messages = [], port }: Options) => {
   const watchers = new Set<() => void>()
   const kept: Kept<UIMessage> = { status: "ready", error: undefined, messages: [...messages] }
@@ -68,7 +70,7 @@ export const open = ({ headers = {}, id, messages = [], port }: Options) => {
       Effect.promise(() => chat.sendMessage({ id: messageId, role: "user", parts: [{ type: "text", text }] })),
     resume: Effect.promise(() => chat.resumeStream()),
     shown: () => chat.messages.map(lineOf),
-    /** Returns once what is shown is as it is meant. */
+    /** Returns once the shown lines match. */
     until: (isThere: (lines: ReadonlyArray<string>) => boolean) =>
       Effect.async<void>((done) => {
         const look = () => {

@@ -10,7 +10,7 @@ import { refused } from "../../../../../../src/adapters/testing/storage/fixture.
 import { Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, lock, stored, write } from "./fixture.js"
 
-/** Lets the event loop turn once. */
+/** Gives the event loop one turn. */
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 it.scopedLive("P9 many processes: a write waits for another process's lock, and is stored once it is free", () =>
@@ -63,7 +63,7 @@ it.scopedLive("P9 many processes: all who have waited their time are told so, wh
   }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
 )
 
-/** Lets time pass for the lane, which tries again and again meanwhile. */
+/** Lets time pass for the lane, which keeps retrying meanwhile. */
 const pass = (millis: number) =>
   Effect.repeatN(Effect.zipRight(TestClock.adjust("1 millis"), Quiescence.idle), millis - 1)
 

@@ -17,7 +17,7 @@ const atOnce = { concurrency: "unbounded" } as const
 const failed = (code: string) => ({ _tag: "StorageFailed", operation: "put", code })
 const unknown = (code: string) => ({ _tag: "OutcomeUnknown", operation: "put", code })
 
-/** Makes the next COMMIT come to this instead. */
+/** Replaces the next COMMIT. */
 const onNextCommit = (happens: (proceed: () => number) => number) =>
   Effect.map(Faults, (faults) => {
     faults.onRun = (statement, proceed) => {
@@ -34,7 +34,7 @@ const committedYetFailed = onNextCommit((proceed) => {
 
 const notCommitted = onNextCommit(() => fail("SQLITE_IOERR_FSYNC"))
 
-/** Bounds the database to a number of pages. */
+/** Limits the database to a number of pages. */
 const sizedTo = (pages: string) =>
   Effect.flatMap(WriteLane, ({ write }) =>
     write("set the size", nobody, function* (tx): Program<void> {

@@ -1,4 +1,4 @@
-/** A database that does as it is told: it records what the writer runs, and lets a test step in. */
+/** A database that fails on demand: it records what the writer runs, and lets a test step in. */
 import { Context, Effect, Layer } from "effect"
 import * as SqliteFailure from "../../../../../../src/adapters/sqlite/SqliteFailure.js"
 import type { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
@@ -9,9 +9,9 @@ export class Faults extends Context.Tag("test/Faults")<
   {
     /** What the writer ran, in order. */
     readonly statements: Array<string>
-    /** Stands between the lane and each statement without rows; `proceed` runs it. */
+    /** Comes between the lane and each statement that returns no rows; `proceed` runs the statement. */
     onRun: (statement: string, proceed: () => number) => number
-    /** Comes before a writer is opened anew. */
+    /** Runs before a writer is opened again. */
     onReopen: Effect.Effect<void, StorageFailed>
   }
 >() {}
@@ -26,7 +26,7 @@ export const fail = (code: string): never => {
   throw SqliteFailure.fromCode(code)
 }
 
-/** Wraps the database that is given. */
+/** Wraps the given database. */
 export const layer = Layer.effect(
   Database,
   Effect.gen(function* () {

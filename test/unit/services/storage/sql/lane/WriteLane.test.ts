@@ -20,7 +20,7 @@ const commits = Effect.map(Faults, ({ statements }) => statements.filter((statem
 
 const values = (count: number) => Array.from({ length: count }, (_, index) => `v${index}`)
 
-/** Time stands still: what may end a group early is not the machine. */
+/** Time stands still, so that the machine's speed cannot end a group early. */
 const still = Effect.withClock(StorageTest.handClock().clock)
 
 describe("groups", () => {
@@ -264,7 +264,7 @@ describe("waiting", () => {
         const turning = Effect.unsafeMakeLatch(false)
         const turns = Layer.succeed(EventLoop, { turn: turning.await })
         const working = Effect.gen(function* () {
-          // The first write was that of the lane's own table, at 1,000 ms.
+          // The first write was the one to the lane's own table, at 1,000 ms.
           yield* Effect.fork(
             Effect.forEach(["1005", "1010", "1015", "1020"], (value) =>
               Effect.zipRight(set(Number(value)), write(value))
@@ -280,7 +280,10 @@ describe("waiting", () => {
       })
   )
 
-  /** So many writes at once, whose callers take a millisecond each once they are answered, on a loop that a test turns. */
+  /**
+   * `count` simultaneous writes whose callers take a millisecond each after their answer, on a loop that the test
+   * turns.
+   */
   const slowCallers = <A, E, R>(
     count: number,
     test: (callers: {

@@ -1,4 +1,7 @@
-/** What the lane's tests share: a lane over a scratch table in a file of its own, and other connections to that file. */
+/**
+ * Shared by the tests of the lane: a lane over a scratch table in a file of its own, and other connections to that
+ * file.
+ */
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Layer } from "effect"
 import { Quiescence } from "skein/testing"
@@ -17,7 +20,9 @@ import * as FaultyDatabase from "./FaultyDatabase.js"
 /** The subject of a write that changes no session. */
 export const nobody: WriteLane.Subject = { sessions: [] }
 
-/** A lane over a folder, with a scratch table. Its database can be made to fail. Brings what `Quiescence.idle` needs. */
+/**
+ * A lane over a folder, with a scratch table. Its database can be made to fail. Provides what `Quiescence.idle` needs.
+ */
 export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
   WriteLane.layer.pipe(
     Layer.provideMerge(FaultyDatabase.layer),
@@ -82,7 +87,7 @@ export const stored = Effect.map(
   (rows) => rows.map(({ value }) => value)
 )
 
-/** Takes the write lock as another process would. Gives what returns it. */
+/** Takes the write lock as another process would. Returns an effect that releases it. */
 export const lock = Effect.map(otherConnection, (connection) => {
   connection.exec("BEGIN IMMEDIATE")
   return Effect.sync(() => connection.exec("ROLLBACK"))
