@@ -49,10 +49,9 @@ export const fromUnknown = (thrown: unknown): SqlFailure => {
   return new SqlFailure({ code, kind: kinds.find(([pattern]) => pattern.test(code))?.[1] ?? "other" })
 }
 
-/** Whether the server or the network has ended a connection, or it leads to a standby: the next one may be better. */
+/** Whether a connection was ended, by the server or on the way. Another connection may work. */
 export const isOfEnd = (error: StorageFailed | StorageUnusable): boolean =>
-  error._tag === "StorageFailed" &&
-  (ended.test(error.code) || [lost, readOnly, "ECONNRESET", "EPIPE"].includes(error.code))
+  error._tag === "StorageFailed" && (ended.test(error.code) || [lost, "ECONNRESET", "EPIPE"].includes(error.code))
 
 /**
  * Only a different setting will help: a wrong name or password, a missing database, missing rights, a server that is

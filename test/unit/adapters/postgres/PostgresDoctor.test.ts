@@ -220,3 +220,20 @@ Postgres.describe("A doctor of PostgreSQL", () => {
     })
   )
 })
+
+Postgres.describeOwn("A standby", () => {
+  it.scopedLive("can be checked, but not repaired, and no engine starts on it", () =>
+    Effect.gen(function* () {
+      const primary = yield* Postgres.server
+      const standby = yield* Effect.orDie(primary.standby)
+      const options = { url: Redacted.make(standby.url), schema: "skein" }
+      yield* Effect.scoped(Layer.build(engineOn({ ...options, url: Redacted.make(primary.url) })))
+      expect(yield* Effect.provide(PostgresDoctor.look(options), Identity.layerOn("many"))).toEqual([])
+      const refused = { _tag: "StorageFailed", code: "25006" }
+      const place = asidePlace(Aside.make(yield* folder, 0))
+      const repair = Effect.provide(PostgresDoctor.repair(options, place), Identity.layerOn("many"))
+      expect(yield* Effect.flip(repair)).toMatchObject(refused)
+      expect(yield* Effect.flip(Effect.scoped(Layer.build(engineOn(options))))).toMatchObject(refused)
+    })
+  )
+})
