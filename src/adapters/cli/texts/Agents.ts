@@ -3,7 +3,7 @@
 export const oneOf = (names: ReadonlyArray<string>): string => `must be ${names.join(" or ")}`
 
 export const foreign = (sessionId: string, agent: string, names: ReadonlyArray<string>): string =>
-  `session ${sessionId} has the agent ${agent} of another program; give it one of ${names.join(", ")} with --agent NAME`
+  `session ${sessionId} has the agent ${agent}, which belongs to another program; give it one of ${names.join(", ")} with --agent NAME`
 
 /** What a model that wants to do more is told. */
 export const onlyReads = "This agent only reads. Say what you would do instead."

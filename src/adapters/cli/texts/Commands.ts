@@ -30,20 +30,20 @@ export const about = "Agent sessions: tools in parallel, one durable order"
 const data = {
   name: "data",
   value: "DIR",
-  about: "Data folder. Defaults to SKEIN_DATA, else to the platform's usual place"
+  about: "Data folder. Defaults to SKEIN_DATA, then to the platform's standard location"
 } as const
 const database = {
   name: "database",
   value: "URL",
   about:
-    "PostgreSQL database with the sessions, instead of a data folder. Defaults to SKEIN_DATABASE. Other users see command lines: leave a password to SKEIN_DATABASE, PGPASSWORD or ~/.pgpass"
+    "PostgreSQL database with the sessions, instead of a data folder. Defaults to SKEIN_DATABASE. Other users can see command lines: for a password, use SKEIN_DATABASE, PGPASSWORD or ~/.pgpass"
 } as const
 const noDatabase = {
   ...database,
-  about: "Refused: a PostgreSQL database has tools of its own, such as pg_dump"
+  about: "Not supported: use PostgreSQL's own tools, such as pg_dump"
 } as const
 const json = { name: "json", value: null, about: "Print lines of JSON, for other programs" } as const
-const session: Argument = { name: "SESSION", about: "A session's id, or its beginning when that is unique" }
+const session: Argument = { name: "SESSION", about: "A session's id, or the beginning of it if that is unique" }
 
 /** Options of every command. */
 export const common = [
@@ -53,12 +53,16 @@ export const common = [
     value: "LEVEL",
     about: "Log to stderr: trace, debug, info, warning, error or fatal. Off by default"
   },
-  { name: "log-file", value: "FILE", about: "Log to the end of a file instead, at level info unless --log-level says" }
+  {
+    name: "log-file",
+    value: "FILE",
+    about: "Append the log to a file instead, at level info unless --log-level is given"
+  }
 ] as const
 
 export const demo = {
   name: "demo",
-  about: "Show several tools at work on this folder at once. Needs no network and no key",
+  about: "Show tools working in parallel on this folder. Needs no network and no key",
   arguments: [],
   options: [data, database],
   examples: ["skein demo"]
@@ -78,29 +82,24 @@ export const run = {
     {
       name: "session",
       value: "ID",
-      about: "Continue this session instead of creating one. The beginning of its id will do"
+      about: "Continue this session instead of creating one. The beginning of its id is enough"
     },
-    {
-      name: "last",
-      value: null,
-      about: "Continue the newest session of the folder: --workdir, else the current one"
-    },
+    { name: "last", value: null, about: "Continue the newest session of the folder --workdir, or of the current one" },
     {
       name: "model",
       value: "PROVIDER/MODEL",
-      about: "Use this model in the session from now on. Defaults to the session's own, else to SKEIN_MODEL"
+      about: "Use this model in the session from now on. Defaults to the session's own, then to SKEIN_MODEL"
     },
     {
       name: "agent",
       value: "NAME",
       about:
-        "Use this agent in the session from now on: workspace, which asks before it changes anything, or read-only, which changes nothing. Defaults to the session's own, else to workspace"
+        "Use this agent in the session from now on: workspace, which asks before it changes anything, or read-only, which changes nothing. Defaults to the session's own, then to workspace"
     },
     {
       name: "system",
       value: "FILE",
-      about:
-        "Use the text of this file as system prompt in this run. AGENTS.md files are added to it, as to the usual one"
+      about: "Use the text of this file as the system prompt of this run. AGENTS.md files are added to it as usual"
     },
     { name: "workdir", value: "DIR", about: "Folder of the new session. Defaults to the current one" },
     { name: "attach", value: "mcp:SERVER:URI", about: "Add a resource of an MCP server to the message" },
@@ -108,7 +107,7 @@ export const run = {
     {
       name: "resume",
       value: null,
-      about: "Continue from the stored transcript without a new message, as after a crash"
+      about: "Continue from the stored transcript without a new message, for example after a crash"
     },
     { name: "queue", value: null, about: "If the session is busy, wait for its run to end instead of failing" },
     {
@@ -131,30 +130,34 @@ export const run = {
 
 export const serve = {
   name: "serve",
-  about: "Serve sessions to programs and browsers of this host, over HTTP",
+  about: "Serve sessions to programs and browsers on this host, over HTTP",
   arguments: [],
   options: [
-    { name: "port", value: "PORT", about: "Listen on this port, 0 for any free one, none for none. Defaults to 4747" },
+    {
+      name: "port",
+      value: "PORT",
+      about: "Listen on this port; 0 picks a free one, none opens no port. Defaults to 4747"
+    },
     { name: "socket", value: "PATH", about: "Listen on a unix socket too, in a folder that only you can use" },
     { name: "open", value: null, about: "Open the page in a browser, signed in" },
-    { name: "root", value: "DIR", about: "Clients may name this folder and those in it. Defaults to the current one" },
-    {
-      name: "model",
-      value: "PROVIDER/MODEL",
-      about: "The model of sessions that name none. Defaults to SKEIN_MODEL"
-    },
+    { name: "root", value: "DIR", about: "Clients may use this folder and those in it. Defaults to the current one" },
+    { name: "model", value: "PROVIDER/MODEL", about: "The model for sessions that name none. Defaults to SKEIN_MODEL" },
     { name: "host", value: "ADDRESS", about: "Listen on this address instead of 127.0.0.1. Needs --i-know" },
-    { name: "i-know", value: null, about: "Let other hosts in: whoever has a token runs commands here" },
-    { name: "names", value: "NAME,…", about: "Names that a proxy before it is called by, beside those of this host" },
-    { name: "origins", value: "URL,…", about: "Other pages that may call it, such as https://app.example.org" },
-    { name: "base-path", value: "PATH", about: "The path that a proxy leaves before all of the server's own" },
-    { name: "behind-proxy", value: null, about: "Believe X-Forwarded-Host and X-Forwarded-Proto, which a proxy sets" },
-    { name: "drain", value: "SECONDS", about: "How long runs have to end once it is to stop. Defaults to 10" },
+    { name: "i-know", value: null, about: "Let other hosts in: anyone with a token can run commands here" },
+    {
+      name: "names",
+      value: "NAME,…",
+      about: "Host names under which a proxy in front of it is reached, besides those of this host"
+    },
+    { name: "origins", value: "URL,…", about: "Other web origins that may call it, such as https://app.example.org" },
+    { name: "base-path", value: "PATH", about: "The prefix that a proxy keeps in front of the server's own paths" },
+    { name: "behind-proxy", value: null, about: "Trust X-Forwarded-Host and X-Forwarded-Proto, which a proxy sets" },
+    { name: "drain", value: "SECONDS", about: "How long runs have to end when it stops. Defaults to 10" },
     {
       name: "address",
       value: "HOST:PORT",
       about:
-        "Be a runner of the cluster of --database, which others of it reach here. Keep the port to them: it asks for no token"
+        "Join the cluster of --database as a runner, which its other members reach here. Open the port only to them: it asks for no token"
     },
     json,
     data,
@@ -170,7 +173,7 @@ export const watch = {
     {
       name: "ID",
       about:
-        "A session, by its id or the beginning of it: the run that goes on in it, else the next one. Or a run, by its id"
+        "A session, by its id or the beginning of it: follows its current run, or the next one. Or a run, by its id"
     }
   ],
   options: [json, data, database],
@@ -179,10 +182,10 @@ export const watch = {
 
 export const acp = {
   name: "acp",
-  about: "Be the agent of an editor, by the Agent Client Protocol on stdin and stdout",
+  about: "Act as an editor's agent, over the Agent Client Protocol on stdin and stdout",
   arguments: [],
   options: [
-    { name: "model", value: "PROVIDER/MODEL", about: "Model of sessions that name none. Defaults to SKEIN_MODEL" },
+    { name: "model", value: "PROVIDER/MODEL", about: "The model for sessions that name none. Defaults to SKEIN_MODEL" },
     data,
     database
   ],
@@ -191,7 +194,7 @@ export const acp = {
 
 const openapi = {
   name: "openapi",
-  about: "Print the OpenAPI 3.1 document of what skein serve serves",
+  about: "Print the OpenAPI 3.1 document of skein serve's API",
   arguments: [],
   options: [],
   examples: ["skein openapi"]
@@ -207,9 +210,9 @@ export const list = {
     {
       name: "state",
       value: "STATE,…",
-      about: "Only sessions that do one of these now: idle, queued, running, asks, crashed"
+      about: "Only sessions in one of these states: idle, queued, running, asks, crashed"
     },
-    { name: "recent", value: null, about: "Put the sessions that changed last first" },
+    { name: "recent", value: null, about: "Put the most recently changed sessions first" },
     { name: "limit", value: "COUNT", about: "List at most this many. Defaults to 50" },
     json,
     data,
@@ -253,7 +256,7 @@ export const agent = {
 export const move = {
   name: "sessions move",
   about: "Move a session to another folder, starting with its next step",
-  arguments: [session, { name: "DIR", about: "The new folder, which exists" }],
+  arguments: [session, { name: "DIR", about: "The new folder, which must exist" }],
   options: [data, database],
   examples: ["skein sessions move ID ."]
 } as const satisfies Command
@@ -270,7 +273,7 @@ const ofFolder = { name: "folder", value: "DIR", about: "Only in sessions of thi
 const ofSession = { name: "session", value: "ID", about: "Only in this session" } as const
 const rulePattern: Argument = {
   name: "PATTERN",
-  about: "A tool, as server__*, or a tool and what it works on: shell: git status*, write: docs/**"
+  about: "A tool, such as server__*, or a tool and what it works on, such as shell: git status* or write: docs/**"
 }
 
 export const rulesAdd = {
@@ -302,10 +305,10 @@ export const rulesRemove = {
 
 export const rulesTest = {
   name: "rules test",
-  about: "Say what the stored rules make of a call",
+  about: "Show what the stored rules decide about a call",
   arguments: [
     { name: "TOOL", about: "The tool that would be called" },
-    { name: "INPUT", about: "The command of shell, the path of a tool that works on files, or an input as JSON" }
+    { name: "INPUT", about: "The command for shell, the path for a tool that works on files, or an input as JSON" }
   ],
   options: [
     { ...ofFolder, about: "As in a session of this folder. Defaults to the current one" },
@@ -323,7 +326,7 @@ export const doctor = {
       name: "repair",
       value: null,
       about:
-        "Apply the repairs. No other process may be using a data folder; in a database, sessions with a run at work are left alone"
+        "Apply the repairs. No other process may be using a data folder; in a database, sessions with an active run are left alone"
     },
     data,
     database
@@ -341,7 +344,8 @@ export const backup = {
     {
       name: "keep",
       value: "COUNT",
-      about: "Name the file by the time, in the folder FILE, and keep this many of those. Older ones are removed"
+      about:
+        "Name the file after the time, in the folder FILE, and keep the newest COUNT of those. Older ones are removed"
     },
     data,
     noDatabase
@@ -357,7 +361,8 @@ export const restore = {
     {
       name: "damaged",
       value: null,
-      about: "Restore what can be read of a damaged backup, and say what is lost. A sound one stays as it is"
+      about:
+        "Restore what can be read of a damaged backup, and say what is lost. An undamaged one is restored unchanged"
     },
     data,
     noDatabase
@@ -369,12 +374,7 @@ const exporting = {
   name: "export",
   about: "Write sessions with their files as lines of JSON, even while they are in use",
   arguments: [
-    {
-      name: "SESSION...",
-      about: "The sessions, by their ids or the beginnings of these",
-      isOptional: true,
-      isRepeated: true
-    }
+    { name: "SESSION...", about: "The sessions, by id or the beginning of an id", isOptional: true, isRepeated: true }
   ],
   options: [
     { name: "all", value: null, about: "Export all sessions" },
@@ -388,15 +388,15 @@ const exporting = {
 
 const importing = {
   name: "import",
-  about: "Import sessions that were exported: all that the file has, or none",
+  about: "Import exported sessions: all of those in the file, or none",
   arguments: [{ name: "FILE", about: "A file made by skein export. With -, it is read from stdin" }],
   options: [
     {
       name: "new-ids",
       value: null,
-      about: "Give the sessions new ids. Without it, a session that is there already is refused"
+      about: "Give the sessions new ids. Without it, the import is refused if a session already exists"
     },
-    { name: "owner", value: "OWNER", about: "Make the sessions those of this owner" },
+    { name: "owner", value: "OWNER", about: "Assign the sessions to this owner" },
     data,
     database
   ],
@@ -408,8 +408,8 @@ export const audit = {
   about: "Show who changed what in sessions, and when",
   arguments: [],
   options: [
-    { name: "session", value: "ID", about: "Only this session. The beginning of its id will do" },
-    { name: "since", value: "WHEN", about: "Only what was changed since then: 90m, 12h, 30d, or a date" },
+    { name: "session", value: "ID", about: "Only this session. The beginning of its id is enough" },
+    { name: "since", value: "WHEN", about: "Only changes since then: 90m, 12h, 30d, or a date" },
     json,
     data,
     database
@@ -417,19 +417,19 @@ export const audit = {
   examples: ["skein audit --since 7d", "skein audit --session ID --json"]
 } as const satisfies Command
 
-const tokenName: Argument = { name: "NAME", about: "The token's name, of a-z, 0-9, - and _" }
+const tokenName: Argument = { name: "NAME", about: "The token's name, using a-z, 0-9, - and _" }
 
 export const tokenCreate = {
   name: "token create",
-  about: "Make a token for skein serve and print it, this once",
+  about: "Create a token for skein serve and print it; it is shown only once",
   arguments: [tokenName],
   options: [
-    { name: "scope", value: "SCOPE", about: "What it may do: read, or write, which is everything" },
+    { name: "scope", value: "SCOPE", about: "What it may do: read, or write, which allows everything" },
     { name: "owner", value: "OWNER", about: "Only the sessions of this owner. Without it, everybody's" },
-    { name: "expires", value: "WHEN", about: "Until when it is good: 90m, 12h, 30d, or a date such as 2030-01-31" },
-    { name: "max-runs", value: "COUNT", about: "Runs of it that go on or wait, at most" },
-    { name: "max-requests", value: "COUNT", about: "Requests of it a second, at most" },
-    { name: "max-upload", value: "BYTES", about: "Bytes of a body, at most" },
+    { name: "expires", value: "WHEN", about: "When it expires: 90m, 12h, 30d, or a date such as 2030-01-31" },
+    { name: "max-runs", value: "COUNT", about: "The most runs that it may have running or waiting" },
+    { name: "max-requests", value: "COUNT", about: "The most requests per second" },
+    { name: "max-upload", value: "BYTES", about: "The most bytes in the body of a request" },
     data,
     database
   ],
@@ -446,8 +446,10 @@ export const tokenList = {
 
 export const tokenRevoke = {
   name: "token revoke",
-  about: "End a token at once, at a server that is running too",
-  arguments: [{ name: "NAME", about: "The token's name. local is that of this host's own clients, who get another" }],
+  about: "Revoke a token immediately, also on a running server",
+  arguments: [
+    { name: "NAME", about: "The token's name. local is the token of this host's own clients, which get a new one" }
+  ],
   options: [data, database],
   examples: ["skein token revoke ci"]
 } as const satisfies Command

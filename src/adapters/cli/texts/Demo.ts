@@ -5,7 +5,7 @@ export const title = "skein demo"
 export const question = "What is in this folder?"
 
 export const opening = (calls: number): string =>
-  `I will call ${calls} tools at once, the slowest first. Each is shown as soon as it is done:`
+  `I will call ${calls} tools at the same time, the slowest first. Each is shown as soon as it is done:`
 
 export const answer = "I am only a script and cannot read what they found. You can, with the command below."
 

@@ -19,7 +19,7 @@ export const unusableConfiguration = (path: string, issues: ReadonlyArray<FileIs
     : `cannot use the configuration ${path}:\n${Issues.bound(issues.map((issue) => `  ${placed(issue)}`))}`
 }
 
-export const undocumented = "not of the documented form"
+export const undocumented = "does not have the documented form"
 
 export const missingField = "missing"
 
@@ -46,14 +46,14 @@ export const noModel = (path: string, providers: ReadonlyArray<string>): string 
     "  --model script/FILE.json  scripted answers from a file, without a network",
     `  ${path}`,
     '    {"model": "local/NAME", "providers": {"local": {"kind": "chat-completions", "baseUrl": "http://127.0.0.1:11434/v1"}}}',
-    "To see Skein without a model: skein demo"
+    "To try Skein without a model: skein demo"
   ].join("\n")
 
 export const unknownLogLevel = (names: ReadonlyArray<string>): string => `--log-level takes one of ${names.join(", ")}`
 
 export const unwritableLog = (file: string, why: string): string => `cannot write to --log-file ${file}: ${why}`
 
-export const unknown = "it failed"
+export const unknown = "unknown error"
 
 const unusableReasons = {
   "not-a-database": "is not a database",

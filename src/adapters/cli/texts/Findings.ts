@@ -30,8 +30,8 @@ export const where = (ids: Ids[Kind]): string => {
 }
 
 const backupFirst = "copy the whole data folder to a safe place and check the disk"
-const busy = "not repaired, as an engine is at work on the session"
-const again = "make a backup, then look again"
+const busy = "not repaired, because an engine is working on the session"
+const again = "make a backup, then check again"
 
 const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
   switch (reason) {
@@ -40,13 +40,13 @@ const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
     case "newer-version":
       return [`written by a newer version (${detail})`, "use a newer Skein; the database is left alone"]
     case "locked":
-      return ["locked by another process", "look again when that process has ended"]
+      return ["locked by another process", "check again when that process has ended"]
     case "no-access":
       return [`cannot be opened (${detail})`, "give yourself access to it and to its folder"]
     case "old-sqlite":
       return [`this SQLite is too old (${detail})`, "install Skein again"]
     case "two-copies":
-      return [`open in this process through another copy of SQLite (${detail})`, "install Skein once"]
+      return [`open in this process through another copy of SQLite (${detail})`, "install only one copy of Skein"]
     default:
       return [`cannot be used: ${reason}${detail === "" ? "" : ` (${detail})`}`, backupFirst]
   }
@@ -55,7 +55,7 @@ const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
 const leftBy = {
   backup: "left by a killed backup or restore",
   repair: "left by a killed repair or migration",
-  save: "a save that its dead process did not finish",
+  save: "a save left unfinished by a process that died",
   deletion: "a file whose asset was deleted"
 }
 
@@ -68,7 +68,7 @@ const notDatabase = {
 const secondLook = {
   sound: "checked it again and found no damage",
   unread: "could not read it either",
-  "no-answer": "was to check it again and did not answer"
+  "no-answer": "was asked to check it again and did not answer"
 }
 
 /** The repair of a row whose original is kept. */
@@ -95,16 +95,16 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   "database-missing": () => ["no database", "the first session creates it"],
   "database-lost": () => ["no database, although there are files of sessions", "restore a backup"],
   "database-empty": () => ["empty", "the first session fills it"],
-  "database-new": () => ["new, without sessions", "nothing has to be done"],
+  "database-new": () => ["new, without sessions", "nothing to do"],
   "not-a-file": () => ["not a file", "move it away"],
   "not-a-database": ({ why }) => [
     notDatabase[why],
     "move it aside with its log; then restore a backup or start again",
     "moved aside"
   ],
-  "many-names": ({ count }) => [`has ${count} names, and a log beside only one of them`, "remove its other names"],
+  "many-names": ({ count }) => [`has ${count} names, and a log next to only one of them`, "remove its other names"],
   "half-repaired": ({ twin }) => [
-    `a killed repair left it a second name, ${twin}`,
+    `a killed repair left it with a second name, ${twin}`,
     "undo that repair",
     "undone; it can be repaired again"
   ],
@@ -114,19 +114,19 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     `has version ${version}; this Skein uses ${newest}`,
     "the next command that uses it migrates it; its sessions can be checked then"
   ],
-  "log-in-use": () => ["a log that is in use, or was left by a process that died", "the next engine takes it in"],
+  "log-in-use": () => ["a log that is in use, or was left by a process that died", "the next engine merges it"],
   "read-error": ({ first, second }) => [
     `looked damaged (${first}); a fresh process ${secondLook[second]}`,
     "the disk returned errors, so nothing is changed. Make a backup now and check the disk"
   ],
   "pages-damaged": ({ problem }) => [
     `damaged: ${problem}`,
-    "copy all that can be read into a new database, and move this one aside",
+    "copy everything readable into a new database, and move this one aside",
     "rebuilt"
   ],
   "marks-damaged": () => [
-    "does not say of which program and version it is",
-    "copy all that can be read into a new database, and move this one aside",
+    "does not say which program and version it belongs to",
+    "copy everything readable into a new database, and move this one aside",
     "rebuilt"
   ],
   "schema-changed": ({ names }) => [
@@ -136,7 +136,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
   "columns-missing": ({ names }) => [
     `does not have the columns of this version: ${names.join(", ")}`,
-    "restore a backup of it"
+    "restore a backup"
   ],
 
   "session-rows-missing": ({ names: { length } }) => [
@@ -146,11 +146,14 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
   "shared-row-damaged": ({ detail, id, row, table }) => [`the ${row} ${id} ${detail}`, kept(table)],
   "session-unreadable": ({ code, operation }) => [`cannot ${operation} (${code})`, again],
-  "deletion-unfinished": () => ["its deletion has begun and is not finished", "the next engine finishes it"],
-  "import-unfinished": () => ["its import has not come to an end", "the next engine removes what a dead one left"],
+  "deletion-unfinished": () => ["its deletion is not finished", "the next engine finishes it"],
+  "import-unfinished": () => [
+    "its import is not finished",
+    "if its process died, the next engine removes what is left of it"
+  ],
   "run-left-behind": ({ run }) => [
     `run ${run} was left by a process that died`,
-    "the next message or --resume continues"
+    "the next message or --resume continues it"
   ],
   "row-damaged": ({ detail, row, table }) => [`the ${row} ${detail}`, kept(table)],
   "row-beyond-repair": ({ detail, row }) => [`the ${row} ${detail}`, "restore a backup, or delete the session"],
@@ -160,21 +163,25 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
   "message-misplaced": ({ reason }) => [
     `the message is not allowed at this position (${reason})`,
-    "nothing has to be done: models get the transcript in a form that they accept"
+    "nothing to do: models get the transcript in a form that they accept"
   ],
   "messages-missing": ({ first, last }) => [
     first === last ? "the message is missing" : "the messages are missing",
-    "put a placeholder in each place"
+    "insert a placeholder for each"
   ],
   "message-misnumbered": ({ number, seq }) => [
     `a message has the number ${number}`,
     seq === null ? "move it aside" : `move it to ${seq}`,
     "moved"
   ],
-  "call-answered": () => ["an open call that has its result", "move the call aside; its result stays", "moved aside"],
+  "call-answered": () => [
+    "an open call that already has a result",
+    "move the call aside; its result stays",
+    "moved aside"
+  ],
   "call-abandoned": () => [
     "an open call without a run to finish it",
-    "give it a result that says what is known of it; the original is moved aside"
+    "give it a result that says what is known about it; the original is moved aside"
   ],
   "call-unasked": () => ["an open call that no message asks for", "move it aside", "moved aside"],
   "events-damaged": ({ detail }) => [`events from this one on are damaged: ${detail}`, eventRows.damage.remedy],
@@ -189,7 +196,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "move it aside",
     "moved aside"
   ],
-  "save-running": () => ["a save is running", "look again when it has ended"]
+  "save-running": () => ["a save is running", "check again when it has ended"]
 }
 
 const of = <K extends Kind>({ ids, kind }: FindingOf<K>): Text => texts[kind](ids)
@@ -201,7 +208,7 @@ const keptIn = (sessions: RepairResult["sessions"]): ReadonlyArray<string> => {
   const damaged = sessions.filter(({ lost }) => lost > 0)
   const whole = sessions.length - damaged.length
   return [
-    ...(whole === 0 ? [] : [`${counted(whole, "session")} kept whole`]),
+    ...(whole === 0 ? [] : [`${counted(whole, "session")} kept in full`]),
     ...damaged.map(({ id, kept, lost }) => `session ${id} kept ${kept} of ${counted(kept + lost, "message")}`)
   ]
 }

@@ -4,20 +4,20 @@ export const waitingForModel = "waiting for the model"
 
 export const thinking = "thinking"
 
-export const writingCall = (tool: string): string => `writing a call of ${tool}`
+export const writingCall = (tool: string): string => `writing a call to ${tool}`
 
 export const answeringAgain = "answering again"
 
 export const callsWaiting = (count: number): string => `${count} ${count === 1 ? "call" : "calls"} waiting`
 
 export const retrying = (reason: string, attempt: number, wait: string): string =>
-  `… the model failed (${reason}), try ${attempt} in ${wait}`
+  `… the model failed (${reason}); attempt ${attempt} in ${wait}`
 
-export const brokeOff = "(the answer broke off here)"
+export const brokeOff = "(the answer was cut off here)"
 
 export const cancelled = "cancelled"
 
-export const released = "… its engine let it go"
+export const released = "… its engine released the run"
 
 export const waitingForEngine = "waiting for another engine"
 
@@ -25,15 +25,15 @@ export const wantsToRun = (tool: string): string => `${tool} wants to run with t
 
 export const choices = "y = allow once, s = allow for this session, n = deny: "
 
-export const choicesWithAlways = "y = allow once, s = for this session, p = for good, n = deny: "
+export const choicesWithAlways = "y = allow once, s = for this session, p = always, n = deny: "
 
 export const wantsToRunOrAlways = (tool: string, rule: string): string =>
   `${tool} wants to run with this input (p stores the rule ${rule}):`
 
-export const seeAll = (characters: number): string => `${characters} characters; answer a to see all`
+export const seeAll = (characters: number): string => `${characters} characters; type a to see everything`
 
 /** What the model is told. */
 export const refused = "the user said no"
 
 /** What the model is told. */
-export const nobodyToAsk = "nobody can be asked: Skein runs without a terminal, and without --yes"
+export const nobodyToAsk = "there is nobody to ask: Skein runs without a terminal and without --yes"

@@ -1,9 +1,9 @@
 /** What a person at the terminal is told about the inquiry of a running call. Names are made harmless by the caller. */
 import type { FieldKind } from "../../../domain/Inquiry.js"
 
-export const asks = (from: string, tool: string): string => `${from} asks, as ${tool} runs:`
+export const asks = (from: string, tool: string): string => `${from} asks, while ${tool} runs:`
 
-export const seeAll = "answer a to see all"
+export const seeAll = "type a to see everything"
 
 export const long = "too long to show"
 
@@ -16,12 +16,12 @@ export const kinds: Readonly<Record<FieldKind, string>> = {
   integer: "a whole number",
   boolean: "y or n",
   choice: "one of",
-  choices: "some of, with commas"
+  choices: "one or more, separated by commas"
 }
 
 export const canSkip = "may be empty"
 
-export const initial = (value: string): string => `empty for ${value}`
+export const initial = (value: string): string => `leave empty for ${value}`
 
 export const least = (least: number): string => `at least ${least}`
 

@@ -10,7 +10,7 @@ export const leftOut = (why: string): string => `left out: ${why}`
 
 /** What the model is told. */
 export const introduction =
-  "The folder has instructions for you. Where two of them disagree, the later one holds; what the user says holds first."
+  "The folder has instructions for you. Where two of them conflict, the later one wins; what the user says comes first."
 
 /** What the model is told. */
 export const block = ({

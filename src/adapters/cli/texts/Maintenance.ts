@@ -29,7 +29,7 @@ export const unread = (count: number): string =>
 /** `sessions` are those that have lost messages. */
 export const incomplete = (data: string, lost: number, sessions: number): string => {
   const of = sessions === 0 ? "" : `; ${counted(sessions, "session")} lost messages`
-  return `repaired ${data}, but ${unread(lost)}${of}; the old database is kept in aside`
+  return `repaired ${data}, but ${unread(lost)}${of}; the old database was moved to aside`
 }
 
 export const backedUp = (file: string, sessions: number, files: number, size: string): string =>
@@ -39,7 +39,7 @@ export const restored = (data: string, sessions: number, files: number): string 
   `Restored ${contents(sessions, files)} into ${data}`
 
 export const nameAFile = (path: string): string =>
-  `${path} is a folder; name a file in it, or add --keep COUNT to have it named by the time`
+  `${path} is a folder; name a file in it, or add --keep COUNT to have it named after the time`
 
 export const fault = (session: string, name: string, detail: string): string =>
   `damage   session ${session}: ${name} is ${detail}`
@@ -52,9 +52,9 @@ export const more = (count: number): string => `         and ${count} more`
 
 export const damagedBackup = (problems: number, removesOlder: boolean): string =>
   [
-    `what was backed up has ${counted(problems, "problem")}`,
+    `the backed-up data has ${counted(problems, "problem")}`,
     ...(removesOlder ? ["no older backup was removed"] : []),
-    "skein doctor shows the repairs; skein restore takes this backup with --damaged"
+    "skein doctor shows the repairs; restore this backup with skein restore --damaged"
   ].join("; ")
 
 export const removed = (count: number): string => `Removed ${counted(count, "older backup")}`

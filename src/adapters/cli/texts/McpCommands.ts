@@ -1,7 +1,7 @@
 /** What the help says about the commands for MCP servers. */
 import type { Argument, Command } from "./Commands.js"
 
-const server: Argument = { name: "NAME", about: "The server's name, which begins the names of its tools" }
+const server: Argument = { name: "NAME", about: "The server's name. The names of its tools begin with it" }
 
 const list = {
   name: "mcp list",
@@ -55,7 +55,7 @@ export const trust = {
 
 export const login = {
   name: "mcp login",
-  about: "Log in at an MCP server that asks for OAuth, by a link",
+  about: "Log in to an MCP server that requires OAuth, by opening a link",
   arguments: [server],
   options: [],
   examples: ["skein mcp login docs"]
@@ -63,7 +63,7 @@ export const login = {
 
 export const logout = {
   name: "mcp logout",
-  about: "Forget the login at an MCP server",
+  about: "Forget the login for an MCP server",
   arguments: [server],
   options: [],
   examples: ["skein mcp logout docs"]

@@ -4,7 +4,7 @@ export const session = (sessionId: string): string => `session ${sessionId}`
 
 export const resumingFirst = "resuming the interrupted run first"
 
-export const nothingOpen = "nothing is open in this session; its newest run again:"
+export const nothingOpen = "nothing to resume in this session; showing its newest run again:"
 
 export const readingStdin = "reading the message from stdin; end it with Ctrl-D, or start with < /dev/null"
 
@@ -12,13 +12,13 @@ export const readingStdin = "reading the message from stdin; end it with Ctrl-D,
 export const withStdin = (message: string, text: string): string =>
   `${message}\n\n<stdin>\n${text.replace(/\n$/, "")}\n</stdin>`
 
-export const oneSession = "--session and --last exclude each other"
+export const oneSession = "--session and --last cannot be used together"
 
 export const queueNeedsSession = "--queue needs --session ID or --last"
 
 export const queueNeedsMessage = "--queue needs a message"
 
-export const quietJson = "--quiet and --json exclude each other"
+export const quietJson = "--quiet and --json cannot be used together"
 
 export const queued = "the session is busy; waiting for its run to end"
 
@@ -30,7 +30,7 @@ export const resumeNeedsSession = "--resume needs --session ID or --last"
 
 export const attachForm = "--attach takes mcp:SERVER:URI; see skein mcp test SERVER"
 
-export const attachNeedsMessage = "--attach goes with a message"
+export const attachNeedsMessage = "--attach needs a message"
 
 export const resumeTakesNoMessage = "--resume takes no message"
 

@@ -24,11 +24,11 @@ export const switchedAgent = (sessionId: string, agent: string): string => `Swit
 export const moved = (sessionId: string, folder: string): string => `Moved ${sessionId} to ${folder}`
 
 export const folderGone = (sessionId: string, folder: string): string =>
-  `the folder of ${sessionId} is gone: ${folder}; skein sessions move ${sessionId} DIR gives it another one`
+  `the folder of ${sessionId} is gone: ${folder}; choose another with skein sessions move ${sessionId} DIR`
 
 export const deleted = (sessionId: string): string => `Deleted ${sessionId}`
 
-export const deletionGoesOn = "the session is gone; what is left of its data is removed when Skein next runs"
+export const deletionGoesOn = "the session is gone; the rest of its data is removed the next time Skein runs"
 
 export const notDeleted = "Nothing was deleted."
 
@@ -48,7 +48,7 @@ export const created = (moment: string): string => `created ${moment}`
 
 export const user = "you"
 
-export const brokenOff = "(the answer broke off here)"
+export const brokenOff = "(the answer was cut off here)"
 
 export const moreLines = (count: number): string => `… ${count} more line${count === 1 ? "" : "s"}`
 
@@ -64,13 +64,13 @@ export const crashed = (sessionId: string): string =>
 
 export const running = (runId: string): string => `Run ${runId} is in progress.`
 
-export const sessionId = "a session id"
+export const sessionId = "must be a session id"
 
 export const ambiguousId = (id: string, named: ReadonlyArray<string>, more: number): string =>
-  `${id} is the beginning of several session ids: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+  `${id} matches several session ids: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 
 export const noneIn = (folder: string): string => `no session in ${folder}`
 
-export const readingCopy = "nothing can be written beside the database; reading a copy of it"
+export const readingCopy = "nothing can be written next to the database; reading a copy of it"
 
 export const deleting = "Deleting"

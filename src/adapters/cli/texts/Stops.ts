@@ -27,18 +27,18 @@ export const failed = (model: string, what: string, status: number | null, detai
   `${model} ${what}${said(status, detail)}`
 
 export const modelReasons = {
-  "rate-limited": "limits the rate of requests",
+  "rate-limited": "is rate-limiting requests",
   overloaded: "is overloaded",
   unreachable: "cannot be reached",
-  cut: "broke off its answer",
+  cut: "cut off its answer",
   silent: "stopped answering",
-  malformed: "sent an answer that is not of its protocol"
+  malformed: "sent an answer that does not follow its protocol"
 }
 
 export const checkKey = (variable: string): string => `Check ${variable}`
 
 export const nameKey = (provider: string, path: string): string =>
-  `Name the variable of its key in ${path}: "apiKey": {"env": "NAME"} in provider ${provider}`
+  `Name the variable with its key in ${path}: "apiKey": {"env": "NAME"} in provider ${provider}`
 
 export const models = (names: ReadonlyArray<string>, more: number): string =>
   `It has ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
@@ -58,8 +58,8 @@ export const reasons: Readonly<Record<string, string>> = {
   deleted: "the session was deleted",
   failed: "the run failed",
   crashed: "the run crashed",
-  "step-limit": "the run reached its limit of steps",
+  "step-limit": "the run reached its step limit",
   "repeated-calls": "the run was stopped because the model repeated the same calls",
-  "lease-lost": "another process took the session over",
+  "lease-lost": "another process took over the session",
   other: "the run ended in a way that is unknown to this version of Skein"
 }

@@ -8,18 +8,18 @@ export const importing = "Importing"
 
 export const nothingNamed = "name the sessions to export, or add --all or --owner OWNER"
 
-export const tooMuchNamed = "name sessions, or give one of --all and --owner OWNER"
+export const tooMuchNamed = "name sessions, or add either --all or --owner OWNER"
 
-export const toTerminal = "an export is for a file or another program: add --out FILE, or send it through a pipe"
+export const toTerminal = "refusing to write an export to the terminal: add --out FILE, or pipe it to another program"
 
 export const exported = (file: string, sessions: number, files: number, size: string): string =>
   `Exported ${counted(sessions, "session")} and ${counted(files, "file")} to ${file} (${size})`
 
 export const wentOn = (session: string, run: string, messages: number): string =>
-  `session ${session}: run ${run} went on; exported is what was settled, ${counted(messages, "message")}`
+  `session ${session}: run ${run} had not ended; only what was settled was exported, ${counted(messages, "message")}`
 
 export const waited = (session: string, messages: number): string =>
-  `session ${session}: ${counted(messages, "message")} that waited ${messages === 1 ? "is" : "are"} left out`
+  `session ${session}: ${counted(messages, "waiting message")} ${messages === 1 ? "was" : "were"} left out`
 
 export const unwritable = (file: string, why: string): string =>
   why === "EEXIST"
@@ -36,6 +36,6 @@ export const exists = (session: string): string =>
 export const imported = (data: string, sessions: number): string =>
   `Imported ${counted(sessions, "session")} into ${data}`
 
-export const renamed = (from: string, session: string): string => `${from} is ${session}`
+export const renamed = (from: string, session: string): string => `${from} is now ${session}`
 
 export const stdin = "stdin"

@@ -30,7 +30,7 @@ export const missingValue = (option: string, value: string): string => `${option
 
 export const needlessValue = (option: string): string => `${option} takes no value`
 
-export const repeatedOption = (option: string): string => `${option} is given twice`
+export const repeatedOption = (option: string): string => `${option} is given more than once`
 
 export const missingArgument = (argument: string, command: string): string =>
   `missing ${argument} (see ${help(command)})`

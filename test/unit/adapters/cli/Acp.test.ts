@@ -30,7 +30,7 @@ interface Editor {
   /** The raw lines that the agent wrote. */
   readonly raw: () => string
   readonly write: (line: string) => void
-  /** Returns once there is an update that is meant. */
+  /** Returns once there is an update that matches. */
   readonly until: (isMeant: (update: acp.SessionUpdate) => boolean) => Promise<void>
 }
 
@@ -49,10 +49,10 @@ const lineOf = (update: acp.SessionUpdate): string => {
   }
 }
 
-/** What is told of the session, and not of what is said in it. */
+/** Updates about the session itself rather than about what is said in it. */
 const isOfSession = /^(?:session_info|available_commands|usage|config_option)_update$/
 
-/** Lines of what was said; chunks of one kind are one. */
+/** What was said, as lines; consecutive chunks of one kind are joined. */
 const told = (updates: ReadonlyArray<acp.SessionUpdate>): ReadonlyArray<string> => {
   const lines: Array<string> = []
   for (const line of updates.map(lineOf).filter((line) => !isOfSession.test(line))) {
@@ -70,7 +70,7 @@ const withEditor = <A>(
   home: Program.Home,
   onAsked: (asked: Asked, signal: AbortSignal) => string | null,
   use: (editor: Editor) => Promise<A>,
-  /** Takes what is written to files; null for an editor that offers none. */
+  /** Is passed the path of each write to a file; null for an editor without files. */
   onWrite: ((path: string) => void) | null = null
 ): Effect.Effect<{ readonly value: A; readonly code: number | null }> =>
   Effect.promise(async () => {

@@ -1,4 +1,4 @@
-/** Requests of chat completions, judged as a provider would. */
+/** Requests of chat completions, judged as a provider would judge them. */
 import { Effect, Schema } from "effect"
 import type { FakeProvider } from "../providers/FakeProvider.js"
 
@@ -20,7 +20,10 @@ const Body = Schema.Struct({ model: Schema.String, messages: Schema.Array(Messag
 export const decode = (received: Effect.Effect.Success<FakeProvider["take"]>) =>
   Effect.orDie(Schema.decodeUnknown(Body)(received.body))
 
-/** Why a provider would refuse these messages: a call without its one result right after it, a result of no call. */
+/**
+ * Why a provider would refuse these messages: a call without exactly one result right after it, or a result without a
+ * call.
+ */
 export const problems = (messages: ReadonlyArray<Message>): ReadonlyArray<string> => {
   const problems: Array<string> = []
   let awaited: ReadonlyArray<string> = []

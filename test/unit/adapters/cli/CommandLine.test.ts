@@ -86,7 +86,7 @@ describe("CommandLine", () => {
     expect(detail("run", "hi", "--model", "--yes")).toBe("--model needs a value: --model PROVIDER/MODEL")
     expect(detail("run", "hi", "--model=")).toBe("--model needs a value: --model PROVIDER/MODEL")
     expect(detail("run", "hi", "--yes=no")).toBe("--yes takes no value")
-    expect(detail("run", "hi", "--model", "a/b", "--model=c/d")).toBe("--model is given twice")
+    expect(detail("run", "hi", "--model", "a/b", "--model=c/d")).toBe("--model is given more than once")
   })
 
   it("a missing argument and one too many are named", () => {

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as CompileCache from "../../../../src/adapters/cli/CompileCache.js"
 import * as Program from "./Program.js"
 
-/** A Node that can keep what it has compiled, or cannot; it tells where. */
+/** A fake for Node's compile cache, which prints the folder that it is passed. */
 const preload = `
 import module, { syncBuiltinESMExports } from "node:module"
 module.enableCompileCache = (folder) => void process.stderr.write("kept in " + folder + "\\n")

@@ -8,7 +8,7 @@ import * as Program from "./Program.js"
 
 const local = { local: { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" } }
 
-/** What is set up by a file, if there is one, and by variables. */
+/** The settings from a file, if there is one, and from variables. */
 const load = (file: unknown, env: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     const home = yield* Program.make()

@@ -14,7 +14,7 @@ import { calls, hang, ScriptedModel, text } from "../../../../src/services/Scrip
 import * as Tool from "../../../../src/services/Tool.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
-/** An engine whose tools wait at the gate of their input's name. */
+/** An engine whose tools wait at the gate that their input names. */
 const engine = Effect.gen(function* () {
   const gate = yield* Gate.make
   const make = <Name extends string>(name: Name, access: "read" | "write") =>
@@ -122,7 +122,7 @@ describe("Follow", () => {
         const release = Effect.orDie(Effect.zipRight(gate.open("slow"), moved))
         yield* Effect.provideService(Follow.run(start, options("nobody")), Gateway, late)
       }).pipe(Effect.provide([layer, screen.layer]))
-      expect(yield* screen.output).toContain("✗ change b\n    denied Denied: nobody can be asked")
+      expect(yield* screen.output).toContain("✗ change b\n    denied Denied: there is nobody to ask")
     })
   )
 
@@ -224,7 +224,7 @@ describe("Follow", () => {
         const { start } = yield* begin(calls(change(long)), text("done"))
         const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
-        expect(yield* screen.errors).toMatch(/x\n {2}\[… 6017 characters; answer a to see all …\]\n {2}y/)
+        expect(yield* screen.errors).toMatch(/x\n {2}\[… 6017 characters; type a to see everything …\]\n {2}y/)
         expect(yield* screen.errors).not.toContain("MIDDLE")
         yield* screen.type("a")
         yield* screen.prompted
@@ -303,7 +303,7 @@ describe("Follow", () => {
         yield* Fiber.interrupt(run)
         expect((yield* transcript)[1]?.message).toMatchObject({ role: "assistant", partial: true })
       }).pipe(Effect.provide([layer, screen.layer]))
-      expect(yield* screen.output).toBe("half an ans\n(the answer broke off here)\n  cancelled\n")
+      expect(yield* screen.output).toBe("half an ans\n(the answer was cut off here)\n  cancelled\n")
     })
   )
 

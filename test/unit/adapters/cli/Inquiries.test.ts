@@ -34,7 +34,7 @@ const question: Question = {
   askedAt: 0
 }
 
-/** What a person who types these lines answers, and what is shown. */
+/** The answer of a person who types these lines, and what is shown. */
 const typing = (...typed: ReadonlyArray<string | null>) =>
   Effect.gen(function* () {
     const lines = [...typed]
@@ -69,8 +69,8 @@ describe("what a call asks, at a terminal", () => {
       const { answer, left, shown } = yield* typing("a", "y", "", "a.txt", "ten", "", "")
       expect(answer).toEqual({ verdict: "allow-once", values: { path: "a.txt", count: 3 } })
       expect(left).toEqual([])
-      expect(shown).toContain("files asks, as files__go runs:\nWhich \\u202eone?")
-      expect(shown).toContain("Count (a whole number; at most 9; empty for 3): ")
+      expect(shown).toContain("files asks, while files__go runs:\nWhich \\u202eone?")
+      expect(shown).toContain("Count (a whole number; at most 9; leave empty for 3): ")
       expect(shown).toContain("Note (text; may be empty): ")
     })
   )

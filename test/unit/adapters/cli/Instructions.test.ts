@@ -5,7 +5,7 @@ import { mkdir, rename, symlink } from "node:fs/promises"
 import * as Instructions from "../../../../src/adapters/cli/Instructions.js"
 import * as TestWorkspace from "../tools/TestWorkspace.js"
 
-/** Files of a repository, and what the folder `web/app` in it says. */
+/** Writes files to a repository; reads the instructions for its folder `web/app`. */
 const inRepository = (files: Readonly<Record<string, string | Uint8Array>>) =>
   Effect.gen(function* () {
     const workspace = yield* TestWorkspace.make({ ".git/HEAD": "", "web/app/main.ts": "", ...files })
@@ -87,7 +87,7 @@ describe("Instructions", () => {
         "web/app/AGENTS.md": `a${"é".repeat(Instructions.mostOfEach)}`
       })
       const found = yield* read
-      // The last of the 32 KiB would be half of a character.
+      // The last byte of the 32 KiB would be half a character.
       expect(sizes(found)).toEqual([null, Instructions.mostOfEach, Instructions.mostOfEach / 2])
       expect(notes(found)).toEqual([
         ["AGENTS.md", "left out: more than 64 KiB in all"],

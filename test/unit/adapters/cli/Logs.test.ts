@@ -39,7 +39,7 @@ describe("Logs", () => {
       writeFileSync(kept, "before\n")
       for (const to of [file, kept]) {
         const logs = Effect.zipRight(Effect.logInfo("line one\nline two", { nth: 1 }), Effect.logDebug("unheard"))
-        // Each as the process of its own that it is.
+        // Each with its own runtime, as in a process of its own.
         const once = Effect.provide(logs, Logs.layer({ level: LogLevel.Info, file: to }))
         yield* Effect.promise(() => Effect.runPromise(Effect.provide(once, screen.layer)))
       }

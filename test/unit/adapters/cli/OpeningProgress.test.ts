@@ -7,7 +7,7 @@ import { WorkProgress } from "../../../../src/services/WorkProgress.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 import * as HandClock from "./terminal/HandClock.js"
 
-/** What is shown, and when signals are taken, while `open` runs. */
+/** What is shown, and when signals are taken over, while `open` runs. */
 const seen = <A, E>(open: (pass: (millis: number) => Effect.Effect<void>) => Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const { clock, pass } = HandClock.make()

@@ -1,6 +1,7 @@
 /**
- * The built `skein` program, run as a process of its own in a folder of its own, with nothing of the user's environment.
- * Needs `npm run bundle` before, which `npm test` does. No time is waited for: a test reads lines until the one it wants.
+ * The built `skein` program, run as a process of its own in a folder of its own, with nothing of the user's
+ * environment. Needs `npm run bundle` first, which `npm test` runs. Nothing waits for a fixed time: a test reads lines
+ * until it finds the one that it wants.
  */
 import { Effect, Ref, Schema } from "effect"
 import type { Scope } from "effect"
@@ -18,7 +19,7 @@ import * as Process from "../../../support/programs/Process.js"
 export const program = fileURLToPath(new URL("../../../../dist/skein.mjs", import.meta.url))
 
 export interface Home {
-  /** The folder that it runs in. */
+  /** The folder in which the program runs. */
   readonly workdir: string
   /** Where its sessions are. */
   readonly data: string
@@ -29,13 +30,13 @@ export interface Home {
     args: ReadonlyArray<string>,
     env?: Readonly<Record<string, string>>
   ) => Effect.Effect<RunningProcess, never, Scope.Scope>
-  /** Runs it to its end. */
+  /** Runs the program to its end. */
   readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<ProcessEnd>
-  /** Runs a line of a shell, in which `skein` is the program. */
+  /** Runs a shell command line in which `skein` is the program. */
   readonly shell: (line: string, env?: Readonly<Record<string, string>>) => Effect.Effect<ProcessEnd>
 }
 
-/** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
+/** A home folder, removed with the scope. `files` are created in the folder in which the program runs. */
 export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effect<Home, never, Scope.Scope> =>
   Effect.gen(function* () {
     const home = yield* Effect.acquireRelease(
@@ -75,7 +76,10 @@ export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effec
     }
   })
 
-/** Sets up a provider named `fake` at this URL, its model `m` for all sessions. Gives the variable that says so. */
+/**
+ * Configures a provider named `fake` at this URL, with its model `m` for all sessions. Returns the variable that
+ * selects this configuration.
+ */
 export const configure = ({ at, write }: Home, url: string) =>
   Effect.as(
     write(
@@ -95,7 +99,7 @@ export const events = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => de
 export const entries = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => decodeEntry(line))
 export const sessions = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => decodeSession(line))
 
-/** Reads events until one of this type has come the given number of times; gives all that were read. */
+/** Reads events until the given number of events of this type have arrived; returns all that were read. */
 export const readUntil = (running: RunningProcess, type: SessionEvent.Type, times = 1) =>
   Effect.gen(function* () {
     const seen = yield* Ref.make<ReadonlyArray<SessionEvent.SessionEvent>>([])
@@ -106,9 +110,9 @@ export const readUntil = (running: RunningProcess, type: SessionEvent.Type, time
     return yield* Ref.get(seen)
   }).pipe(Effect.orDie)
 
-/** Whether it is one line of an error, and nothing else. */
+/** Whether the text is a single line with an error and nothing else. */
 export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(withoutProgress(text))
 
-/** A program's stderr without the lines that tell how far it is, which only a slow machine sees. */
+/** A program's stderr without its progress lines, which appear only on a slow machine. */
 export const withoutProgress = (text: string): string =>
   text.replace(/^(?:Backing up|Restoring|Checking|Repairing|Exporting|Importing)(?:: .*)?\n/gm, "")

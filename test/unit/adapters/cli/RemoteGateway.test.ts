@@ -20,7 +20,7 @@ const at = (port: number, onLost: Effect.Effect<void> = Effect.void) =>
 
 const sessionId = SessionId.make("ses_none")
 
-/** What the command says of an effect that a request made it die of. */
+/** How the command reports the exit of an effect: its text, and whether it is a defect. */
 const said = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.exit(effect), (exit) => ({
     isDefect: Exit.isFailure(exit) && Cause.isDie(exit.cause),
@@ -43,14 +43,17 @@ it.scopedLive(
 
       const nobody = Layer.succeed(Principals, Effect.fail(new Forbidden({ operation: "session" })))
       const closed = yield* at((yield* serve(engine.gateway, nobody)).port)
-      const refusal = { isDefect: true, text: expect.stringMatching(/^skein: the server .* a refusal: Forbidden$/) }
+      const refusal = {
+        isDefect: true,
+        text: expect.stringMatching(/^skein: the server .* refused the request: Forbidden$/)
+      }
       expect(yield* said(closed.session(id))).toEqual(refusal)
       expect(yield* said(Stream.runDrain(closed.transcript({ sessionId: id })))).toEqual(refusal)
       expect(yield* Effect.flip(closed.create({}))).toBeInstanceOf(Forbidden)
 
       const lost = yield* Deferred.make<void>()
       const away = yield* at(1, Effect.asVoid(Deferred.succeed(lost, undefined)))
-      const gone = { isDefect: true, text: expect.stringMatching(/^skein: the server .* does not answer/) }
+      const gone = { isDefect: true, text: expect.stringMatching(/^skein: the server .* no longer answers/) }
       expect(yield* said(away.cancel(Run.Id.make("run_none")))).toEqual(gone)
       const ref = { sessionId, runId: Run.Id.make("run_none"), cursor: Cursor.make(0) }
       const waiting = yield* Effect.fork(away.await(ref))

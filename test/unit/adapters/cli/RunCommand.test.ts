@@ -12,7 +12,7 @@ const settings = { tools: [change], policy: Permissions.askToWrite }
 
 const options: Follow.Options = { isJson: false, answerer: "terminal" }
 
-/** A session whose run asked a person when its engine went, and another engine that finds it. */
+/** A session whose run had asked a person when its engine went away, and another engine that finds it. */
 const questioned = Effect.gen(function* () {
   const { declare, model, open } = yield* ground
   const one = yield* open("one", settings)

@@ -48,7 +48,7 @@ describe("RunFailure", () => {
     expect(described("own", "unauthorized", 401, "")).toContain("Check ANTHROPIC_API_KEY.")
     expect(described("local", "unauthorized", 401, "")).toContain("Check LOCAL_KEY.")
     expect(described("open", "unauthorized", 401, "")).toContain(
-      'Name the variable of its key in /config.json: "apiKey": {"env": "NAME"} in provider open.'
+      'Name the variable with its key in /config.json: "apiKey": {"env": "NAME"} in provider open.'
     )
   })
 

@@ -162,7 +162,7 @@ describe("RunView", () => {
       [appended, assistant("Hello.")],
       [text(0, "Next")]
     )
-    const note = "  … the model failed (overloaded), try 2 in 500 ms\n"
+    const note = "  … the model failed (overloaded); attempt 2 in 500 ms\n"
     expect(output).toBe(`Hel\n${note}${note}Hello.\nNext`)
   })
 

@@ -1,4 +1,4 @@
-/** `skein serve` as a process: where it listens, what it lets clients name, who goes through it, and how it ends. */
+/** `skein serve` as a process: where it listens, what clients may name, who uses it, and how it ends. */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema } from "effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from "node:fs"
@@ -18,7 +18,7 @@ const started = (server: RunningProcess) =>
 const Named = Schema.Struct({ id: Schema.String })
 const idOf = Schema.decodeUnknownSync(Named)
 
-/** A home with a provider, and what speaks to its server. */
+/** A home with a provider, and clients for its server. */
 const setup = Effect.gen(function* () {
   const home = yield* Program.make({ "a.txt": "alpha" })
   const fake = yield* FakeProvider.make
@@ -42,7 +42,7 @@ const setup = Effect.gen(function* () {
   return { ...home, env, fake, socket, file, client, serve }
 })
 
-/** An answer that comes to its end after an effect. */
+/** An answer whose end waits for an effect. */
 const waiting = (step: Parameters<typeof FakeProvider.chat>[0], until: Effect.Effect<void>) => {
   const answer = FakeProvider.chat(step)
   return { ...answer, chunks: [...answer.chunks.slice(0, -1), until, ...answer.chunks.slice(-1)] }
@@ -97,7 +97,7 @@ it.scopedLive(
       expect(reference.text).toContain("POST /v1/sessions/{sessionId}/messages")
       expect(reference.text).not.toMatch(/<script|style=|https?:/)
 
-      // A terminal that knows no provider: only the server can run it.
+      // This terminal knows no provider, so only the server can run it.
       const gate = yield* Deferred.make<void>()
       yield* fake.answer(waiting({ text: ["First ", "words. "] }, Deferred.await(gate)))
       const hello = yield* start(["run", "hello", "--json"])
@@ -141,7 +141,7 @@ it.scopedLive(
       yield* first.signal("SIGKILL")
       yield* first.ended
       expect(existsSync(file)).toBe(true)
-      // Nobody is spoken to whose process is dead.
+      // A server whose process is dead is not contacted.
       expect(yield* run(["watch", "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"])).toMatchObject({ code: 1 })
 
       const { port } = client(url)
@@ -180,7 +180,7 @@ it.scopedLive(
       })
       const listening = tcp.split("\n").filter((line) => line.split(/\s+/)[4] === "0A")
       expect(listening.filter((line) => inodes.includes(line.trim().split(/\s+/)[9] ?? ""))).toEqual([])
-      // Terminals that know no provider: only the server can run it.
+      // These terminals know no provider, so only the server can run them.
       yield* fake.answer(FakeProvider.chat({ text: "by the socket" }))
       const said = yield* run(["run", "hello"])
       expect([said.code, said.stdout]).toMatchObject([0, expect.stringContaining("by the socket")])

@@ -11,7 +11,7 @@ import { folder } from "../../services/storage/disk.js"
 import { engineOn, one, populate } from "../sqlite/populated.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
-/** The values of a command line that is right. */
+/** The values of a valid command line. */
 const valuesOf = (...args: ReadonlyArray<string>) => {
   const request = CommandLine.read(args)
   if (request._tag !== "Call") throw new Error(request._tag)

@@ -1,6 +1,6 @@
 /**
- * What a command loads before it works, as V8 tells of a real process: most of a start is compiling. Counted, not timed.
- * The limits are a tenth above what was there when they were set.
+ * What a command loads before it works, as V8 reports it for a real process: most of a start is compiling. Counted, not
+ * timed. The limits are a tenth above the values at the time when they were set.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"

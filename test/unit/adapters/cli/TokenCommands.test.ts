@@ -1,4 +1,4 @@
-/** `skein token`: what it makes, shows and ends, and what is in the data folder after that. */
+/** `skein token`: what it creates, shows and ends, and what the data folder contains afterwards. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -39,11 +39,11 @@ it.scopedLive("tokens are made, shown without their secrets, and ended", () =>
   Effect.gen(function* () {
     const data = join(yield* folder, "data")
     const token = commandIn(data)
-    expect((yield* token("list")).stdout).toBe("No tokens; skein token create NAME --scope read makes one\n")
+    expect((yield* token("list")).stdout).toBe("No tokens; create one with skein token create NAME --scope read\n")
     expect(existsSync(data)).toBe(false)
     const ci = yield* token("create", "ci", "--scope", "write", "--expires", "30d")
     expect(ci.stdout).toMatch(/^skein\.ci\.[\w-]{43}\n$/)
-    expect(ci.stderr).toContain("nothing shows it again")
+    expect(ci.stderr).toContain("it will not be shown again")
     const made = yield* token(
       "create",
       "board-2",

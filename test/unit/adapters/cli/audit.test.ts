@@ -1,4 +1,4 @@
-/** `skein audit`: who is named for what, in which order, and what nobody is named for. */
+/** `skein audit`: who is named for what, in which order, and for what nobody is named. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
@@ -40,8 +40,8 @@ it.scopedLive("changes are told with whom they are stored with, in the order of 
     expect(told.map((line) => line.replace(/ {2,}/g, "  "))).toEqual([
       expect.stringMatching(/^ci\S+ {2}b {2}created the session second$/),
       expect.stringMatching(/^ada {2}a {2}renamed the session first.line$/u),
-      "ci  b  began RUN",
-      "ci  b  wrote message 1, as user"
+      "ci  b  started RUN",
+      "ci  b  wrote message 1 as user"
     ])
     expect(lines.join()).not.toContain("\u001b")
     expect(yield* audit(data, "--session", "a")).toHaveLength(1)
@@ -49,6 +49,6 @@ it.scopedLive("changes are told with whom they are stored with, in the order of 
     expect(json.map((line): unknown => JSON.parse(line))).toMatchObject([{ type: "session.renamed", actor: "ada" }])
     expect(yield* audit(data, "--since", "5m")).toHaveLength(4)
     const year = new Date((yield* Clock.currentTimeMillis) + 400 * 86_400_000).getUTCFullYear()
-    expect(yield* audit(data, "--since", `${year}-12-31`)).toEqual(["No changes that somebody is named for"])
+    expect(yield* audit(data, "--since", `${year}-12-31`)).toEqual(["No changes with a named author"])
   })
 )

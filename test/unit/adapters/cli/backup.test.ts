@@ -118,7 +118,7 @@ describe("skein backup and skein restore", () => {
         expect(lines[0]).toBe(`damage   session ${id} at 1: the message does not decode`)
         expect(lines.slice(-2)).toEqual([
           "         and 8 more",
-          "skein: what was backed up has 28 problems; skein doctor shows the repairs; skein restore takes this backup with --damaged"
+          "skein: the backed-up data has 28 problems; skein doctor shows the repairs; restore this backup with skein restore --damaged"
         ])
         const there = ["--data", home.at("fresh")]
         const refused = yield* home.run(["restore", "../all.skein", ...there])

@@ -1,4 +1,4 @@
-/** The command over a PostgreSQL database, as processes: what each command does there, and what it refuses. */
+/** The command with a PostgreSQL database, as processes: what each command does there, and what it refuses. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { existsSync, readFileSync } from "node:fs"
@@ -10,7 +10,7 @@ import * as Program from "./Program.js"
 
 const timeout = 120_000
 
-/** A server that asks for none takes any password. */
+/** A server that requires no password accepts any. */
 const withPassword = (url: string): string => {
   const made = new URL(url)
   if (made.password === "") made.password = "canary-of-a-password"
@@ -124,20 +124,16 @@ Postgres.describe("skein --database", () => {
         > = [
           [list("mydb"), 2, "--database takes a URL such as postgres://USER@HOST:5432/DATABASE"],
           [["sessions", "list"], 2, "SKEIN_DATABASE takes a URL", { SKEIN_DATABASE: "mydb" }],
-          [
-            list(`postgres://me:123/4${password}@host/db`),
-            2,
-            "is no URL that can be used; in a password, write / ? # @ %"
-          ],
-          [list(`postgres://me:12?3${password}@host/db`), 2, "is no URL that can be used"],
-          [list(`postgres://me:12#3${password}@host/db`), 2, "is no URL that can be used"],
+          [list(`postgres://me:123/4${password}@host/db`), 2, "is not a usable URL; in a password, write / ? # @ %"],
+          [list(`postgres://me:12?3${password}@host/db`), 2, "is not a usable URL"],
+          [list(`postgres://me:12#3${password}@host/db`), 2, "is not a usable URL"],
           [
             list(`postgres://me:${password}@one,two:3/db`),
             1,
             "cannot connect to postgres://one,two:3/db: unknown host"
           ],
           [list(`${url}?schema=No`), 2, "schema: a name: 1 to 48 of a-z, 0-9 and _"],
-          [[...list(url), "--data", "d"], 2, "--data and --database exclude each other"],
+          [[...list(url), "--data", "d"], 2, "--data and --database cannot be used together"],
           [list(gone), 1, `cannot connect to ${gone.replace(/\/\/.*@/, "//")}: connection refused, ECONNREFUSED`],
           [list(at((url) => (url.hostname = "no-such-host.invalid"))), 1, "no-such-host.invalid"],
           [
@@ -154,7 +150,7 @@ Postgres.describe("skein --database", () => {
           [list(newer), 1, `${newer.replace(/\/\/.*@/, "//")} was written by a newer version of Skein (99)`],
           [["backup", "x"], 2, "is backed up with its own tools, such as pg_dump", env],
           [["restore", "x"], 2, "is restored with its own tools", env],
-          [["sessions", "list"], 2, "SKEIN_PLACEMENT: must be 1 to 64 of", { SKEIN_PLACEMENT: "a b" }]
+          [["sessions", "list"], 2, "SKEIN_PLACEMENT: must be 1 to 64 characters of", { SKEIN_PLACEMENT: "a b" }]
         ]
         for (const [args, code, says, more] of wrong) {
           const ended = yield* home.run(args, more)
@@ -242,7 +238,7 @@ Postgres.describe("skein --database", () => {
         expect(elsewhere).toMatchObject({
           code: 2,
           stdout: "",
-          stderr: `skein: session ${id} goes on where its folder is, on laptop; if that is this host, set SKEIN_PLACEMENT=laptop\n`
+          stderr: `skein: session ${id} can only continue where its folder is, on laptop; if that is this host, set SKEIN_PLACEMENT=laptop\n`
         })
         const shown = yield* home.run(["sessions", "show", id], { ...env, SKEIN_PLACEMENT: "desktop" })
         expect(shown.stdout).toContain("Here.")
@@ -270,7 +266,7 @@ Postgres.describe("skein --database", () => {
         const first = yield* home.start(["run", "--json", "one"], { ...env, SKEIN_DATA: home.at("first") })
         yield* Program.readUntil(first, "text.delta")
         const { id } = yield* newest(home, env)
-        // What it writes is seen in other processes, and is none of theirs.
+        // What the first process writes is seen by other processes, but does not belong to them.
         while ((yield* Postgres.once(url, "SELECT 1 FROM skein.drafts")).length === 0) yield* Effect.yieldNow()
         const refused = yield* home.run(["run", "--session", id, "two"], env)
         expect(refused).toMatchObject({ code: 1, stdout: "" })

@@ -1,6 +1,6 @@
 /**
- * `skein export` and `skein import` between data folders and PostgreSQL, as processes: both databases take the same and
- * give the same, byte by byte.
+ * `skein export` and `skein import` between data folders and PostgreSQL, as processes: both databases accept the same
+ * and return the same, byte for byte.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Schema, Stream } from "effect"
@@ -38,7 +38,7 @@ const change = Tool.make("change", {
   { title: ({ path }) => `Change ${path}` }
 )
 
-/** Puts a session into a data folder that has what sessions have come to have. */
+/** Adds a session to a data folder, with everything that sessions can have by now. */
 const populate = (data: string) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
@@ -91,13 +91,15 @@ const populate = (data: string) =>
     )
   )
 
-/** An export without its first line, which has its time, and its last, which has the hash of it all. */
+/**
+ * An export without its first line, which contains its time, and its last line, which contains the hash of everything.
+ */
 const body = (path: string): ReadonlyArray<string> =>
   readFileSync(path, "utf8")
     .split(/(?<=\n)/)
     .slice(1, -1)
 
-/** A session's cursor moves on with each import, and nothing is on its way in what was imported. */
+/** Each import moves a session's cursor on, and nothing is running in an imported session. */
 const settled = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.map((line) =>
     line.startsWith('{"type":"session",')
@@ -176,7 +178,7 @@ Postgres.describe("skein export and skein import with a database", () => {
           expect(ended.stderr).toContain("; nothing was imported\n")
           expect(yield* rows).toEqual(tables.map(() => 0))
         }
-        // More than a pipe and a stream hold: once it is taken, what came first is stored.
+        // More than fits into a pipe and a stream: once it has been read, the first lines are stored.
         const child = spawn(process.execPath, [Program.program, "import", "-", ...database], {
           env: { PATH: process.env["PATH"] ?? "", HOME: home.at(".") },
           stdio: ["pipe", "ignore", "ignore"]

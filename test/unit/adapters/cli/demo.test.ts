@@ -4,7 +4,7 @@ import * as Program from "./Program.js"
 
 const timeout = 60_000
 
-/** What stands in the two columns of the report. */
+/** The two columns of the report. */
 const columns = (output: string) => {
   const rows = output.split("\n").flatMap((line) => {
     const [, finished, stored] = /^ {2}\d+\. (.+?) {2,}#\d+ (.+)$/.exec(line) ?? []

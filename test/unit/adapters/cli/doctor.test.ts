@@ -9,7 +9,7 @@ import * as Program from "./Program.js"
 
 const withSession = Effect.gen(function* () {
   const made = yield* Program.make()
-  // On a slow machine there is progress, which is not looked at here.
+  // On a slow machine there is progress, which these tests ignore.
   const run = (...command: Parameters<typeof made.run>) =>
     Effect.map(made.run(...command), (ended) => ({ ...ended, stderr: Program.withoutProgress(ended.stderr) }))
   const home = { ...made, run }
@@ -80,7 +80,7 @@ describe("skein doctor", () => {
         const repaired = yield* home.run(["doctor", "--repair"])
         expect(repaired).toMatchObject({
           code: 1,
-          stderr: `skein: repaired ${home.data}, but 1 row or page could not be read; 1 session lost messages; the old database is kept in aside\n`
+          stderr: `skein: repaired ${home.data}, but 1 row or page could not be read; 1 session lost messages; the old database was moved to aside\n`
         })
         expect(repaired.stdout).toContain(`session ${id} at 1: the message is missing`)
         expect(repaired.stdout).toContain(
@@ -123,7 +123,7 @@ describe("skein doctor", () => {
         const before = readFileSync(path)
         const shim = yield* Shim.make(home.data)
         shim.set({ rules: [{ call: "read", path: "skein.db", after, times: 2, does: { gives: "EIO" } }] })
-        // With this, processes that the program starts read from a disk that works.
+        // With this, processes that the program starts read from a healthy disk.
         yield* home.write("fresh.cjs", "delete process.env.LD_PRELOAD")
         const env = isFresh ? { ...shim.env, NODE_OPTIONS: `--require ${home.at("fresh.cjs")}` } : shim.env
         for (const args of [["doctor"], ["doctor", "--repair"]]) {
@@ -154,7 +154,7 @@ Postgres.describe("skein doctor --database", () => {
         const healthy = { code: 0, stdout: `No damage found in ${where}\n`, stderr: "" }
         expect(yield* run("doctor")).toMatchObject({
           ...healthy,
-          stdout: `note     ${where}: new, without sessions; nothing has to be done\n${healthy.stdout}`
+          stdout: `note     ${where}: new, without sessions; nothing to do\n${healthy.stdout}`
         })
         yield* home.write("s.json", JSON.stringify([{ text: "hello" }]))
         yield* run("run", "the first one", "--model", "script/../s.json")

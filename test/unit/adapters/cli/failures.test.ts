@@ -9,7 +9,7 @@ interface Call {
   readonly authorization: string
 }
 
-/** A provider that refuses each message and lists its models. */
+/** A provider that refuses every message but lists its models. */
 const provider = (status: number, message: string, models: string) =>
   Effect.gen(function* () {
     const calls: Array<Call> = []

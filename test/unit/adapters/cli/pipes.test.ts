@@ -12,7 +12,7 @@ const setup = (files: Readonly<Record<string, string>> = {}) =>
     const fake = yield* FakeProvider.make
     const env = yield* Program.configure(home, fake.url)
     const answer = (text: string) => fake.answer(FakeProvider.chat({ text }))
-    /** The user messages that the provider got last. */
+    /** The user messages of the provider's latest request. */
     const asked = Effect.gen(function* () {
       const last = yield* Effect.flatMap(fake.received, (all) => Effect.fromNullable(all.at(-1)))
       const { messages } = yield* ChatRequest.decode(last)

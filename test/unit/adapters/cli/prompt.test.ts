@@ -1,4 +1,6 @@
-/** What the built program tells a model at the beginning: its own prompt or a file's, and what the folder says. */
+/**
+ * What the built program tells a model at the start: its own prompt or a file's, and the instructions of the folder.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as FakeProvider from "../providers/FakeProvider.js"

@@ -12,7 +12,7 @@ const text = readFileSync(new URL("../../../../src/adapters/cli/README.md", impo
 const blocks = (language: string) =>
   Array.from(text.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``, "g")), ([, block = ""]) => block)
 
-/** The words of a shell's line that call the program. */
+/** The arguments of the program's calls in a shell command line. */
 const argumentsOf = (line: string): ReadonlyArray<string> =>
   Array.from(
     line

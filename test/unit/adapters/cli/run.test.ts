@@ -24,7 +24,7 @@ const newest = (home: Program.Home) =>
 
 const call = (name: string, input: Readonly<Record<string, string>>) => ({ name, input })
 
-/** Without a process that lists them. */
+/** Read from the database, without a process that lists sessions. */
 const newestId = (home: Program.Home): string => {
   const database = new Database(`${home.data}/skein.db`, { readonly: true })
   const id = database.prepare<[], string>("SELECT id FROM session_rows ORDER BY ordinal DESC").pluck().get()
@@ -32,7 +32,7 @@ const newestId = (home: Program.Home): string => {
   return id ?? expect.unreachable()
 }
 
-/** A search that takes longer than any test: it would try for ever, and only its time limit ends it. */
+/** A search that takes longer than any test: it would go on forever, and only its time limit ends it. */
 const slowFile = { "slow.txt": `${"a".repeat(60)}!\n` }
 const slowCall = call("grep", { pattern: "(a+)+$", path: "slow.txt" })
 

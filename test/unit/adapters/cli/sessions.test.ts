@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { pictures } from "../../../support/fixtures/pictures.js"
 import * as Program from "./Program.js"
 
-/** What would do something to a terminal. */
+/** Characters that would control a terminal. */
 const raw = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
 
 const say = (home: Program.Home, message: string, ...more: ReadonlyArray<string>) =>
@@ -141,7 +141,7 @@ describe("skein sessions", () => {
         expect(yield* home.run(["run", "again", "--session", id])).toMatchObject({
           code: 2,
           stdout: "",
-          stderr: `skein: session ${id} has the agent coder of another program; give it one of workspace, read-only with --agent NAME\n`
+          stderr: `skein: session ${id} has the agent coder, which belongs to another program; give it one of workspace, read-only with --agent NAME\n`
         })
         const given = yield* home.run(["run", "again", "--session", id, "--agent", "workspace"])
         expect(given).toMatchObject({ code: 0, stdout: "again\n" })
@@ -162,7 +162,7 @@ describe("skein sessions", () => {
         expect(refused).toMatchObject({ code: 2, stdout: "" })
         expect(refused.stderr).toMatch(
           new RegExp(
-            `^skein: the folder of ${id} is gone: /.*/other; skein sessions move ${id} DIR gives it another one`
+            `^skein: the folder of ${id} is gone: /.*/other; choose another with skein sessions move ${id} DIR`
           )
         )
         expect(yield* home.run(["sessions", "move", id, "../other"])).toMatchObject({ code: 2, stdout: "" })

@@ -190,7 +190,7 @@ describe("TranscriptText", () => {
         partial: true
       })
     )
-    expect(shown).toBe("\n#3 p/m\n  one\n\n  two\n  (the answer broke off here)\n  → read a\n")
+    expect(shown).toBe("\n#3 p/m\n  one\n\n  two\n  (the answer was cut off here)\n  → read a\n")
   })
 
   it("says what is still open, and how to go on after a crash", () => {

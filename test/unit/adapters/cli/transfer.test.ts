@@ -22,7 +22,7 @@ const withSessions = Effect.gen(function* () {
   return { home, newer: ids[0] ?? "", older: ids[1] ?? "" }
 })
 
-/** A session of one asset, as the lines of an export without their end. */
+/** A session with one asset, as the lines of an export without the end line. */
 const large = (id: string, megabytes: number): string => {
   const piece = Buffer.alloc(48 * 1024, 7)
   const pieces = Math.ceil((megabytes * 1024 * 1024) / piece.length)
@@ -52,7 +52,7 @@ const large = (id: string, megabytes: number): string => {
 const largeEnd = (id: string): string =>
   `${JSON.stringify({ type: "session.end", id, runs: 0, messages: 0, questions: 0, grants: 0, keys: 0, assets: 1 })}\n`
 
-/** Lines with an end that fits them. */
+/** Lines with an end line that matches them. */
 const sealed = (text: string, sessions: number): string => {
   const sha256 = createHash("sha256").update(text).digest("hex")
   return `${text}${JSON.stringify({ type: "skein.export.end", sessions, lines: text.split("\n").length - 1, sha256 })}\n`
@@ -91,8 +91,8 @@ describe("skein export and skein import", () => {
         const piped = yield* home.shell(`skein export --all | skein import - --new-ids --owner me`)
         expect(piped.code).toBe(0)
         const [one, two, last] = piped.stdout.split("\n")
-        expect(one).toMatch(new RegExp(`^${older} is ses_`))
-        expect(two).toMatch(new RegExp(`^${newer} is ses_`))
+        expect(one).toMatch(new RegExp(`^${older} is now ses_`))
+        expect(two).toMatch(new RegExp(`^${newer} is now ses_`))
         expect(last).toBe(`Imported 2 sessions into ${home.data}`)
         const owned = yield* home.run(["export", "--owner", "me", "--out", "../owned.jsonl"])
         expect(owned.stdout).toContain("Exported 2 sessions and 0 files")
@@ -114,7 +114,7 @@ describe("skein export and skein import", () => {
         const fresh = ["--data", home.at("fresh")]
         const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
           [["export"], 2, "name the sessions to export, or add --all"],
-          [["export", older, "--all"], 2, "give one of"],
+          [["export", older, "--all"], 2, "add either --all or --owner OWNER"],
           [["export", "--owner", ""], 2, "--owner"],
           [["export", "nobody", "--out", "../x"], 1, "There is no session nobody"],
           [["export", "--all", "--out", "../all.jsonl"], 1, "already exists; an export never overwrites a file"],
@@ -163,9 +163,9 @@ describe("skein export and skein import", () => {
         const exported = yield* home.run(["export", "held", "--data", data, "--out", "../held.jsonl"])
         expect(exported.code).toBe(0)
         expect(exported.stderr).toMatch(
-          /^skein: session held: run run_\w+ went on; exported is what was settled, 1 message$/m
+          /^skein: session held: run run_\w+ had not ended; only what was settled was exported, 1 message$/m
         )
-        expect(exported.stderr).toMatch(/^skein: session held: 2 messages that waited are left out$/m)
+        expect(exported.stderr).toMatch(/^skein: session held: 2 waiting messages were left out$/m)
         const connection = new Sqlite(join(data, "skein.db"))
         connection.exec("UPDATE messages SET body = 'lost' WHERE seq = 2")
         connection.close()
@@ -193,7 +193,7 @@ describe("skein export and skein import", () => {
           })
           const ended = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)))
           child.stdin.on("error", () => undefined)
-          // More than a pipe and a stream hold: once it is taken, what came first is stored.
+          // More than fits into a pipe and a stream: once it has been read, the first lines are stored.
           await new Promise((resolve) =>
             child.stdin.write(lines.slice(0, -1).join("") + large("ses_large", 4), resolve)
           )
@@ -212,7 +212,7 @@ describe("skein export and skein import", () => {
         expect(yield* home.run(["sessions", "list", ...there])).toMatchObject({ code: 0, stdout: "No sessions.\n" })
         const looked = yield* home.run(["doctor", ...there])
         expect(looked.code).toBe(0)
-        expect(looked.stdout).toContain("note     session ses_large: its import has not come to an end")
+        expect(looked.stdout).toContain("note     session ses_large: its import is not finished")
         expect(looked.stdout).not.toMatch(/^damage/m)
         expect(looked.stdout).toContain(`No damage found in ${data}\n`)
         const whole = lines.slice(0, -1).join("") + large("ses_large", 4) + largeEnd("ses_large")

@@ -38,7 +38,7 @@ const bottoms: FastCheck.Arbitrary<Bottom.Bottom> = FastCheck.record({
   question: FastCheck.option(
     FastCheck.record({
       subject: FastCheck.option(
-        FastCheck.record({ title: texts, body: texts, hint: FastCheck.constant("answer a to see all") })
+        FastCheck.record({ title: texts, body: texts, hint: FastCheck.constant("type a to see everything") })
       ),
       prompt: texts,
       typed: FastCheck.option(texts)
@@ -51,7 +51,7 @@ const sizes = FastCheck.record({
   rows: FastCheck.integer({ min: 1, max: 30 })
 })
 
-/** Columns that a row takes in a terminal that has so many; a tab never goes beyond the last. */
+/** How many columns a row takes in a terminal with `columns` columns; a tab never goes beyond the last column. */
 const columnsOf = (row: string, columns: number): number =>
   row
     .split(/(\t)/)
@@ -63,7 +63,7 @@ const columnsOf = (row: string, columns: number): number =>
 const rowsOf = (layout: Bottom.Layout) => layout.rows.map(({ text }) => text)
 
 const ask = (body: string): Bottom.Question => ({
-  subject: { title: "shell wants to run with this input:", body, hint: "answer a to see all" },
+  subject: { title: "shell wants to run with this input:", body, hint: "type a to see everything" },
   prompt: "y = allow once, n = deny: ",
   typed: ""
 })
@@ -129,7 +129,7 @@ describe("Bottom", () => {
     expect(rows).toHaveLength(10)
     expect(rows[0]).toBe("  shell wants to run with this input:")
     expect(rows[1]).toMatch(/^ {2}BEGINx+$/)
-    expect(rows).toContain("  [… answer a to see all …]")
+    expect(rows).toContain("  [… type a to see everything …]")
     expect(rows[8]).toMatch(/^ {2}x+END$/)
   })
 

@@ -1,4 +1,4 @@
-/** A screen that keeps what is written; the person answers when the test says so. */
+/** A screen that records what is written; the person answers when the test says so. */
 import { Deferred, Effect, Layer, Queue, Ref } from "effect"
 import * as Ansi from "../../../../../src/adapters/cli/terminal/Ansi.js"
 import * as Bottom from "../../../../../src/adapters/cli/terminal/Bottom.js"

@@ -1,9 +1,9 @@
-/** A terminal as far as Skein uses one: what it shows after the texts that it was sent. Dies on any other sequence. */
+/** A terminal, as far as Skein uses one: what it shows after the texts that it was sent. Dies on any other sequence. */
 import * as Columns from "../../../../../src/adapters/cli/terminal/Columns.js"
 
 export interface FakeTerminal {
   readonly send: (text: string) => void
-  /** All rows from the first to the last that is not empty, those that have scrolled away among them. */
+  /** All rows from the first to the last that is not empty, including those that have scrolled away. */
   readonly rows: () => ReadonlyArray<string>
   /** The cursor's row, counted as in `rows`, and whether it is in the first column. */
   readonly cursor: () => { readonly row: number; readonly isAtStart: boolean; readonly isShown: boolean }

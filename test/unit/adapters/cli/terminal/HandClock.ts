@@ -1,4 +1,4 @@
-/** A clock that a test moves: what sleeps is woken when its time has come, in order. */
+/** A clock that the test advances: sleepers are woken when their time has come, in order. */
 import { Clock, Duration, Effect } from "effect"
 
 interface Sleeper {
@@ -9,9 +9,9 @@ interface Sleeper {
 export interface HandClock {
   readonly clock: Clock.Clock
   readonly millis: () => number
-  /** Lets so many milliseconds pass, and what was woken run. */
+  /** Lets `millis` milliseconds pass, running whatever is woken on the way. */
   readonly pass: (millis: number) => Effect.Effect<void>
-  /** Lets so many milliseconds pass at once, before anything else can happen. */
+  /** Lets `millis` milliseconds pass in one jump, before anything else can happen. */
   readonly jump: (millis: number) => Effect.Effect<void>
 }
 
@@ -32,7 +32,7 @@ export const make = (): HandClock => {
     currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
     sleep
   }
-  /** Whatever waits for input or for a turn of the event loop has had it. */
+  /** Lets everything that waits for input or for a turn of the event loop go on. */
   const settle = Effect.repeatN(
     Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void))),
     3

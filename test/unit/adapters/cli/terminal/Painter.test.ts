@@ -57,7 +57,7 @@ const start = (isShown = true, hidesCursor = true) => {
   return { terminal, painter, send, sent, pass: (millis: number) => void (now += millis), now: () => now }
 }
 
-/** The text without its line ends, which are more where a line was broken. */
+/** The text without its line ends; a line that was broken has more of them. */
 const joined = (rows: ReadonlyArray<string>) => rows.join("")
 
 describe("Painter", () => {

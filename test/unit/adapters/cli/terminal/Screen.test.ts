@@ -16,7 +16,7 @@ interface Options {
   readonly env?: Record<string, string>
 }
 
-/** A process whose stdout and stderr go to one terminal, where they are one. */
+/** A process whose stdout and stderr go to the same terminal, if they go to a terminal. */
 const fake = (options: Options = {}) =>
   Effect.gen(function* () {
     const { columns = 80, env = {}, isTerminal = true } = options
@@ -59,7 +59,7 @@ const fake = (options: Options = {}) =>
         Effect.sync(() => stdin.write(text)),
         hand.pass(0)
       )
-    /** Runs an effect until nothing more happens without time. */
+    /** Starts an effect and waits until nothing more happens unless time passes. */
     const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.tap(Effect.fork(effect), hand.pass(0))
     return { screen, terminal, sent, modes, signals, listeners, type, start, stdout, stdin, ...hand }
   })
@@ -67,7 +67,7 @@ const fake = (options: Options = {}) =>
 const yesOrNo = (line: string | null) => (line === "y" ? true : line === "n" || line === null ? false : null)
 
 const question = {
-  subject: { title: "shell wants to run with this input:", body: '{"command":"x"}', hint: "answer a to see all" },
+  subject: { title: "shell wants to run with this input:", body: '{"command":"x"}', hint: "type a to see everything" },
   prompt: "y or n: "
 }
 

@@ -47,12 +47,12 @@ const special = FastCheck.constantFrom(
   "é"
 )
 
-/** Texts full of what terminals act on. */
+/** Texts full of characters that terminals act on. */
 const texts = FastCheck.array(FastCheck.oneof(special, FastCheck.string({ unit: "binary" }), FastCheck.string()), {
   maxLength: 20
 }).map((parts) => parts.join(""))
 
-/** What a terminal shows as it is, and what moves it to a new line or tab stop. */
+/** Characters that a terminal shows as they are, or that move it to a new line or tab stop. */
 const isHarmless = (character: string): boolean => {
   const code = character.codePointAt(0) ?? 0
   if (character === "\n" || character === "\t") return true
@@ -61,10 +61,10 @@ const isHarmless = (character: string): boolean => {
   return !/[\p{Bidi_Control}\u2028\u2029]/u.test(character)
 }
 
-/** Emoji as Unicode recommends them: their joiners and selectors belong to them. */
+/** Emoji as Unicode recommends them, including their joiners and selectors. */
 const emoji = new RegExp("\\p{RGI_Emoji}", "gv")
 
-/** Where somebody could hide something: invisible characters and stacks of marks, but for those that a script needs. */
+/** What could hide something: invisible characters and stacks of marks, except for those that a script needs. */
 const hidden = (text: string) =>
   text
     .replace(emoji, "x")

@@ -1,4 +1,4 @@
-/** The built program at a pseudo-terminal, which `script` makes. */
+/** The built program at a pseudo-terminal, which the command `script` creates. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync, readdirSync } from "node:fs"
@@ -15,7 +15,7 @@ const columns = 60
 
 const call = (name: string, input: Readonly<Record<string, string>>) => ({ name, input })
 
-/** A search that takes longer than any test: it would try for ever, and only its time limit ends it. */
+/** A search that takes longer than any test: it would go on forever, and only its time limit ends it. */
 const slowFile = { "slow.txt": `${"a".repeat(60)}!\n` }
 const slowCall = call("grep", { pattern: "(a+)+$", path: "slow.txt" })
 
@@ -39,7 +39,7 @@ const start = (steps: ReadonlyArray<unknown>, redirection = "") =>
     return { home, running, seen }
   })
 
-/** What the terminal shows in the end. */
+/** What the terminal shows at the end. */
 const shown = (output: string) => {
   const terminal = FakeTerminal.make(columns, 20)
   terminal.send(output)
@@ -103,12 +103,12 @@ describe("skein run at a terminal", () => {
         const test = (...args: ReadonlyArray<string>) =>
           Effect.map(home.run(["rules", "test", "shell", ...args]), ({ stdout }) => stdout)
         expect(yield* test("git --version")).toBe("allow, by the rule shell: git --version\n")
-        expect(yield* test("git --version > x")).toMatch(/^no rule is about this/)
-        expect(yield* test("git --version", "--folder", "..")).toMatch(/^no rule is about this/)
+        expect(yield* test("git --version > x")).toMatch(/^no rule matches/)
+        expect(yield* test("git --version", "--folder", "..")).toMatch(/^no rule matches/)
 
         yield* home.run(["rules", "add", "deny", "shell: rm *", "--folder", "."])
         expect(yield* test("git --version && rm -rf x")).toBe("deny, by the rule shell: rm *\n")
-        expect(yield* test("git --version > x")).toMatch(/^ask, as there are rules/)
+        expect(yield* test("git --version > x")).toMatch(/^ask, because there are rules/)
         const lines = (yield* home.run(["rules", "list", "--json"])).stdout.trim().split("\n")
         expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
           { word: "deny", pattern: "shell: rm *", folder: home.workdir, session: null },
