@@ -24,13 +24,15 @@ const collect = (stream: Readable, { field, mostBytes }: Limits): Effect.Effect<
       return Buffer.concat(chunks)
     },
     catch: (thrown) =>
-      thrown instanceof InvalidInput ? thrown : new InvalidInput({ field, limit: "readable", actual: codeOf(thrown) })
+      thrown instanceof InvalidInput
+        ? thrown
+        : new InvalidInput({ field, limit: "must be readable", actual: codeOf(thrown) })
   })
 
 const decode = (bytes: Uint8Array, field: string): Effect.Effect<string, InvalidInput> =>
   Effect.try({
     try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-    catch: () => new InvalidInput({ field, limit: "a text in UTF-8", actual: "other bytes" })
+    catch: () => new InvalidInput({ field, limit: "must be UTF-8 text", actual: "other bytes" })
   })
 
 /** Reads a stream to its end. Fails with `InvalidInput` when it cannot be read, is too long, or is not UTF-8. */

@@ -9,5 +9,5 @@ export const read = (text: string | null): Effect.Effect<Owner | undefined, Inva
     ? Effect.succeed(undefined)
     : Effect.mapError(
         Schema.decodeUnknown(Owner)(text),
-        () => new InvalidInput({ field: "--owner", limit: "must be 1 to 256 characters", actual: "others" })
+        () => new InvalidInput({ field: "--owner", limit: "must be 1 to 256 characters", actual: `${text.length}` })
       )

@@ -23,5 +23,5 @@ export const load = Effect.fn("SystemPrompt.load")(function* (file: string | nul
   if (file === null) return null
   const text = yield* BoundedText.read(createReadStream(file), limits)
   if (text.trim() !== "") return text
-  return yield* new InvalidInput({ field: limits.field, limit: "a file with a text in it", actual: "an empty one" })
+  return yield* new InvalidInput({ field: limits.field, limit: "must not be empty", actual: "an empty file" })
 })

@@ -4,7 +4,7 @@ import { Schema } from "effect"
 /** A name of a server: it begins the names of its tools. */
 export const ServerName = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, {
-    description: "a name of 1 to 32 of A-Z a-z 0-9 _ - that begins with a letter or digit"
+    description: "1 to 32 characters of A-Z a-z 0-9 _ -, starting with a letter or digit"
   })
 )
 

@@ -30,7 +30,7 @@ const relative = new InvalidInput({ field: "workdir", limit: "an absolute path",
 const detailOf = ({ actual, limit }: InvalidInput): string => `${limit} (given: ${actual})`
 
 const valueOf = (bytes: Uint8Array): Either.Either<unknown, string> =>
-  Either.try({ try: () => utf8.decode(bytes), catch: () => "not a text in UTF-8" }).pipe(
+  Either.try({ try: () => utf8.decode(bytes), catch: () => "not UTF-8 text" }).pipe(
     Either.flatMap((text) => Either.try({ try: (): unknown => JSON.parse(text), catch: () => "not JSON" }))
   )
 

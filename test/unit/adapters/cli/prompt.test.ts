@@ -79,7 +79,7 @@ describe("skein run", () => {
         const cases = [
           ["gone", /no such file or folder, ENOENT/],
           [".", /it is a folder, EISDIR/],
-          ["empty", /a file with a text in it/],
+          ["empty", /must not be empty/],
           ["large", /at most 262144 bytes/],
           ["binary", /UTF-8/]
         ] as const
