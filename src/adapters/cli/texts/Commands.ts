@@ -279,7 +279,7 @@ const rulePattern: Argument = {
 export const rulesAdd = {
   name: "rules add",
   about: "Store a rule: allow, ask or deny calls of a tool, by what they work on",
-  arguments: [{ name: "WORD", about: "allow, ask or deny. Deny wins over ask, ask over allow" }, rulePattern],
+  arguments: [{ name: "DECISION", about: "allow, ask or deny. Deny wins over ask, ask over allow" }, rulePattern],
   options: [ofFolder, ofSession],
   examples: ['skein rules add allow "shell: git status*"', 'skein rules add deny "write: .env*" --folder .']
 } as const satisfies Command

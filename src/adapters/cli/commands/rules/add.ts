@@ -13,7 +13,7 @@ const decodeWord = Schema.decodeUnknown(Word)
 const wordOf = (text: string): Effect.Effect<Word, InvalidInput> =>
   Effect.mapError(
     decodeWord(text),
-    () => new InvalidInput({ field: "WORD", limit: Texts.words, actual: TerminalText.short(text, 80) })
+    () => new InvalidInput({ field: "DECISION", limit: Texts.words, actual: TerminalText.short(text, 80) })
   )
 
 export const run = Effect.fn("rules.add")(function* (given: ValuesOf<typeof Commands.rulesAdd>) {

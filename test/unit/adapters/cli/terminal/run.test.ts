@@ -136,7 +136,7 @@ describe("skein run at a terminal", () => {
             [2, "skein", 1]
           ]
         )
-        expect(wrong.map(({ stderr }) => stderr).join("")).toMatch(/WORD.*\n.*PATTERN.*\n.*session/)
+        expect(wrong.map(({ stderr }) => stderr).join("")).toMatch(/DECISION.*\n.*PATTERN.*\n.*session/)
       }),
     timeout
   )
