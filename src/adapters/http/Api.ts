@@ -20,9 +20,10 @@ import { SessionQuery } from "../../domain/SessionPage.js"
 import { Forbidden, InvalidInput } from "../../domain/SkeinError.js"
 import { operations } from "../../services/gateway/Operations.js"
 import * as Requests from "../../services/gateway/Requests.js"
+import * as AnyRequest from "./AnyRequest.js"
 import * as Bodies from "./Bodies.js"
 import { Flag, headers, nothing, parameters, whole } from "./Parameters.js"
-import { anyRequest, RangeNotSatisfiable, Stopping } from "./RequestErrors.js"
+import { RangeNotSatisfiable, Stopping } from "./RequestErrors.js"
 import { wireErrors } from "./WireErrors.js"
 
 const { optional } = Schema
@@ -285,7 +286,7 @@ const Events = HttpApiGroup.make("events")
   )
 
 /** What any request may be refused with. */
-export const RequestError = Schema.Union(InvalidInput, Forbidden, ...anyRequest, Stopping)
+export const RequestError = Schema.Union(InvalidInput, Forbidden, ...AnyRequest.refusals, Stopping)
 
 /** All routes, under `/v1`. */
 export const api = HttpApi.make("skein")

@@ -94,18 +94,6 @@ export class Unexpected extends Schema.TaggedError<Unexpected>()("Unexpected", {
   }
 }
 
-/** What any request may be refused with, before it is known what it asks for. */
-export const anyRequest = [
-  Malformed,
-  Unauthorized,
-  NoSuchRoute,
-  MethodNotAllowed,
-  BodyTooLarge,
-  UnsupportedContent,
-  TooMany,
-  Unexpected
-] as const
-
 /** The server is about to stop: a later try, or another server, may succeed. */
 export class Stopping extends Schema.TaggedError<Stopping>()("Stopping", {}, status(503)) {
   override get message() {

@@ -2,7 +2,7 @@
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Schema } from "effect"
-import { anyRequest } from "../../http/RequestErrors.js"
+import * as AnyRequest from "../../http/AnyRequest.js"
 import { wireErrors } from "../../http/WireErrors.js"
 
 const status = (status: number) => ({ [HttpApiSchema.AnnotationStatus]: status })
@@ -30,7 +30,7 @@ export class ForeignOrigin extends Schema.TaggedError<ForeignOrigin>()(
 }
 
 /** All that a request may be refused with here. */
-export const Refusal = Schema.Union(WrongHost, ForeignOrigin, ...anyRequest)
+export const Refusal = Schema.Union(WrongHost, ForeignOrigin, ...AnyRequest.refusals)
 export type Refusal = typeof Refusal.Type
 
 const statuses: Readonly<Record<Refusal["_tag"], number>> = {
