@@ -59,7 +59,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe("declarations", () => {
   it(
-    "compile with skipLibCheck: false, those of all entries but of the AI SDK",
+    "of all entries except the AI SDK's compile with skipLibCheck: false",
     async () => {
       const imports = [...entries].map(([entry, source], index) =>
         entry === faulty ? "" : `import * as entry${index} from "${fileOf(source)}"\nexport { entry${index} }\n`
@@ -70,7 +70,7 @@ describe("declarations", () => {
   )
 
   it(
-    "name what hosts handle: nothing that a method takes or gives is written out",
+    "refer to types by name: nothing that a method takes or returns is written out",
     async () => {
       const methods = Object.keys(Gateway.operations).map((name) => `export const _${name} = gateway.${name}\n`)
       const host = `import { Effect, Stream } from "effect"
@@ -114,7 +114,7 @@ export const active = Effect.map(gateway.sessions(), ({ sessions }) => sessions[
   )
 
   it(
-    "of the AI SDK's entry have no fault of our own",
+    "of the AI SDK's entry have no errors except in the AI SDK's own package",
     async () => {
       const source = entries.get(faulty)
       const said = await compileHost("faulty", source === undefined ? "" : `export * from "${fileOf(source)}"\n`)

@@ -23,18 +23,18 @@ const valuesOf = (module: Readonly<Record<string, unknown>>): ReadonlyArray<stri
   )
 
 describe("public names", () => {
-  it("are those of the list", async () => {
+  it("match the list in public-names.txt", async () => {
     await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("public-names.txt")
   })
 
-  it("have docstrings, each of them", () => {
+  it("all have docstrings", () => {
     const bare = [...publicNames].flatMap(([entry, { names }]) =>
       [...names].flatMap(([name, { docs }]) => (docs.length === 0 ? [`${entry} ${name}`] : []))
     )
     expect(bare).toEqual([])
   })
 
-  it("stand in the reference once for each entry, on pages that can be found", () => {
+  it("appear in the reference once per entry, on pages that are all linked", () => {
     const pages = Pages.make(publicNames)
     const headings = [...pages.values()].flatMap((text) =>
       [...text.matchAll(/^## (.+)$/gm)].map(([, name = ""]) => name)
@@ -47,7 +47,7 @@ describe("public names", () => {
   })
 
   for (const [entry, source] of entries) {
-    it(`of ${entry} are those that it has when it is loaded`, async () => {
+    it(`of ${entry} that are values are exactly those of the loaded module`, async () => {
       const loaded: Readonly<Record<string, unknown>> = await import(source.pathname)
       const declared = [...(publicNames.get(entry)?.names ?? [])].flatMap(([name, { kinds }]) =>
         kinds.has("value") ? [name] : []
@@ -56,7 +56,7 @@ describe("public names", () => {
     })
   }
 
-  it("are reached by entry points alone: tests resolve no other", () => {
+  it("are imported through entry points only: tsconfig.json maps no other paths", () => {
     const { compilerOptions }: { compilerOptions: { paths: Record<string, ReadonlyArray<string>> } } = JSON.parse(
       readFileSync(new URL("../../tsconfig.json", import.meta.url), "utf8")
     )

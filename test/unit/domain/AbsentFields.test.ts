@@ -12,7 +12,7 @@ const Tree: Schema.Schema<Tree> = Schema.Struct({
 })
 
 describe("AbsentFields", () => {
-  it("takes out what is null and may be absent, and nothing else", () => {
+  it("removes a field only if it is null and may be absent but not null", () => {
     const leaveOut = AbsentFields.leaveOut(
       Schema.Struct({
         required: Schema.Int,
@@ -29,7 +29,7 @@ describe("AbsentFields", () => {
     for (const other of [null, [], "text", 1]) expect(leaveOut(other)).toEqual(other)
   })
 
-  it("looks into lists, records, recursive schemas and the member of a union that is meant", () => {
+  it("descends into lists, records, recursive schemas and the matching member of a union", () => {
     const Inner = Schema.Struct({ a: Schema.optional(Schema.String) })
     const leaveOut = AbsentFields.leaveOut(
       Schema.Struct({

@@ -31,7 +31,7 @@ const limit = 1_000
 
 describe("AssetContent", () => {
   it.prop(
-    "any content that is no image of ours is taken whole, however it comes in pieces",
+    "content whose type has no header to check is accepted whole, however it is split",
     [FastCheck.uint8Array({ maxLength: 60 }), sizes],
     ([content, sizes]) => {
       for (const mediaType of ["text/plain", "image/svg+xml", "application/octet-stream"]) {
@@ -41,7 +41,7 @@ describe("AssetContent", () => {
   )
 
   it.prop(
-    "an image may only say what it is, however it comes in pieces",
+    "an image is accepted only as its actual type, however it is split",
     [image, image, sizes],
     ([one, two, sizes]) => {
       const outcome = takeAll({ mediaType: two.type, limit }, one.head, sizes)
@@ -53,7 +53,7 @@ describe("AssetContent", () => {
   )
 
   it.prop(
-    "a content is refused with the piece that passes the limit, and not before",
+    "content is refused at the piece that exceeds the limit, and not before",
     [FastCheck.array(FastCheck.integer({ min: 0, max: 5 }), { minLength: 1 }), FastCheck.integer({ min: 0, max: 20 })],
     ([sizes, limit]) => {
       let taken: Either.Either<AssetContent.PartialContent, unknown> = Either.right(AssetContent.nothing)
@@ -69,14 +69,14 @@ describe("AssetContent", () => {
     }
   )
 
-  it.each(Object.entries(heads))("%s is not taken on part of its header", (mediaType, head) => {
+  it.each(Object.entries(heads))("%s is refused when its header is incomplete", (mediaType, head) => {
     const short = head.subarray(0, 2)
     expect(Either.isLeft(takeAll({ mediaType, limit }, short, []))).toBe(true)
     expect(Either.isLeft(takeAll({ mediaType, limit }, head.subarray(0, head.length / 2), []))).toBe(true)
     expect(Either.isLeft(takeAll({ mediaType, limit }, new Uint8Array(0), []))).toBe(true)
   })
 
-  it("a media type is type/subtype in lower case, and one that is allowed", () => {
+  it("a media type must be type/subtype in lower case, and an allowed one", () => {
     const isTaken = (type: string, assetTypes: ReadonlyArray<string> | null = null) =>
       Either.isRight(AssetContent.mediaType(type, { assetTypes }))
     expect(["text/plain", "image/svg+xml", "application/vnd.a.b"].map((type) => isTaken(type))).toEqual([
@@ -94,13 +94,13 @@ describe("AssetContent", () => {
     expect(isTaken("text/plain", [])).toBe(false)
   })
 
-  it("a name is of 1 to 255 characters of valid Unicode", () => {
+  it("a name has 1 to 255 characters of valid Unicode without NUL", () => {
     const isTaken = (name: string | null) => Either.isRight(AssetContent.name(name))
     expect([null, "a", "../../etc/passwd", "ä b\n", "😀".repeat(255)].map(isTaken)).toEqual(Arr.replicate(true, 5))
     expect(["", "a".repeat(256), "😀".repeat(256), "a\0b", "a\ud800b"].map(isTaken)).toEqual(Arr.replicate(false, 5))
   })
 
-  it("refusals name the field, the limit and what was given, of that no more than its beginning", () => {
+  it("refusals name the field, the limit and what was given, cut to its beginning", () => {
     const refusal = <A>(outcome: Either.Either<A, unknown>) => Either.flip(outcome).pipe(Either.getOrThrow)
     expect(refusal(AssetContent.mediaType("X".repeat(200), { assetTypes: null }))).toMatchObject({
       field: "mediaType",
@@ -132,7 +132,7 @@ describe("AssetContent", () => {
     })
   })
 
-  it("an image whose header is damaged, or tells a size that no picture has, is refused", () => {
+  it("an image with a damaged header or an impossible size is refused", () => {
     const refusal = (mediaType: string, content: Uint8Array) =>
       Either.getOrNull(Either.flip(takeAll({ mediaType, limit }, content, [3, 20])))
     expect(refusal("image/png", bytes("\x89PNG\r\n\x1a\n<html>404</html>"))).toMatchObject({
@@ -146,7 +146,7 @@ describe("AssetContent", () => {
     expect(refusal("image/png", png(65_535, 65_535))).toBeNull()
   })
 
-  it("a header may come late, but not later than within a mebibyte", () => {
+  it("a header may end late, but only within the first mebibyte", () => {
     const late = (before: number) => {
       const pieces = Array.from({ length: before }, () => jpeg(3, 4, 60_000).subarray(2, 60_006))
       const start = jpeg(3, 4).subarray(0, 2)
@@ -162,7 +162,7 @@ describe("AssetContent", () => {
     expect(Either.isRight(late(40))).toBe(false)
   })
 
-  it("keeps nothing of a content that it need not look at, nor once it has looked", () => {
+  it("keeps no bytes of content that it need not check or has already checked", () => {
     for (const [mediaType, content] of [
       ["text/plain", bytes("1234567890")],
       ["image/png", Uint8Array.of(...png(3, 4), ...new Uint8Array(9))]

@@ -69,17 +69,21 @@ describe("Batch", () => {
     }
   )
 
-  it.prop("P1 one order: at any time, what was appended is all of the finished beginning", [runs], ([run]) => {
-    for (let count = 0; count <= run.completions.length; count++) {
-      const seen = run.completions.slice(0, count)
-      const { batch, appendedEach } = play(run.opener, run.size, seen)
-      const appended = appendedEach.flat()
-      const expected = filled(firstOf(run.size, seen))
-      expect(appended.map(({ result }) => result)).toEqual(expected)
-      expect(appended.map(({ seq }) => seq)).toEqual(expected.map((_, index) => run.opener + 1 + index))
-      expect(batch.head).toBe(run.opener + expected.length)
+  it.prop(
+    "P1 one order: at any time, exactly the results before the first unfinished call are appended",
+    [runs],
+    ([run]) => {
+      for (let count = 0; count <= run.completions.length; count++) {
+        const seen = run.completions.slice(0, count)
+        const { batch, appendedEach } = play(run.opener, run.size, seen)
+        const appended = appendedEach.flat()
+        const expected = filled(firstOf(run.size, seen))
+        expect(appended.map(({ result }) => result)).toEqual(expected)
+        expect(appended.map(({ seq }) => seq)).toEqual(expected.map((_, index) => run.opener + 1 + index))
+        expect(batch.head).toBe(run.opener + expected.length)
+      }
     }
-  })
+  )
 
   it.prop("the first completion of a place wins: a second one changes nothing", [runs], ([run]) => {
     const { batch } = play(run.opener, run.size, run.completions)
@@ -88,7 +92,7 @@ describe("Batch", () => {
     }
   })
 
-  it("a place that the batch does not have changes nothing", () => {
+  it("a result for a place outside the batch changes nothing", () => {
     const batch = Batch.make<string>(Seq.make(1), 2)
     for (const index of [-1, 2, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(Batch.store(batch, index, "x")).toEqual([batch, []])

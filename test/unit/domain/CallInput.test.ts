@@ -4,7 +4,7 @@ import * as CallInput from "../../../src/domain/CallInput.js"
 
 describe("CallInput", () => {
   it.prop(
-    "an object stays what it is",
+    "an object is kept as it is",
     [FastCheck.dictionary(FastCheck.string({ unit: "grapheme" }), FastCheck.jsonValue({ stringUnit: "grapheme" }))],
     ([object]) => {
       const raw = JSON.stringify(object)
@@ -22,14 +22,14 @@ describe("CallInput", () => {
   })
 
   it.each(["{", '{"a":', "[1,2]", "null", "7", '"text"', "rm -rf"])(
-    "what is no object is shown to the model as it wrote it (%j)",
+    "input that is not a JSON object is kept under _unparsed as it was written (%j)",
     (raw) => {
       expect(CallInput.toObject(raw)).toEqual({ _unparsed: raw })
     }
   )
 
   it.each(['{"a":1e999}', '{"a":[-1e999]}', '{"id":9007199254740993}', '{"a":"\\"","b":[-10000000000000001]}'])(
-    "a number that JSON cannot hold is shown as it was written (%j)",
+    "input with an oversized number is kept under _unparsed (%j)",
     (raw) => {
       expect(CallInput.toObject(raw)).toEqual({ _unparsed: raw })
     }
@@ -41,11 +41,11 @@ describe("CallInput", () => {
     '{"a":100000000000000000000}',
     '{"a":"90071992547409930"}',
     '{"a":0.12345678901234567}'
-  ])("what is no such integer stays what it is (%j)", (raw) => {
+  ])("other numbers, and digits in a text, are parsed as usual (%j)", (raw) => {
     expect(CallInput.toObject(raw)).toEqual(JSON.parse(raw))
   })
 
-  it("a long text that is no object is cut", () => {
+  it("long input that is not a JSON object is cut", () => {
     const { _unparsed } = CallInput.toObject("x".repeat(5_000))
     expect(_unparsed).toMatch(/^x{800}\n.*4000 characters left out.*\nx{200}$/s)
   })
@@ -60,7 +60,7 @@ describe("CallInput", () => {
     ["never closed", `{"a":${"[".repeat(500_000)}`],
     ["closed", `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`],
     ["just too deep", `{"a":${"[".repeat(101)}${"]".repeat(101)}}`]
-  ])("input nested too deeply counts as no object (%s)", (_, raw) => {
+  ])("input nested too deeply is kept under _unparsed (%s)", (_, raw) => {
     expect(Object.keys(CallInput.toObject(raw))).toEqual(["_unparsed"])
   })
 

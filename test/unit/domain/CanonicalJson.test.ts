@@ -20,7 +20,7 @@ describe("CanonicalJson", () => {
     }
   )
 
-  it("comes in pieces that are the text of the list", () => {
+  it("comes in bounded pieces that join to the text of the list", () => {
     for (const count of [0, 1, 99, 100, 101, 350]) {
       const list = Array.from({ length: count }, (_, n) => ({ n, a: ["x", n] }))
       const pieces = Array.from(CanonicalJson.pieces(list))

@@ -55,7 +55,7 @@ describe("Checked", () => {
     }
   })
 
-  it("P12 clear refusal: a message of a list, or a result, is named as what it was given as", () => {
+  it("P12 clear refusal: names a message by the given field, such as messages.1 or result", () => {
     const limits = { ...Limits.defaults, messageBytes: 60 }
     const result: Message = {
       role: "tool",
@@ -72,7 +72,7 @@ describe("Checked", () => {
     }
   })
 
-  it("no metadata is the empty object", () => {
+  it("noMetadata is the checked form of an empty object", () => {
     expect(Checked.noMetadata).toEqual(Either.getOrThrow(Checked.metadata({}, Limits.defaults)))
   })
 })

@@ -54,7 +54,7 @@ describe("ContextOverflow", () => {
     "messages: at least one message is required",
     "You exceeded your current quota",
     "temperature: 3 > 2"
-  ])("takes no other refusal for one (%s)", (text) => {
+  ])("does not mistake another refusal for an overflow (%s)", (text) => {
     expect(ContextOverflow.read(text)).toBeNull()
   })
 })

@@ -32,12 +32,12 @@ const resultsBefore = (turns: Turns, count: number) =>
   turns.slice(0, count).flatMap((turn) => turn.flatMap(({ savings }) => savings)).length
 
 describe("ContextWindow", () => {
-  it.prop("what fits is shown whole", [turns], ([turns]) => {
+  it.prop("a conversation that fits is shown whole", [turns], ([turns]) => {
     expect(ContextWindow.fit(turns, sizeOf(turns, ContextWindow.whole))).toEqual(ContextWindow.whole)
   })
 
   it.prop(
-    "what does not fit is cut until it fits, or until only the last turn is left, shortened",
+    "a conversation is cut until it fits, or until only the last turn is left, with its results shortened",
     [turns, limits],
     ([turns, limit]) => {
       const cut = ContextWindow.fit(turns, limit)
@@ -48,7 +48,7 @@ describe("ContextWindow", () => {
   )
 
   it.prop(
-    "the last turn stays; no turn is left out before all earlier results are shortened",
+    "the last turn stays; the results of turns that are left out count as shortened",
     [turns, limits],
     ([turns, limit]) => {
       const cut = ContextWindow.fit(turns, limit)
@@ -66,7 +66,7 @@ describe("ContextWindow", () => {
   })
 
   it.prop(
-    "nothing is cut while the conversation, as it was cut before, still fits",
+    "nothing more is cut while the conversation with its earlier cuts still fits",
     [turns, limits],
     ([turns, limit]) => {
       let before = ContextWindow.whole
@@ -98,7 +98,7 @@ describe("ContextWindow", () => {
     expect(ContextWindow.fit([results], 100)).toMatchObject({ turns: 0, results: 5 })
   })
 
-  it("tells how much was written before the last cut", () => {
+  it("reports how many pieces there were at the last cut", () => {
     const turn = [{ size: 10, savings: [] }]
     const turns = Array.from({ length: 12 }, () => turn)
     expect(ContextWindow.fit(turns.slice(0, 10), 100).pieces).toBe(0)
@@ -106,7 +106,7 @@ describe("ContextWindow", () => {
     expect(ContextWindow.fit(turns, 100).pieces).toBe(11)
   })
 
-  it("leaves earlier turns out although it fits, when shortening them made little room", () => {
+  it("leaves earlier turns out if shortening them is enough but makes little room", () => {
     const earlier = [{ size: 100, savings: [10] }]
     expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toMatchObject({ turns: 1, results: 1 })
     expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toMatchObject({
@@ -134,7 +134,7 @@ describe("ContextWindow", () => {
     const behind = (sizes: ReadonlyArray<number>, index: number) => sum(sizes.slice(index))
 
     it.prop(
-      "is told once more than enough was read, and is then the same however much more is read",
+      "is known once enough was read, and stays the same however much more is read",
       [sizes, limits],
       ([sizes, limit]) => {
         const turns = turnsOf(sizes)
@@ -150,7 +150,7 @@ describe("ContextWindow", () => {
     )
 
     it.prop(
-      "has more than one limit behind it, unless one turn alone is too long",
+      "is followed by at most one and a half limits, and by more than one if the turn before it allows that",
       [sizes, limits],
       ([sizes, limit]) => {
         const index = ContextWindow.begin(turnsOf(sizes), sizes.length * 4 + 1, limit)

@@ -44,15 +44,15 @@ const damaged = <A, I>(schema: Schema.Schema<A, I>) =>
     )
   ).map(([value, path, to]) => damage(value, path, to))
 
-describe("a value that is accepted is what the Schema makes of it", () => {
+describe("a value is accepted only if the Schema decodes it unchanged", () => {
   const properties = <A, I>(what: string, schema: Schema.Schema<A, I>, runs: number) => {
     const isExact = exactly(schema)
     const decode = Schema.decodeUnknownEither(schema)
-    it.prop(`of stored ${what}`, [stored(schema)], ([value]) => {
+    it.prop(`for stored ${what}`, [stored(schema)], ([value]) => {
       if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
     })
     it.prop(
-      `of damaged ${what}`,
+      `for damaged ${what}`,
       [damaged(schema)],
       ([value]) => {
         if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
@@ -69,11 +69,11 @@ const bare = stored(Durable).map((event) =>
   Predicate.isReadonlyRecord(event) ? Struct.omit(event, "entry", "question") : event
 )
 
-it.prop("every event is accepted as it is read", [bare], ([event]) => {
+it.prop("every event is accepted in its stored form", [bare], ([event]) => {
   expect(exactly(Durable)(event)).toBe(true)
 })
 
-describe("JSON of a value is that of its encoded form", () => {
+describe("toJson writes the JSON of the encoded form", () => {
   const same = <A, I>(what: string, schema: Schema.Schema<A, I>) => {
     const toJson = ExactCheck.toJson(schema)
     const encode = Schema.encodeSync(schema)
@@ -86,7 +86,7 @@ describe("JSON of a value is that of its encoded form", () => {
   same("hints", SessionHint)
 })
 
-describe("what is written every day is accepted", () => {
+describe("everyday values are accepted", () => {
   const cases = {
     "a user's text": { role: "user", parts: [{ type: "text", text: "Hello" }] },
     "a file": { role: "user", parts: [{ type: "file", assetId: "a1", mediaType: "image/png", name: "x.png" }] },
@@ -105,13 +105,13 @@ describe("what is written every day is accepted", () => {
   }
 })
 
-describe("what decoding would change or refuse is not accepted", () => {
+describe("a value that decoding would change or refuse is not accepted", () => {
   const cases = {
     "an unknown field": { ...result("c1"), extra: 1 },
     "an unknown part that has no type": { role: "user", parts: [{ data: 1 }] },
     "an unknown part that would lose a field": { role: "user", parts: [JSON.parse('{"type":"x","__proto__":1}')] },
-    "a list with a place that nothing is in": { role: "user", parts: Object.assign([], { length: 1 }) },
-    "an object of a class": {
+    "a list with a hole": { role: "user", parts: Object.assign([], { length: 1 }) },
+    "an instance of a class": {
       role: "user",
       parts: [
         new (class {
@@ -123,17 +123,17 @@ describe("what decoding would change or refuse is not accepted", () => {
         })()
       ]
     },
-    "a field that is missing": { role: "user" },
-    "an outcome that does not exist": { ...result("c1"), outcome: "maybe" },
-    "an id that is none": { ...result("c1"), callId: "../c1" },
-    "a count that is none": assistant("x", [], {
+    "a missing field": { role: "user" },
+    "an unknown outcome": { ...result("c1"), outcome: "maybe" },
+    "an invalid id": { ...result("c1"), callId: "../c1" },
+    "an invalid count": assistant("x", [], {
       usage: { inputTokens: -1, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
     }),
     "metadata that would lose a field": {
       role: "user",
       parts: [{ type: "text", text: "x", providerMetadata: JSON.parse('{"__proto__":1}') }]
     },
-    "no object at all": "user"
+    "not an object at all": "user"
   }
   for (const [name, value] of Object.entries(cases)) {
     it(name, () => {

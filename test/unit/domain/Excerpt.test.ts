@@ -17,7 +17,7 @@ describe("Excerpt", () => {
   })
 
   it.prop(
-    "a longer one keeps its two ends, whole characters, and says what is missing",
+    "a longer text keeps both ends, in whole characters, and says how many bytes are missing",
     [pieces, limit],
     ([pieces, limit]) => {
       const whole = pieces.join("")
@@ -36,7 +36,7 @@ describe("Excerpt", () => {
     }
   )
 
-  it.prop("what is kept meanwhile stays in proportion to the limit", [pieces, limit], ([pieces, limit]) => {
+  it.prop("holds at most about twice the limit while text arrives", [pieces, limit], ([pieces, limit]) => {
     const { head, tail } = of(limit, pieces)
     expect(head.length + tail.length).toBeLessThanOrEqual(2 * limit + 1)
   })

@@ -68,7 +68,7 @@ const longTurns = (turns: number) =>
 
 describe("GrowingView", () => {
   it.prop(
-    "is what the whole transcript gives, though only its end was read",
+    "equals the view of the whole transcript, though only its end was read",
     [entries, sizes, options],
     ([entries, sizes, options]) => {
       expect(read(entries, sizes, options).view.view()).toEqual(View.make(entries, options))
@@ -76,7 +76,7 @@ describe("GrowingView", () => {
   )
 
   it.prop(
-    "is the same when its pieces were made before, in any portions",
+    "is the same when its pieces were made in advance, in any portions",
     [entries, sizes, sizes, options],
     ([entries, pages, portions, options]) => {
       const asked = { ...options, known: new WeakMap() }
@@ -90,7 +90,7 @@ describe("GrowingView", () => {
   )
 
   it.prop(
-    "stays what the whole transcript gives while it grows by any steps",
+    "still equals the view of the whole transcript as it grows, in steps of any size",
     [entries, sizes, sizes, options],
     ([entries, pages, steps, options]) => {
       let to = Math.min(entries.length, 3)
@@ -140,14 +140,14 @@ describe("GrowingView", () => {
     }
   })
 
-  it("comes in pieces where there is much to put together and to show", () => {
+  it("is made in portions when there are many messages to join and show", () => {
     const entries = entriesOf(Array.from({ length: 4_000 }, () => userText("one")))
     const { turns } = TranscriptEnd.prepend(TranscriptEnd.nothing, entries, true, all)
     const pieces = [...GrowingView.making({ turns, beginning: 1 }, all)]
     expect(pieces.length).toBe(2 * 16)
   })
 
-  it("sends no reasoning of earlier turns once the beginning of the transcript is not looked at", () => {
+  it("shows no reasoning of earlier turns once the transcript's beginning is no longer read", () => {
     const entries = longTurns(80)
     const reasoningOf = (turns: number) =>
       View.make(entries.slice(0, turns * 4), { ...all, maxCharacters: 6_000 }).flatMap((item) =>
@@ -157,7 +157,7 @@ describe("GrowingView", () => {
     for (let turns = 50; turns <= 80; turns++) expect(reasoningOf(turns)).toBeLessThanOrEqual(1)
   })
 
-  it("begins anew once in a while only, and shows at least half of what fits where turns are short", () => {
+  it("changes its beginning only rarely, and shows at least half of what fits when turns are short", () => {
     const options = { ...all, maxCharacters: 10_000 }
     const entries = longTurns(600)
     let changes = 0
@@ -173,7 +173,7 @@ describe("GrowingView", () => {
     expect(changes).toBeLessThan(16 * 8)
   })
 
-  it("does not grow by a turn, or by results of what it shows", () => {
+  it("refuses to grow by a new turn, or by the result of a call that it shows", () => {
     const [user, asking, answer] = longTurns(1)
     const { view } = read(longTurns(1).slice(0, 2), [2], all)
     expect([[user], [answer], [asking], []].map((more) => view.add(more.flatMap((entry) => entry ?? [])))).toEqual([

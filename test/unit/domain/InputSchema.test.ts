@@ -35,12 +35,12 @@ describe("InputSchema", () => {
     date: Schema.Date,
     bigint: Schema.BigInt
   })) {
-    it(`takes Effect's ${name} as providers do`, () => {
+    it(`turns Effect's ${name} into a schema that providers accept`, () => {
       expect(complaintsOfSchema(ofEffect(schema))).toEqual([])
     })
   }
 
-  it("says what older drafts say in the words of 2020-12", () => {
+  it("translates the keywords of older drafts to those of 2020-12", () => {
     expect(
       made({
         $schema: "http://json-schema.org/draft-07/schema#",
@@ -73,7 +73,7 @@ describe("InputSchema", () => {
     })
   })
 
-  it("describes an object when nothing is said", () => {
+  it("describes an empty object when the schema names no fields", () => {
     for (const schema of [{}, { type: "object" }, { type: ["object", "null"] }, { properties: {} }]) {
       expect(made(schema)).toEqual({ type: "object", properties: {} })
     }
@@ -92,7 +92,7 @@ describe("InputSchema", () => {
     })
   })
 
-  it("joins the cases of a choice at the top: what all of them ask for is asked for", () => {
+  it("merges the cases of a choice at the top, and requires the fields that all of them require", () => {
     const text = { type: "string" }
     const schema = {
       anyOf: [
@@ -112,7 +112,7 @@ describe("InputSchema", () => {
     expect(complaintsOfSchema(made({ ...schema, not: {}, if: {}, else: {} }))).toEqual([])
   })
 
-  it("does not drop a field of a name that every object has", () => {
+  it("keeps a field whose name every object has", () => {
     const properties = JSON.parse('{"constructor":{"type":"string"},"__proto__":{"type":"number"}}')
     expect(JSON.stringify(made({ type: "object", properties }).properties)).toBe(JSON.stringify(properties))
   })
@@ -142,16 +142,20 @@ describe("InputSchema", () => {
       "schemas at most 100 deep",
       { properties: Array.from({ length: 120 }).reduce((inner) => ({ a: { properties: inner } }), {}) }
     ]
-  ])("refuses what cannot be repaired: %s", (limit, schema) => {
+  ])("refuses a schema that cannot be repaired, with the limit: %s", (limit, schema) => {
     expect(flaw(schema)?.limit).toBe(limit)
   })
 
-  it.prop("of any JSON is refused or taken by providers, and stays as it is", [FastCheck.jsonValue()], ([value]) => {
-    for (const schema of [value, { properties: { a: value } }, { anyOf: [value, { type: "object" }] }]) {
-      const first = Either.getOrNull(InputSchema.portable(schema))
-      if (first === null) continue
-      expect(complaintsOfSchema(first)).toEqual([])
-      expect(made(first)).toEqual(first)
+  it.prop(
+    "refuses any JSON or makes it a schema that providers accept and a second pass keeps",
+    [FastCheck.jsonValue()],
+    ([value]) => {
+      for (const schema of [value, { properties: { a: value } }, { anyOf: [value, { type: "object" }] }]) {
+        const first = Either.getOrNull(InputSchema.portable(schema))
+        if (first === null) continue
+        expect(complaintsOfSchema(first)).toEqual([])
+        expect(made(first)).toEqual(first)
+      }
     }
-  })
+  )
 })

@@ -28,7 +28,7 @@ const inquiry = { from: "files", text: "Which?", fields }
 const refused = (values: Inquiry.Values) => Inquiry.valuesFlaw(inquiry, { text: "a", ...values })?.field ?? null
 
 describe("an inquiry", () => {
-  it("takes values that fit its fields, and names the field that others do not fit", () => {
+  it("accepts values that fit its fields, and names the field that a wrong value does not fit", () => {
     const all = { number: 0.5, integer: -1, boolean: false, choice: "r", choices: ["g", "r"] }
     expect(refused(all)).toBe(null)
     expect(refused({})).toBe(null)
@@ -49,7 +49,7 @@ describe("an inquiry", () => {
     expect(refused({ toString: "x" })).toBe("values")
   })
 
-  it("reads what is typed: options by number, title or value", () => {
+  it("reads typed answers, and options by number, title or value", () => {
     const typed: ReadonlyArray<readonly [number, string, Inquiry.Value | null]> = [
       [0, "abc", "abc"],
       [0, "abcd", null],
@@ -71,7 +71,7 @@ describe("an inquiry", () => {
     }
   })
 
-  it("is bounded, and its link is one of the web", () => {
+  it("must keep its limits, and link only to the web", () => {
     const flawOf = (more: Partial<Inquiry.Inquiry>) => Inquiry.flawOf({ ...inquiry, ...more })?.field ?? null
     expect(flawOf({ link: "https://example.com/a" })).toBe(null)
     expect(flawOf({ link: "javascript:alert(1)" })).toBe("link")

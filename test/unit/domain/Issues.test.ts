@@ -12,7 +12,7 @@ const lines = <A, I>(schema: Schema.Schema<A, I>, value: unknown): string =>
 const said = <A, I>(schema: Schema.Schema<A, I>, value: unknown) => lines(Schema.Struct({ f: schema }), { f: value })
 
 describe("Issues", () => {
-  it("one line an issue: where, what is allowed, what was given", () => {
+  it("writes one line per issue: where it is, what is allowed and what was given", () => {
     const schema = Schema.Struct({
       offset: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { default: () => 1 }),
       path: Schema.String,
@@ -48,7 +48,7 @@ describe("Issues", () => {
     expect(said(Schema.String.annotations({ message: () => "say a name" }), 1)).toBe("f: say a name")
   })
 
-  it("a tagged union says what is wrong in the member that is meant", () => {
+  it("describes an issue in a tagged union within the member that the tag selects", () => {
     const schema = Schema.Union(
       Schema.Struct({ kind: Schema.Literal("a"), x: Schema.Int }),
       Schema.Struct({ kind: Schema.Literal("b"), y: Schema.Int })
@@ -56,7 +56,7 @@ describe("Issues", () => {
     expect(said(schema, { kind: "b", y: "1" })).toBe('f.y: expected an integer, got "1"')
   })
 
-  it("of a text that was to be read it says what is wrong with the text, or with what it holds", () => {
+  it("describes what is wrong with a text of JSON, or with the values in it", () => {
     const schema = Schema.parseJson(Schema.Array(Schema.Struct({ a: Schema.Int })))
     expect(lines(schema, "[x")).toMatch(/^Unexpected token .*x/)
     expect(lines(schema, '{"a":1}')).toBe("expected a list, got an object")
@@ -65,7 +65,7 @@ describe("Issues", () => {
     )
   })
 
-  it("shows no more than a few characters of what was given, and no more than twenty lines", () => {
+  it("shows at most forty characters of a given value, and at most twenty issues", () => {
     expect(said(Schema.Int, "x".repeat(1_000_000))).toBe(`f: expected an integer, got "${"x".repeat(40)}…"`)
     const many = lines(
       Schema.Array(Schema.Int),

@@ -31,13 +31,13 @@ const refused: ReadonlyArray<unknown> = [
 ]
 
 describe("Json", () => {
-  it.prop("takes whatever JSON can say", [FastCheck.jsonValue({ maxDepth: 5 })], ([value]) => {
+  it.prop("takes any JSON value without a key __proto__", [FastCheck.jsonValue({ maxDepth: 5 })], ([value]) => {
     FastCheck.pre(!JSON.stringify(value).includes("__proto__"))
     expect(Schema.decodeUnknownSync(Json)(value)).toBe(value)
     expect(Schema.is(JsonRecord)({ value })).toBe(true)
   })
 
-  it.prop("its examples are JSON", [Arbitrary.make(Json), Arbitrary.make(JsonRecord)], ([value, record]) => {
+  it.prop("its generated examples are JSON", [Arbitrary.make(Json), Arbitrary.make(JsonRecord)], ([value, record]) => {
     expect(Schema.is(Json)(value)).toBe(true)
     expect(Schema.is(JsonRecord)(record)).toBe(true)
   })
@@ -50,14 +50,17 @@ describe("Json", () => {
     for (const value of [inArrays(100), inObjects(100)]) expect(Schema.is(Json)(value)).toBe(true)
   })
 
-  it.each(refused.map((value, index) => [index, value] as const))("refuses what is no JSON (%i)", (_, value) => {
-    expect(Schema.is(Json)(value)).toBe(false)
-    expect(Schema.is(JsonRecord)({ value })).toBe(false)
-  })
+  it.each(refused.map((value, index) => [index, value] as const))(
+    "refuses a value that is not JSON, too deep or has a key __proto__ (%i)",
+    (_, value) => {
+      expect(Schema.is(Json)(value)).toBe(false)
+      expect(Schema.is(JsonRecord)({ value })).toBe(false)
+    }
+  )
 })
 
 describe("JsonRecord", () => {
-  it.each([null, undefined, 1, "text", [], [1]])("refuses what is no object (%j)", (value) => {
+  it.each([null, undefined, 1, "text", [], [1]])("refuses a value that is not an object (%j)", (value) => {
     const refusal = Refusal.decoder(JsonRecord, "metadata")(value)
     expect(Either.getLeft(refusal)).toMatchObject({
       value: { field: "metadata", limit: "a JSON object at most 100 deep, without a key __proto__" }
@@ -69,13 +72,13 @@ describe("JsonRecord", () => {
     ["b", { a: 1, b: undefined, c: NaN }],
     ["deep", { a: {}, deep: inArrays(100) }],
     ["__proto__", forbidden]
-  ])("names the field that is none (%s)", (field, value) => {
+  ])("names the field at fault (%s)", (field, value) => {
     expect(Either.getLeft(Refusal.decoder(JsonRecord, "metadata")(value))).toMatchObject({
       value: { field: `metadata.${field}`, limit: "JSON at most 100 deep, without a key __proto__" }
     })
   })
 
-  it("gives the very object, stored and read", () => {
+  it("decodes and encodes to the very same object", () => {
     const value = { a: [1, { b: null }] }
     expect(Schema.decodeUnknownSync(JsonRecord)(value)).toBe(value)
     expect(Schema.encodeUnknownSync(JsonRecord)(value)).toBe(value)

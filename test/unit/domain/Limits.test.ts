@@ -9,7 +9,7 @@ describe("Limits", () => {
 
   describe("json", () => {
     it.prop(
-      "takes exactly what fits",
+      "takes a value if and only if its JSON fits",
       [FastCheck.jsonValue({ stringUnit: "binary" }), FastCheck.nat(60)],
       ([value, limit]) => {
         const text = JSON.stringify(value)
@@ -19,7 +19,7 @@ describe("Limits", () => {
       }
     )
 
-    it("takes what fits to the byte", () => {
+    it("takes a value whose JSON is exactly as long as the limit", () => {
       expect(Limits.json("metadata", "é", 4)).toEqual(Either.right('"é"'))
     })
 
@@ -33,7 +33,7 @@ describe("Limits", () => {
     })
   })
 
-  it("P12 what has no JSON is refused as such", () => {
+  it("P12 a value without JSON is refused as such", () => {
     const circular: { self?: unknown } = {}
     circular.self = circular
     for (const value of [undefined, circular]) {

@@ -53,7 +53,7 @@ const watch = (...lives: ReadonlyArray<Live.Live>) => {
 }
 
 describe("a watcher", () => {
-  it("gets the difference to what it has seen, with the place at which it stands", () => {
+  it("gets only what it has not seen yet, with the offset at which it begins", () => {
     const first = written(reasoning("I "), text("on"), argument('{"a'))
     const second = [reasoning("think"), text("e"), argument('":1}')].reduce(Live.addPart, first)
     expect(watch(first, second, second)).toEqual([
@@ -67,7 +67,7 @@ describe("a watcher", () => {
     expect(watch(written(text("one "), text("two")))).toEqual([["text.delta 0 one two"]])
   })
 
-  it("is told which run its events are of, and the event that they follow", () => {
+  it("gets events that name their run and the durable event that they follow", () => {
     const [events] = Watch.changes(Watch.nothingSeen, written(text("x")), at)
     expect(events).toEqual([
       { type: "text.delta", seq: 3, sessionId: "s1", after: 7, runId: "r1", offset: 0, text: "x" }
@@ -78,7 +78,7 @@ describe("a watcher", () => {
     expect(watch(written(argument("")))).toEqual([["call.arguments 0 read 0 "]])
   })
 
-  it("is told of a further try, and then gets the text from its beginning", () => {
+  it("is told about a retry, and then gets the text from its beginning", () => {
     const first = written(text("hal"), argument("{"))
     const again = Live.retryStep(first, retry)
     expect(watch(first, again, add(again, text("whole")))).toEqual([
@@ -95,7 +95,7 @@ describe("a watcher", () => {
     expect(watch(first, second, other)).toEqual([["text.delta 0 one"], ["text.delta 0 two"], ["text.delta 0 three"]])
   })
 
-  it("is not told what a stored step had written, but for the rest before the step's message", () => {
+  it("gets no more text of a stored step, except for the rest just before the step's message", () => {
     const stored = Live.endStep(written(text("one "), text("two")))
     const [, seen] = Watch.changes(Watch.nothingSeen, written(text("one ")), at)
     expect(told(Watch.changes(seen, stored, at)[0])).toEqual([])
@@ -131,7 +131,7 @@ describe("a watcher", () => {
   })
 })
 
-it("without a step there is nothing to write to", () => {
+it("without a step, parts, retries and ends change nothing", () => {
   const live = Live.start(run)
   expect(add(live, text("x"))).toBe(live)
   expect(Live.retryStep(live, retry)).toBe(live)
@@ -156,7 +156,7 @@ const step = FastCheck.oneof(
 )
 
 it.prop(
-  "whenever a watcher looks, its deltas, put where they say, give the text that is there",
+  "a watcher's deltas, put at their offsets, give the current text whenever it looks",
   [FastCheck.array(FastCheck.tuple(step, FastCheck.boolean()), { maxLength: 20 })],
   ([steps]) => {
     let live = begun
@@ -197,7 +197,7 @@ describe("Live.Draft", () => {
     calls: [{ index: 0, callId, name: "read", input: '{"a"' }]
   }
 
-  it("has what a step has written, and nothing before it began or after it was stored", () => {
+  it("holds what a step has written, and does not exist before the step begins or after it is stored", () => {
     expect(Live.draftOf(whole)).toEqual(draft)
     expect(Live.draftOf(Live.start(run))).toBeNull()
     expect(Live.draftOf(Live.endStep(whole))).toBeNull()

@@ -20,31 +20,31 @@ const known: Liveness.Sighting = { startTime: "100", instanceKnown: true }
 const forgotten: Liveness.Sighting = { startTime: "100", instanceKnown: false }
 
 const cases: ReadonlyArray<readonly [string, Lease.EngineId, Liveness.Sighting, Liveness.Liveness]> = [
-  ["of another boot", { ...other, bootId: "earlier" }, running, "dead"],
-  ["of another boot, with our own pid and start time", { ...self, bootId: "earlier" }, known, "dead"],
-  ["whose boot is not known", { ...other, bootId: "" }, gone, "unknown"],
-  ["of another pid namespace, whatever its pid", { ...other, pidNamespace: "container" }, gone, "unknown"],
+  ["of another boot: dead", { ...other, bootId: "earlier" }, running, "dead"],
+  ["of another boot, with our own pid and start time: dead", { ...self, bootId: "earlier" }, known, "dead"],
+  ["whose boot is not known: unknown", { ...other, bootId: "" }, gone, "unknown"],
+  ["of another pid namespace, whatever its pid: unknown", { ...other, pidNamespace: "container" }, gone, "unknown"],
   [
-    "of another pid namespace, with our own pid and start time",
+    "of another pid namespace, with our own pid and start time: unknown",
     { ...self, pidNamespace: "container" },
     known,
     "unknown"
   ],
-  ["that runs", other, running, "alive"],
-  ["whose pid is gone", other, gone, "dead"],
-  ["whose pid belongs to another process now", other, reused, "dead"],
-  ["whose pid is ours now", { ...other, pid: self.pid }, forgotten, "dead"],
-  ["whose pid is ours now, of a known instance", { ...other, pid: self.pid }, known, "dead"],
-  ["of this process, its instance known", { ...self, instance: "second" }, known, "alive"],
-  ["of this process, its instance closed", { ...self, instance: "second" }, forgotten, "dead"]
+  ["that runs: alive", other, running, "alive"],
+  ["whose pid is gone: dead", other, gone, "dead"],
+  ["whose pid belongs to another process now: dead", other, reused, "dead"],
+  ["whose pid is ours now: dead", { ...other, pid: self.pid }, forgotten, "dead"],
+  ["whose pid is ours now, of a known instance: dead", { ...other, pid: self.pid }, known, "dead"],
+  ["of this process, with a known instance: alive", { ...self, instance: "second" }, known, "alive"],
+  ["of this process, with a closed instance: dead", { ...self, instance: "second" }, forgotten, "dead"]
 ]
 
-describe("Lease", () => {
+describe("Liveness.liveness", () => {
   it.each(cases)("P9 many processes: an engine %s", (_, engine, sighting, liveness) => {
     expect(Liveness.liveness(self, engine, sighting)).toBe(liveness)
   })
 
-  it("P9 many processes: who does not know its own boot can prove nothing", () => {
+  it("P9 many processes: an engine that does not know its own boot can prove nothing about others", () => {
     for (const bootId of ["", "boot"]) {
       expect(Liveness.liveness({ ...self, bootId: "" }, { ...other, bootId }, gone)).toBe("unknown")
     }
@@ -52,8 +52,8 @@ describe("Lease", () => {
 
   it.each([
     ["another host", "b"],
-    ["no host that it names", null]
-  ])("P9 many hosts: nothing is proven of an engine of %s, whatever it has in common with this one", (_, host) => {
+    ["an unnamed host", null]
+  ])("P9 many hosts: nothing is proven about an engine of %s, whatever it shares with this one", (_, host) => {
     const mine = { ...self, host: "a" }
     for (const sighting of [gone, running, reused, forgotten]) {
       expect(Liveness.liveness(mine, { ...other, host }, sighting)).toBe("unknown")
@@ -63,14 +63,14 @@ describe("Lease", () => {
     }
   })
 
-  it("P9 many hosts: on its own host a dead process is proven dead, and another boot may be another host's", () => {
+  it("P9 many hosts: on its own host, an engine proves a process dead, but nothing about another boot", () => {
     const here = { ...self, host: "a" }
     expect(Liveness.liveness(here, { ...other, host: "a" }, gone)).toBe("dead")
     expect(Liveness.liveness(here, { ...other, host: "a" }, running)).toBe("alive")
     expect(Liveness.liveness(here, { ...other, host: "a", bootId: "earlier" }, gone)).toBe("unknown")
   })
 
-  it("P9 many processes: an engine that an earlier version has stored has no host", () => {
+  it("P9 many processes: an engine stored by an earlier version has no host", () => {
     const { host, ...stored } = self
     expect(Schema.decodeUnknownSync(Lease.EngineId)(stored)).toEqual({ ...stored, host })
   })
@@ -113,7 +113,7 @@ describe("Liveness.standing", () => {
   })
 
   it.each(["alive", "unknown"] as const)(
-    "P9 on a shared clock an engine (%s) has its lease's whole time, and is then asked before it is robbed",
+    "P9 on a shared clock, an engine (%s) has its whole lease, and is then asked before it loses its run",
     (liveness) => {
       const end = 100 + leaseMillis
       const found = (now: number, watched: Liveness.LeaseWatch | null) =>
@@ -130,12 +130,12 @@ describe("Liveness.standing", () => {
     }
   )
 
-  it("P9 who gives a sign when it is asked keeps its lease", () => {
+  it("P9 an engine that gives a sign of life when asked keeps its lease", () => {
     const asked = watch({ asks: 2, askedAt: 20_000 })
     expect(tag("alive", seen(at(21_000), 2), at(30_000), asked, leaseMillis)).toBe("Held")
   })
 
-  it("P9 an engine that was asked and has given a sign since is asked anew when it falls silent again", () => {
+  it("P9 an engine that gave a sign after it was asked is asked again when it falls silent again", () => {
     const asked = watch({ asks: 2, askedAt: 20_000 })
     const found = Liveness.standing("alive", seen(at(21_000), 2), at(40_000), asked, leaseMillis)
     const watched = watch({ count: 2, since: 40_000 })
@@ -143,12 +143,12 @@ describe("Liveness.standing", () => {
     expect(tag("alive", seen(at(21_000), 2), at(41_000), watched, leaseMillis)).toBe("Silent")
   })
 
-  it("P9 what was asked about another lease does not count", () => {
+  it("P9 questions about an earlier lease do not count", () => {
     const asked = watch({ fence: 2, asks: 2, askedAt: 20_000 })
     expect(tag("alive", seen(at(100)), at(90_000), asked, leaseMillis)).toBe("Silent")
   })
 
-  it("P9 a lease lasts as long as its engine says, whatever the others' last", () => {
+  it("P9 a lease lasts as long as its own engine says, however long others' leases last", () => {
     expect(tag("alive", seen(at(0), 1, 60_000), at(59_999), null, 1_000)).toBe("Held")
     expect(tag("alive", seen(at(0), 1, 1_000), at(1_000), null, 60_000)).toBe("Silent")
     const asked = watch({ asks: 2, askedAt: 1_000 })
@@ -156,7 +156,7 @@ describe("Liveness.standing", () => {
     expect(tag("alive", seen(at(0), 1, null), at(59_999), null, 60_000)).toBe("Held")
   })
 
-  it("P9 a sign from the future is one from before the host's last boot", () => {
+  it("P9 a sign of life from the future counts as one from before the host's last boot", () => {
     expect(Liveness.standing("unknown", seen(at(101)), at(100), null, leaseMillis)).toEqual({
       _tag: "Over",
       reason: "crashed"
@@ -164,7 +164,7 @@ describe("Liveness.standing", () => {
   })
 
   it.each([null, at(5, "elsewhere"), at(5, "")])(
-    "P9 without a shared clock (%s) only silence for a lease's whole time tells",
+    "P9 without a shared clock (%s), an engine is asked only after a whole lease of silence",
     (sign) => {
       const now = (millis: number) => at(millis, sign?.clock === "" ? "" : "host")
       const first = Liveness.standing("alive", seen(sign), now(1_000), null, leaseMillis)
@@ -183,7 +183,7 @@ describe("Liveness.standing", () => {
   )
 
   it.each(["host", "elsewhere"])(
-    "P9 looks at the times that are told, and no others, find a lease over: clock %s",
+    "P9 checks at the times that waitMillis returns, and none earlier, find a lease over: clock %s",
     (clock) => {
       let watched: Liveness.LeaseWatch | null = null
       const looks: Array<string> = []
@@ -206,7 +206,7 @@ describe("Liveness.standing", () => {
     }
   )
 
-  it("P9 a sign of this very instant holds", () => {
+  it("P9 a sign of life from this very instant holds the lease", () => {
     expect(Liveness.standing("alive", seen(at(5), 1, 10), at(5), null, 10)).toEqual({ _tag: "Held", watched: null })
   })
 })

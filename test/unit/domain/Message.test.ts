@@ -9,7 +9,7 @@ const usage = { inputTokens: 1, outputTokens: 2, reasoningTokens: null, cachedIn
 const assistant = (parts: ReadonlyArray<unknown>) => ({ role: "assistant", parts, model, finish: "stop", usage })
 
 describe("Message", () => {
-  it.prop("survives its stored form", [FastCheck.oneof(settledEntries, anyEntries)], ([entries]) => {
+  it.prop("survives being stored and read", [FastCheck.oneof(settledEntries, anyEntries)], ([entries]) => {
     for (const { message } of entries) {
       const stored = JSON.stringify(Schema.encodeSync(Message.Message)(message))
       expect(Either.map(decode(JSON.parse(stored)), (message) => JSON.stringify(message))).toEqual(Either.right(stored))
@@ -28,7 +28,7 @@ describe("Message", () => {
     }
   )
 
-  it("fields that this version does not know do no harm, at any depth", () => {
+  it("unknown fields are ignored at any depth", () => {
     const known = { role: "user", parts: [{ type: "text", text: "hi" }] }
     const later = { ...known, later: 1, parts: known.parts.map((part) => ({ ...part, later: { deep: true } })) }
     expect(decode(later)).toEqual(Either.right(known))
@@ -54,7 +54,7 @@ describe("Message", () => {
     expect(Option.isNone(Schema.decodeUnknownOption(Message.Message)(message))).toBe(true)
   })
 
-  it("callsOf and textOf read what they say, and nothing of unknown parts", () => {
+  it("callsOf and textOf read calls and texts, and nothing from unknown parts", () => {
     const call = { type: "call", callId: "c1", name: "n", input: "{" }
     const message = decode(
       assistant([{ type: "text", text: "a" }, call, { type: "audio", text: "x" }, { type: "text", text: "b" }])

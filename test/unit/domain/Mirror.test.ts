@@ -58,7 +58,7 @@ describe("a mirror", () => {
     }
   })
 
-  it("comes after the newest durable event, whose message ends its step", () => {
+  it("follows the newest durable event, and a step's message marks the step as stored", () => {
     const [, , { events } = { events: [] }] = told()
     const mirror = tellAll(Mirror.make(at.cursor), events)
     expect(mirror).toMatchObject({ cursor: 3, live: { step: { seq: 1, stored: false } } })
@@ -73,7 +73,7 @@ describe("a mirror", () => {
     expect(after).toMatchObject({ cursor: 4, live: { step: { seq: 1, stored: true } } })
   })
 
-  it("has nothing of a run that is over", () => {
+  it("holds nothing of a run that has been released", () => {
     const mirror = tellAll(
       Mirror.make(at.cursor),
       told().flatMap(({ events }) => events)

@@ -11,7 +11,7 @@ const failures = FastCheck.record({
 })
 
 describe("ModelFailure", () => {
-  it.prop("what a ModelFailed says is read again, whole", [failures], ([{ detail, model, reason, status }]) => {
+  it.prop("the message of a ModelFailed is read back in full", [failures], ([{ detail, model, reason, status }]) => {
     const error = new ModelFailed({ model: `local/${model}`, reason, status, retryAfterMillis: null, detail })
     expect(ModelFailure.fromText(error.message)).toEqual({ ref: { provider: "local", model }, reason, status, detail })
   })
@@ -22,7 +22,7 @@ describe("ModelFailure", () => {
     "Storage failed to append: SQLITE_FULL",
     "Model m failed: cut",
     "Model a/b failed: odd"
-  ])("any other text is none (%s)", (text) => {
+  ])("no other text is read as a model failure (%s)", (text) => {
     expect(ModelFailure.fromText(text)).toBeNull()
   })
 })

@@ -7,7 +7,7 @@ const model = FastCheck.string({ unit: FastCheck.constantFrom("a", "/", "-", ":"
 
 describe("ModelRef", () => {
   it.prop(
-    "is read as it is written, slashes in the model's own name included",
+    "is read back as written, including slashes in the model's own name",
     [provider, model],
     ([provider, model]) => {
       expect(ModelRef.fromText(ModelRef.toText({ provider, model }))).toEqual({ provider, model })
@@ -18,7 +18,7 @@ describe("ModelRef", () => {
     expect(ModelRef.fromText(text)).toBeNull()
   })
 
-  it.prop("whatever is read is a valid reference", [FastCheck.string()], ([text]) => {
+  it.prop("a text is read as a valid reference or not at all", [FastCheck.string()], ([text]) => {
     const ref = ModelRef.fromText(text)
     expect(ref === null || Schema.is(ModelRef.ModelRef)(ref)).toBe(true)
   })

@@ -11,7 +11,7 @@ const length = (text: string) => Array.from(text).length
 
 describe("OneLine", () => {
   describe("fold", () => {
-    it.prop("leaves single blanks between words and nothing else of the white space", [texts], ([text]) => {
+    it.prop("leaves single blanks between words and no other white space", [texts], ([text]) => {
       const folded = OneLine.fold(text)
       expect(folded).toBe(
         text
@@ -33,7 +33,7 @@ describe("OneLine", () => {
     })
 
     it.prop(
-      "a line that was cut is its beginning with a mark; a short one stays whole",
+      "cuts a long line to its beginning with a mark, and keeps a short one whole",
       [texts, limits],
       ([text, limit]) => {
         const first = OneLine.first(text, limit)
@@ -48,7 +48,7 @@ describe("OneLine", () => {
     )
 
     it.prop(
-      "of a long line is what it is when all of the line is folded",
+      "cuts a long line as if all of it were folded first",
       [
         FastCheck.array(FastCheck.constantFrom("a", "  ", "\t", "\u200B", "😀", "\uD83D", "\r\n", "word"), {
           maxLength: 200

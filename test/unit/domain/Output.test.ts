@@ -22,7 +22,7 @@ describe("the JSON of an answer", () => {
     })
   }
 
-  it("may have a code fence and braces within", () => {
+  it("may contain a code fence and braces", () => {
     const value = { a: "```json\n{}\n``` } {" }
     expect(read(`\`\`\`json\n${JSON.stringify(value)}\n\`\`\``)).toEqual(value)
   })
@@ -33,19 +33,19 @@ describe("the JSON of an answer", () => {
 
   for (const [what, answer, detail] of [
     ["no JSON", "I cannot say.", /^not JSON \(/u],
-    ["no number", '{"a": NaN}', /^not JSON \(/u],
-    ["half of it", '{"a": [1, 2', /^not JSON \(/u],
+    ["NaN", '{"a": NaN}', /^not JSON \(/u],
+    ["only half of it", '{"a": [1, 2', /^not JSON \(/u],
     ["nothing", " \n", /^the answer is empty$/u],
-    ["a number beyond all", '{"a": 1e999}', /^a: a number that JSON cannot hold$/u],
-    ["a number whose digits are lost", '{"a": 12345678901234567890}', /^a: an integer beyond/u],
-    ["depths", `{"a": ${"[".repeat(5_000)}${"]".repeat(5_000)}}`, /nested more than 100 deep$/u]
+    ["a number that JSON cannot hold", '{"a": 1e999}', /^a: a number that JSON cannot hold$/u],
+    ["an integer that would lose digits", '{"a": 12345678901234567890}', /^a: an integer beyond/u],
+    ["too much nesting", `{"a": ${"[".repeat(5_000)}${"]".repeat(5_000)}}`, /nested more than 100 deep$/u]
   ] as const) {
     it(`is refused where there is ${what}`, () => {
       expect(Output.parse(answer)).toEqual(Either.left(expect.stringMatching(detail)))
     })
   }
 
-  it("comes back whole, with anything but braces around it", () => {
+  it("is read whole, whatever words without braces or backticks surround it", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.jsonValue()).filter(Schema.is(Json)),
@@ -58,7 +58,7 @@ describe("the JSON of an answer", () => {
     )
   })
 
-  it("of megabytes is read, and so is a text of megabytes without any", () => {
+  it("of megabytes is read, and a text of megabytes without JSON is refused", () => {
     const long = "x".repeat(4 * 1024 * 1024)
     expect(read(JSON.stringify({ long }))).toEqual({ long })
     expect(Either.isLeft(Output.parse(`{${long}`))).toBe(true)
@@ -66,8 +66,8 @@ describe("the JSON of an answer", () => {
   })
 })
 
-describe("what a model is told of an answer that is not of the form", () => {
-  it("quotes its beginning, without tearing a character, and says what is wrong", () => {
+describe("what a model is told about an answer that does not match the form", () => {
+  it("quotes the answer's beginning without splitting a character, and says what is wrong", () => {
     const told = Output.again("😀".repeat(300), "a: is missing")
     expect(told).toContain(`\n${"😀".repeat(200)}…\n`)
     expect(told).toContain("\na: is missing\n")
@@ -76,7 +76,7 @@ describe("what a model is told of an answer that is not of the form", () => {
 })
 
 describe("the schema of an answer", () => {
-  it("is of an object, and has what all providers take", () => {
+  it("must describe an object, and is reduced to what all providers accept", () => {
     const schema = { $schema: "x", anyOf: [{ type: "object", properties: { a: { type: "string" } }, required: ["a"] }] }
     expect(Output.read(schema)).toEqual(
       Either.right({ type: "object", properties: { a: { type: "string" } }, required: ["a"] })
@@ -91,7 +91,7 @@ describe("the schema of an answer", () => {
     expect(Output.isSame({ a: 1 }, { a: 2 })).toBe(false)
   })
 
-  it("is read in a moment, whatever it refers to", () => {
+  it("is read without expanding its references exponentially", () => {
     const part = (next: number) => ({ allOf: Array.from({ length: 8 }, () => ({ $ref: `#/$defs/d${next}` })) })
     const $defs = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`d${n}`, part(n + 1)]))
     const last = { type: "object", properties: { a: {} } }

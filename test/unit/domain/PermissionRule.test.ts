@@ -75,7 +75,7 @@ describe("judge", () => {
   ]
   for (const [given, subject, word] of cases) {
     const what = subject.commands?.commands.join("; ") ?? (subject.paths.join(" ") || subject.input.slice(0, 20))
-    const name = `${given.join(", ")} of ${subject.tool} ${what}${subject.commands?.isWhole === false ? " …" : ""}`
+    const name = `[${given.join(", ")}] for ${subject.tool} ${what}${subject.commands?.isWhole === false ? " …" : ""}`
     it(`${name}: ${word ?? "nothing"}`, () => {
       expect(PermissionRule.judge(rules(...given), subject)?.word ?? null).toBe(word)
     })
@@ -118,7 +118,7 @@ describe("patterns", () => {
 
 describe("places", () => {
   const place = (path: string) => PermissionRule.placeOf("/home/me/work", path)
-  it("are told from the session's folder", () => {
+  it("are relative to the session's folder, or absolute outside it", () => {
     expect(["a/b", "./a", "/home/me/work/a", "a/../b", "../other/a", "/etc/passwd"].map(place)).toEqual([
       "a/b",
       "a",

@@ -3,7 +3,7 @@ import { FastCheck } from "effect"
 import * as PortableName from "../../../src/domain/PortableName.js"
 
 describe("PortableName", () => {
-  it("is what Anthropic and OpenAI take", () => {
+  it("is a name that Anthropic and OpenAI accept", () => {
     for (const name of ["read", "A-z_9", "x".repeat(64)]) expect(PortableName.is(name)).toBe(true)
     for (const name of ["", " ", "a.b", "é", "x".repeat(65), "a\n"]) expect(PortableName.is(name)).toBe(false)
   })
@@ -16,7 +16,7 @@ describe("PortableName", () => {
     expect(PortableName.is("Constructor")).toBe(true)
   })
 
-  it.prop("is made of any text", [FastCheck.string({ unit: "binary" })], ([text]) => {
+  it.prop("can be made from any text", [FastCheck.string({ unit: "binary" })], ([text]) => {
     expect(PortableName.is(PortableName.of(text))).toBe(true)
   })
 })

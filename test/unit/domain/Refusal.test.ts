@@ -11,7 +11,7 @@ describe("Refusal", () => {
       "message"
     )
 
-    it("gives what the schema gives", () => {
+    it("returns what the schema decodes", () => {
       expect(decode({ parts: [{ text: "hi" }] })).toEqual(Either.right({ parts: [{ text: "hi" }] }))
     })
 
@@ -20,12 +20,12 @@ describe("Refusal", () => {
       [{ parts: [{}] }, "message.parts.0.text"],
       [{}, "message.parts"],
       [null, "message"]
-    ])("P12 clear refusal: %j is refused by the path of the field", (input, field) => {
+    ])("P12 clear refusal: %j is refused with the path of the field", (input, field) => {
       expect(Either.flip(decode(input)).pipe(Either.getOrThrow)).toMatchObject({ _tag: "InvalidInput", field })
     })
   })
 
-  describe("of a union, the member that was meant is looked into", () => {
+  describe("names the field at fault in the union member that was meant", () => {
     const field = (schema: Schema.Schema.AnyNoContext, input: unknown) =>
       Either.getOrThrow(Either.flip(Refusal.decoder(Schema.typeSchema(schema))(input))).field
     const call = { type: "call", callId: "c", name: "n", input: "{}" }
@@ -46,22 +46,22 @@ describe("Refusal", () => {
       ["an outcome", { role: "tool", callId: "c", name: "n", outcome: "great", text: "" }, "outcome"],
       ["an unknown role", { role: "system", parts: [] }, "role"],
       ["no role", { parts: [] }, "role"],
-      ["what is no message", "hello", ""]
-    ])("P12 %s of a message", (_, input, expected) => {
+      ["not a message at all", "hello", ""]
+    ])("P12 in a message: %s", (_, input, expected) => {
       expect(field(Message, input)).toBe(expected)
     })
 
     it.each<readonly [string, unknown, string]>([
       ["a field", { provider: "p", model: "" }, "model"],
-      ["a field within", { provider: "p", model: "m", options: { temperature: 9 } }, "options.temperature"],
-      ["neither", 5, ""]
-    ])("P12 %s of what may be null", (_, input, expected) => {
+      ["a nested field", { provider: "p", model: "m", options: { temperature: 9 } }, "options.temperature"],
+      ["neither an object nor null", 5, ""]
+    ])("P12 in a value that may be null: %s", (_, input, expected) => {
       expect(field(Schema.NullOr(ModelRef), input)).toBe(expected)
     })
   })
 })
 
-describe("what is said of a refused value", () => {
+describe("the description of a refused value", () => {
   const refusal = <A, I>(schema: Schema.Schema<A, I>, input: unknown) => {
     const { actual, field, limit } = Either.getOrThrow(Either.flip(Refusal.decoder(schema, "input")(input)))
     return [field, limit, actual]
@@ -82,24 +82,24 @@ describe("what is said of a refused value", () => {
       [expect.stringContaining("input.inner"), expect.any(String), expect.any(String)]
     ],
     [undefined, ["input", expect.any(String), "nothing"]]
-  ])("P12 %j is named by its kind and its place", (input, said) => {
+  ])("P12 %j is described by its field, the limit and the kind of value", (input, said) => {
     expect(refusal(fields, input)).toEqual(said)
   })
 
-  it("P12 a long description of what is allowed is cut, one that fits is not", () => {
+  it("P12 a description of the limit is cut beyond 200 characters", () => {
     const described = (length: number) =>
       Schema.String.pipe(Schema.filter(() => false, { description: "d".repeat(length) }))
     expect(refusal(described(200), "x")[1]).toBe("d".repeat(200))
     expect(refusal(described(201), "x")[1]).toBe(`${"d".repeat(199)}…`)
   })
 
-  it("P12 a refinement is named when its value is of the right kind, what is inside it when that is not", () => {
+  it("P12 names a refinement if its value has the right type, or else the field of the wrong type", () => {
     const refined = Schema.Struct({ n: Schema.Number }).pipe(Schema.filter(() => false, { description: "a good one" }))
     expect(refusal(refined, { n: 1 })).toEqual(["input", "a good one", "a value of type object"])
     expect(refusal(refined, { n: "x" })).toEqual(["input.n", "a number", "a text of 1 characters"])
   })
 
-  it("P12 a union is named as a whole, a transformation by what it is made from", () => {
+  it("P12 names a union as a whole, and a transformation by the field of its encoded form", () => {
     const union = Schema.Union(Schema.Struct({ a: Schema.String }), Schema.Struct({ b: Schema.String }))
     const [field, limit] = refusal(union.annotations({ description: "a or b" }), { a: 1 })
     expect([field, limit]).toEqual(["input", "a or b"])
@@ -110,7 +110,7 @@ describe("what is said of a refused value", () => {
     expect(refusal(made, { at: "x" })).toEqual(["input.at", "a number", "a text of 1 characters"])
   })
 
-  it("P12 what is nested deeper than can be looked at is refused, not crashed on", () => {
+  it("P12 refuses a value nested too deeply to be checked, without a crash", () => {
     interface Nest {
       readonly inner?: Nest | undefined
     }

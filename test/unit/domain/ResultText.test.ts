@@ -8,12 +8,12 @@ const limits = FastCheck.nat(40)
 const points = (text: string) => Array.from(text)
 
 describe("bound", () => {
-  it.prop("leaves alone what fits", [texts], ([text]) => {
+  it.prop("leaves a text that fits alone", [texts], ([text]) => {
     expect(ResultText.bound(text, points(text).length)).toEqual({ text, missing: 0 })
   })
 
   it.prop(
-    "keeps the beginning and the end, as many whole characters as the limit, and says what is missing",
+    "keeps as many characters of both ends as the limit allows, and says how many are missing",
     [texts, limits],
     ([text, limit]) => {
       const all = points(text)
@@ -27,11 +27,11 @@ describe("bound", () => {
     }
   )
 
-  it("tears no character that has two halves", () => {
+  it("never splits a surrogate pair", () => {
     expect(ResultText.bound("😀".repeat(10), 5).text).toBe("😀😀😀😀\n[… 5 characters left out here …]\n😀")
   })
 
-  it("counts characters and not halves", () => {
+  it("counts a surrogate pair as one character", () => {
     expect(ResultText.bound("😀".repeat(5), 5).missing).toBe(0)
   })
 })

@@ -21,7 +21,7 @@ const log = FastCheck.record({
   young: FastCheck.integer({ min: 0, max: 2_000_001 })
 })
 
-it.prop("what goes is what one look after the other would find, by few looks", [log], ([given]) => {
+it.prop("finds the same events to remove as a check of every event would, with few checks", [log], ([given]) => {
   const { count, first, keep, young } = given
   const newest = first + count - 1
   const going = given.going === null ? null : Math.min(newest, Math.max(first - 1, given.going))
@@ -32,7 +32,7 @@ it.prop("what goes is what one look after the other would find, by few looks", [
   expect(looked.every((event) => event >= first && event < newest)).toBe(true)
 })
 
-it("a session with nothing to remove is looked at once, and one that has too little not at all", () => {
+it("a session with nothing to remove is checked once, and one with too few events not at all", () => {
   expect(lastOf({ first: 5, newest: 90_000, going: null }, 1_000_000, () => true)).toEqual({ last: 4, looked: [5] })
   expect(lastOf({ first: 5, newest: 5, going: null }, 1, () => false)).toEqual({ last: 4, looked: [] })
   expect(lastOf({ first: 5, newest: 9, going: 4 }, 1, () => false)).toEqual({ last: 4, looked: [] })

@@ -5,7 +5,7 @@ import * as Script from "../../../src/domain/Script.js"
 const errorOf = (text: string): string => Either.match(Script.fromJson(text), { onLeft: String, onRight: () => "" })
 
 describe("Script.fromJson", () => {
-  it("reads what the documentation shows", () => {
+  it("reads the script that the documentation shows", () => {
     const script = [
       {
         reasoning: "The file first.",
@@ -20,7 +20,7 @@ describe("Script.fromJson", () => {
     assert.deepStrictEqual<unknown>(Either.getOrThrow(Script.fromJson(JSON.stringify(script))), script)
   })
 
-  it("refuses what is misspelt or out of place", () => {
+  it("refuses misspelt fields and invalid values", () => {
     assert.include(errorOf(`[{ "txet": "a" }]`), "txet")
     assert.include(errorOf(`[{ "failure": { "reason": "bored" } }]`), "reason")
     assert.include(errorOf(`[{ "calls": [{ "name": "", "input": {} }] }]`), "name")

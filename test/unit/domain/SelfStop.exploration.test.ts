@@ -164,7 +164,7 @@ const explore = (rules: Rules) => {
   return { worlds: found.size, labels, overlap: null }
 }
 
-describe("An engine that stops itself, in every interleaving with one of another host", () => {
+describe("An engine that stops itself, in every interleaving with an engine of another host", () => {
   it.each([false, true])(
     "P9 many hosts: no tool still runs while another engine has the run (one clock: %s)",
     (shares) => {
@@ -175,7 +175,7 @@ describe("An engine that stops itself, in every interleaving with one of another
     }
   )
 
-  it("P9 many hosts: without the rule, or with signs that count from when their engine hears of them, one would", () => {
+  it("P9 many hosts: a tool would still run without the rule, or if signs counted from their confirmation", () => {
     expect(explore({ ...rules, mayGoOn: () => true }).overlap).not.toBeNull()
     expect(explore({ ...rules, countsFrom: "heard" }).overlap).not.toBeNull()
   })

@@ -78,7 +78,7 @@ describe("SessionEvent", () => {
     expect(reads).toBe(before)
   })
 
-  it("that is gone is kept by nobody for its JSON", async () => {
+  it("is not kept in memory for the sake of its JSON", async () => {
     const told = () => {
       const event = { ...delta }
       SessionEvent.toJson(event)
@@ -87,7 +87,7 @@ describe("SessionEvent", () => {
     expect(await Collector.alive([told()])).toBe(0)
   })
 
-  it("a durable event", () => {
+  it("a durable event is sent with its cursor as id", () => {
     expect(SessionEvent.isDurable(appended)).toBe(true)
     expect(SessionEvent.toSse(appended)).toBe(
       'id: 7\nevent: message.appended\ndata: {"type":"message.appended","sessionId":"s1","cursor":7,"at":1,"actor":null,"runId":"r1","seq":3,"role":"tool"}\n\n'
@@ -99,7 +99,7 @@ describe("SessionEvent", () => {
     expect(readSse(SessionEvent.toSse(delta))).toEqual({ event: "text.delta", data: SessionEvent.toJson(delta) })
   })
 
-  it("is refines by type", () => {
+  it("the guard `is` narrows an event to its type", () => {
     const found: ReadonlyArray<SessionEvent.OfType<"text.delta">> = [appended, delta].filter(
       SessionEvent.is("text.delta")
     )

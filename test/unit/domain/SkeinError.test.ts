@@ -19,7 +19,7 @@ describe("SkeinError", () => {
     )
   })
 
-  it("every failure of a model is worth another try or is not, and says which", () => {
+  it("a model's failure says whether it is worth a retry", () => {
     const reasons = SkeinError.ModelFailed.fields.reason.literals
     expect(reasons.filter((reason) => failed(reason).isRetryable)).toEqual([
       "rate-limited",
@@ -99,7 +99,7 @@ describe("SkeinError", () => {
       "A run cannot be awaited inside a SQL transaction: commit first, then wait"
     ],
     [new SkeinError.AwaitOwnSession({ ...session, ...run }), "Run r1 cannot be awaited by a tool of its own session s1"]
-  ])("P12 clear refusal: one line says which and how much (%s)", (error, line) => {
+  ])("P12 clear refusal: the message is one line (%s)", (error, line) => {
     expect(error.message).toBe(line)
   })
 
@@ -111,7 +111,7 @@ describe("SkeinError", () => {
     expect(Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(json)))).toEqual(busy)
   })
 
-  it("each error bears the status that a server answers with", () => {
+  it("each error has the HTTP status that a server answers with", () => {
     const statuses = [
       [SkeinError.InvalidInput, 422],
       [SkeinError.Forbidden, 403],

@@ -67,7 +67,7 @@ describe("a step being written", () => {
     ])
   })
 
-  it("keeps the newest metadata of a block, that which comes after its text too", () => {
+  it("keeps the newest metadata of a block, even if it comes after the text", () => {
     const signed: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: { sig: "s" } } }
     const draft = of(reasoning("r", "a"), reasoning("q", "b"), signed, text("t", "c"), finish)
     expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
@@ -77,7 +77,7 @@ describe("a step being written", () => {
     ])
   })
 
-  it.prop("what was written so far only grows at its end", [parts], ([parts]) => {
+  it.prop("the text written so far only grows at its end", [parts], ([parts]) => {
     let draft = StepDraft.empty
     for (const part of parts) {
       const next = StepDraft.add(draft, part)
@@ -101,7 +101,7 @@ describe("a step being written", () => {
   const turns = FastCheck.array(FastCheck.tuple(FastCheck.nat(2), FastCheck.constantFrom("x", "yz", "end")))
 
   it.prop(
-    "what was written so far is where its message begins, also of blocks that are written at the same time",
+    "its message begins with what was written so far, even if blocks are written at the same time",
     [FastCheck.constantFrom("text" as const, "reasoning" as const), turns],
     ([type, turns]) => {
       const ended = new Set<number>()
@@ -142,7 +142,7 @@ describe("a step being written", () => {
     })
   })
 
-  it("a block that goes on with another stands right behind it", () => {
+  it("puts a block that continues another one right after it", () => {
     const second: StepDraft.Part = { type: "reasoning", id: "s", delta: "two", continues: "r" }
     const draft = of(reasoning("r", "one"), text("t", "so"), second, finish)
     expect(StepDraft.toMessage(draft, model, new Map())?.parts).toMatchObject([
@@ -153,8 +153,8 @@ describe("a step being written", () => {
   })
 })
 
-describe("its message", () => {
-  it("has the calls, each with an id of its own, and what the model said of its end", () => {
+describe("a step's message", () => {
+  it("has the calls, each with its own id, and the model's finish reason and usage", () => {
     const draft = of(text("t", "I read"), call(0, "{}"), delta(1, "["), call(1, "[]"), finish)
     expect(StepDraft.toMessage(draft, model, ids)).toEqual({
       role: "assistant",
@@ -169,7 +169,7 @@ describe("its message", () => {
     })
   })
 
-  it("P4 always sendable: unfinished, is partial and has no calls", () => {
+  it("P4 always sendable: is partial and has no calls if the step is unfinished", () => {
     const draft = of(reasoning("r", "hm"), text("t", "I re"), call(0, "{}"))
     expect(StepDraft.toMessage(draft, model, ids)).toEqual({
       role: "assistant",
@@ -184,12 +184,12 @@ describe("its message", () => {
     })
   })
 
-  it("is none when nothing was written, or only calls that were not finished", () => {
+  it("does not exist when nothing was written, or only calls in an unfinished step", () => {
     expect(StepDraft.toMessage(StepDraft.empty, model, new Map())).toBeNull()
     expect(StepDraft.toMessage(of(text("t", ""), call(0, "{}")), model, ids)).toBeNull()
   })
 
-  it("leaves empty blocks out, unless the vendor has something to keep with them", () => {
+  it("leaves out empty blocks, unless they carry a vendor's metadata", () => {
     const redacted: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: 1 } }
     const draft = of(text("t", ""), redacted, finish)
     expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
@@ -198,13 +198,13 @@ describe("its message", () => {
   })
 })
 
-describe("what is wrong with a step at its end", () => {
-  it("is nothing when the model has finished all that it began", () => {
+describe("the flaw of a step at its end", () => {
+  it("does not exist when the model has finished everything it began", () => {
     expect(StepDraft.flaw(of(text("t", "I read"), call(0, "{}"), finish))).toBeNull()
     expect(StepDraft.flaw(of(finish))).toBeNull()
   })
 
-  it("is that it has no end", () => {
+  it("is a stream without a finish", () => {
     expect(StepDraft.flaw(of(text("t", "I re")))).toEqual({
       reason: "cut",
       detail: "the stream ended without a finish"
@@ -213,23 +213,23 @@ describe("what is wrong with a step at its end", () => {
 
   for (const reason of FinishReason.literals) {
     const isStopped = reason === "length" || reason === "content-filter"
-    it(`is ${isStopped ? "not " : ""}a call that the model has not finished, at the end ${reason}`, () => {
+    it(`is ${isStopped ? "not " : ""}an unfinished call when the finish reason is ${reason}`, () => {
       const draft = of(call(0, "{}"), delta(1, '{"a'), finishWith(reason))
       expect(StepDraft.flaw(draft)?.reason).toBe(isStopped ? undefined : "cut")
       expect(StepDraft.toMessage(draft, model, ids)?.parts).toMatchObject([{ input: "{}" }, { input: '{"a' }])
     })
   }
 
-  it.each([-1, 0.5, NaN, 2 ** 60])("is a count of tokens that is none: %s", (inputTokens) => {
+  it.each([-1, 0.5, NaN, 2 ** 60])("is an invalid count of tokens: %s", (inputTokens) => {
     const end: StepDraft.Part = { type: "finish", reason: "stop", usage: { ...Usage.unknown, inputTokens } }
     expect(StepDraft.flaw(of(text("t", "I read"), end))?.reason).toBe("malformed")
   })
 
-  it("is that it ended for calls and has none", () => {
+  it("is a finish for calls without any call", () => {
     expect(StepDraft.flaw(of(text("t", "I read"), finishWith("tool-calls")))?.reason).toBe("cut")
   })
 
-  it("is a second call under the index of a closed one, in whatever form it comes", () => {
+  it("is a second call with the index of a closed one, in any form", () => {
     for (const again of [call(0, '{"b":1}'), delta(0, '{"b":1}'), delta(0, "")]) {
       const draft = of(call(0, '{"a":1}'), again, finish)
       expect(StepDraft.flaw(draft)).toEqual({ reason: "malformed", detail: "two calls have the same index" })

@@ -121,7 +121,7 @@ const writes = (world: World, name: Name): boolean => {
 }
 
 describe("Lease, every interleaving of two engines", () => {
-  it("P9 one engine: at most one engine's writes count, and it is the newest holder's", () => {
+  it("P9 one engine: at most one engine's writes count, and that engine is the newest holder", () => {
     const worlds = explore((_, __, after) => {
       expect(writes(after, "a") && writes(after, "b")).toBe(false)
       for (const name of engines) if (writes(after, name)) expect(after.tenure.holder?.instance).toBe(name)
@@ -129,7 +129,7 @@ describe("Lease, every interleaving of two engines", () => {
     expect(worlds).toBeGreaterThan(2_000)
   })
 
-  it("P9 one engine: who was taken over never writes again under the number that it had", () => {
+  it("P9 one engine: an engine whose run was taken over never writes again under its old fencing number", () => {
     explore((before, label, after) => {
       for (const name of engines) {
         if (label !== `${name} takes over`) continue
@@ -139,7 +139,7 @@ describe("Lease, every interleaving of two engines", () => {
     })
   })
 
-  it("P9 a released run is held by nobody: it still holds its session, and who comes takes it over", () => {
+  it("P9 a released run still blocks its session, but nobody writes to it, and an engine takes it over", () => {
     const labels = new Set<string>()
     explore((before, label, after) => {
       labels.add(label)
@@ -160,7 +160,7 @@ describe("Lease, every interleaving of two engines", () => {
     })
   })
 
-  it("P9 fencing numbers never fall, and no two holders have had the same", () => {
+  it("P9 fencing numbers never fall, and no two holders ever have the same one", () => {
     explore((before, _, after) => {
       expect(after.tenure.fence).toBeGreaterThanOrEqual(before.tenure.fence)
       const { holder } = after.tenure
@@ -180,7 +180,7 @@ describe("Lease, every interleaving of two engines", () => {
     })
   })
 
-  it("P7 no resurrection: a session that is being deleted is taken by nobody, and nothing is written once it is gone", () => {
+  it("P7 no resurrection: nobody takes a session that is being deleted, and nobody writes once it is gone", () => {
     explore((before, label, after) => {
       if (before.tenure.state !== "live") expect(label).not.toMatch(/takes$/)
       if (after.tenure.state === "gone") {

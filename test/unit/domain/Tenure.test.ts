@@ -17,13 +17,13 @@ describe("Tenure", () => {
     })
   })
 
-  it("P9 a sign of life is counted, the holder's alone", () => {
+  it("P9 only the holder's signs of life are counted", () => {
     expect(Tenure.renew(taken, by("a", 2))).toEqual({ ...taken, holder: { instance: "a", count: 2 } })
     expect(Tenure.renew(taken, by("b", 2))).toBe(taken)
     expect(Tenure.renew(Tenure.free, by("a", 2))).toBe(Tenure.free)
   })
 
-  it("P9 who was seen as it is now is taken over; a number or a sign of life more, and it is not", () => {
+  it("P9 a holder is taken over only if its fencing number and sign of life are still those last seen", () => {
     expect(Tenure.takeOver(taken, { fence: 1, count: 1 }, by("b"))).toEqual({
       ...taken,
       fence: 2,
@@ -34,7 +34,7 @@ describe("Tenure", () => {
     expect(Tenure.takeOver(Tenure.end(taken), { fence: 1, count: 1 }, by("b"))).toBeNull()
   })
 
-  it("P7 P9 a write counts under the holder's number, while the session is there", () => {
+  it("P7 P9 a write counts only under the holder's number, and only while the session exists", () => {
     expect(Tenure.admits(taken, 1)).toBe(true)
     expect(Tenure.admits(taken, 2)).toBe(false)
     expect(Tenure.admits(Tenure.end(taken), 1)).toBe(false)

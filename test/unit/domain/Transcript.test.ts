@@ -86,13 +86,13 @@ describe("Transcript", () => {
       }
     )
 
-    it("refuses a result without its call, and a second one", () => {
+    it("refuses a result without its call, and a second result", () => {
       expect(reasonOf([answering("a")])).toBe("result-without-call")
       expect(reasonOf([asking("a"), answering("x")])).toBe("result-without-call")
       expect(reasonOf([asking("a"), answering("a"), answering("a")])).toBe("result-without-call")
     })
 
-    it("a partial message holds no calls", () => {
+    it("refuses a partial message with calls", () => {
       expect(reasonOf([{ ...asking(), partial: true }])).toBe("accepted")
       expect(reasonOf([{ ...asking("a"), partial: true }])).toBe("calls-without-batch")
     })
@@ -111,7 +111,7 @@ describe("Transcript", () => {
     })
 
     it.prop(
-      "P4 always sendable: exactly what is accepted is a transcript whose calls have their results, or can have them",
+      "P4 always sendable: accepts a transcript exactly if all its calls have their results or can get them",
       [anyEntries],
       ([entries]) => {
         const messages = messagesOf(entries)
@@ -143,7 +143,7 @@ describe("Transcript", () => {
       expect(Transcript.fold(sessionId, entries)).toEqual(appended(messagesOf(entries)))
     })
 
-    it("goes on from where a part of a transcript begins", () => {
+    it("starts at the place where a part of a transcript begins", () => {
       const part = entriesOf([userText("hi"), asking("a", "b"), answering("a")]).map((entry) => ({
         ...entry,
         seq: Seq.make(entry.seq + 40)
@@ -155,7 +155,7 @@ describe("Transcript", () => {
   })
 
   describe("isSendable", () => {
-    it.prop("P4 always sendable: says what the rule says", [anyEntries], ([entries]) => {
+    it.prop("P4 always sendable: agrees with the rule checked on the whole list", [anyEntries], ([entries]) => {
       const messages = messagesOf(entries)
       expect(Transcript.isSendable(entries)).toBe(messages.every(isProper) && eachCallHasItsResult(messages))
     })
@@ -181,11 +181,11 @@ describe("Transcript", () => {
       for (const turn of Transcript.turns(entries)) expect(Transcript.isSendable(turn)).toBe(true)
     })
 
-    it.prop("begin at user messages, the first one perhaps not", [anyEntries], ([entries]) => {
+    it.prop("begin at user messages, except perhaps the first turn", [anyEntries], ([entries]) => {
       for (const turn of Transcript.turns(entries).slice(1)) expect(turn[0]?.message.role).toBe("user")
     })
 
-    it("user messages right after one another begin one turn", () => {
+    it("consecutive user messages begin one turn", () => {
       const entries = entriesOf([
         asking(),
         userText("1"),

@@ -30,7 +30,7 @@ describe("View", () => {
     }
   )
 
-  it.prop("P1 one order: results stand in call order, each batch whole", [settledEntries], ([entries]) => {
+  it.prop("P1 one order: results are in call order, each batch whole", [settledEntries], ([entries]) => {
     const stored = entries.flatMap(({ message }) =>
       message.role === "tool" ? [SafeText.wellFormed(message.text).trim()] : []
     )
@@ -54,7 +54,7 @@ describe("View", () => {
   )
 
   it.prop(
-    "nothing is deleted to repair a transcript: every result and every user text is said",
+    "nothing is deleted to repair a transcript: every result and every user text is shown",
     [anyEntries],
     ([entries]) => {
       const said = stringsIn(View.make(entries, all)).join("\n")
@@ -90,7 +90,7 @@ describe("View", () => {
   })
 
   describe("for a vendor", () => {
-    it.prop("reasoning and metadata of others are left out", [settledEntries], ([entries]) => {
+    it.prop("reasoning and metadata of other vendors are left out", [settledEntries], ([entries]) => {
       const parts = assistantParts(View.make(entries, { ...all, provider: "other" }))
       expect(parts.filter((part) => part.type === "reasoning" || "providerMetadata" in part)).toEqual([])
     })
@@ -114,14 +114,14 @@ describe("View", () => {
       ])
     })
 
-    it("another of its models is not shown the reasoning, nor what is kept with it; what is kept with a call it is", () => {
+    it("another of its models gets the metadata of calls, but neither reasoning nor other metadata", () => {
       expect(assistantParts(view([message], { model: "n" }))).toEqual([
         { type: "text", text: "yes" },
         { type: "call", id: "c1", name: "read", input: {}, providerMetadata }
       ])
     })
 
-    it("reasoning that the provider refused is left out, and what comes after it goes back", () => {
+    it("reasoning that the provider refused is left out, and later reasoning goes back", () => {
       const shown = assistantParts(
         view([userText("hi"), message, result("c1", "done"), message, result("c1", "done")], {
           reasoningAfter: Seq.make(2)
@@ -131,7 +131,7 @@ describe("View", () => {
       expect(shown.map((part) => "providerMetadata" in part)).toEqual([false, true, true, true, true])
     })
 
-    it("reasoning that nothing follows is left out, and a message of nothing else", () => {
+    it("trailing reasoning is left out, and so is a message of nothing but reasoning", () => {
       const reasoning = { type: "reasoning" as const, text: "hm" }
       expect(assistantParts(view([assistant([reasoning, { type: "text", text: "yes" }, reasoning])]))).toEqual([
         reasoning,
@@ -170,7 +170,7 @@ describe("View", () => {
       expect(idsOf([assistant([call("c1", { providerCallId: "c2" }), call("c2")])])).toEqual(["c2", "c2_2"])
     })
 
-    it("count on when the next one is taken too, and stay within what providers take", () => {
+    it("use the next free number, and stay within the length that providers accept", () => {
       const long = "x".repeat(64)
       const ids = idsOf([
         assistant([
@@ -189,20 +189,20 @@ describe("View", () => {
     ["x".repeat(300), "x".repeat(64)],
     ["constructor", "constructor_"],
     ["__proto__", "__proto___"]
-  ])("a made-up tool name is sent as one that providers take (%j)", (name, sent) => {
+  ])("a made-up tool name is sent as a name that providers accept (%j)", (name, sent) => {
     const shown = view([assistant([call("c1", { name })]), result("c1", "unknown", { name, outcome: "unknown-tool" })])
     expect(assistantParts(shown)).toMatchObject([{ name: sent }])
     expect(results(shown)).toMatchObject([{ name: sent, isError: true }])
   })
 
-  it("input that is no object is sent as one", () => {
+  it("input that is not an object is sent as an object", () => {
     expect(assistantParts(view([assistant([call("c1", { input: "{" }), call("c2", { input: "" })])]))).toMatchObject([
       { input: { _unparsed: "{" } },
       { input: {} }
     ])
   })
 
-  it("only a success is no error; a result without text says so", () => {
+  it("every outcome except success is an error; a result without text says so", () => {
     const outcomes = [
       "success",
       "failure",
@@ -221,7 +221,7 @@ describe("View", () => {
     expect(results(shown)[0]?.text).toBe("[no output]")
   })
 
-  it("P4 always sendable: a call without result gets one that says that it was never started", () => {
+  it("P4 always sendable: a call without a result gets one that says it was never started", () => {
     const shown = view([userText("hi"), assistant([call("c1"), call("c2")]), result("c1", "done")])
     expect(results(shown)).toMatchObject([
       { id: "c1", text: "done", isError: false },
@@ -229,20 +229,20 @@ describe("View", () => {
     ])
   })
 
-  it("a call's first result counts; another one is told as text", () => {
+  it("a call's first result counts; another one is shown as text", () => {
     const shown = view([userText("hi"), assistant([call("c1")]), result("c1", "one"), result("c1", "two")])
     expect(results(shown).map(({ text }) => text)).toEqual(["one"])
     expect(stringsIn(shown.at(-1)).join("\n")).toContain("two")
   })
 
-  it("a result whose call is missing is told as text", () => {
+  it("a result whose call is missing is shown as text", () => {
     expect(view([userText("hi"), result("c1", "done")])).toMatchObject([
       { role: "user" },
       { role: "user", parts: [{ type: "text", text: expect.stringMatching(/read.*not in this conversation.*done/s) }] }
     ])
   })
 
-  it("a partial message is sent as text, with a note that the step broke off", () => {
+  it("a partial message is sent as text, with a note that it was cut off", () => {
     const broken = assistant(
       [
         { type: "reasoning", text: "hm" },
@@ -263,7 +263,7 @@ describe("View", () => {
     const turns = [userText("one"), assistant([call("c1")]), result("c1", "done"), refused, userText("two")]
     const leavesOutRefused = true
 
-    it("is left out once another one follows, when the provider does not take it back", () => {
+    it("is left out once another turn follows, if the provider would refuse it again", () => {
       expect(view(turns, { leavesOutRefused })).toEqual([
         { role: "user", parts: [{ type: "text", text: expect.stringMatching(/^\[.*refused/) }] },
         ...view([userText("two")])
@@ -272,7 +272,7 @@ describe("View", () => {
       expect(view(turns.slice(0, -1), { leavesOutRefused })).toEqual(view(turns.slice(0, -1)))
     })
 
-    it("stays when another provider refused it, and when it went on after all", () => {
+    it("stays if another provider refused it, or if it went on after all", () => {
       const elsewhere = { ...refused, model: { provider: "openai", model: "m" } }
       for (const last of [elsewhere, assistant([{ type: "text", text: "yes" }])]) {
         const messages = [userText("one"), refused, last, userText("two")]
@@ -281,7 +281,7 @@ describe("View", () => {
     })
   })
 
-  it("parts of unknown types are left out; a user message of nothing else still has its place", () => {
+  it("parts of unknown types are left out; a user message without other parts keeps its place", () => {
     const audio = { type: "audio", samples: [1, 2] }
     expect(partsOf(view([{ role: "user", parts: [audio, { type: "text", text: "hi" }] }])[0])).toEqual([
       { type: "text", text: "hi" }
@@ -313,7 +313,7 @@ describe("View", () => {
     const shown = (message: ReturnType<typeof result>, options: Partial<View.Options> = {}) =>
       results(view([userText("hi"), assistant([call("c1")]), message], { showsResultFiles: true, ...options }))[0]
 
-    it("are shown to a model that takes them, and nothing else of its parts is sent", () => {
+    it("are shown to a model that takes them, and no other parts are sent", () => {
       expect(shown(result("c1", "a cat", { parts }))).toEqual({
         id: "c1",
         name: "read",
@@ -346,7 +346,7 @@ describe("View", () => {
       expect(stringsIn(view([userText("hi"), message], { showsResultFiles: true })).join("\n")).toContain(hidden)
     })
 
-    it("count 4,000 characters each, and are only named once their result is shortened", () => {
+    it("count as 4,000 characters each, and are only named once their result is shortened", () => {
       const messages = [userText("hi"), assistant([call("c1")]), result("c1", "a cat", { parts: [file, file] })]
       const whole = view(messages, { showsResultFiles: true })
       const named = view(messages, { showsResultFiles: true, filesAfter: Seq.make(2) })
@@ -361,7 +361,7 @@ describe("View", () => {
     })
   })
 
-  it("a deleted asset without a name is told by its type", () => {
+  it("the note on a deleted asset without a name gives its type", () => {
     const assetId = AssetId.make("a1")
     const messages: ReadonlyArray<Message> = [
       { role: "user", parts: [{ type: "file", assetId, mediaType: "image/png" }] }
@@ -371,7 +371,7 @@ describe("View", () => {
     ])
   })
 
-  it("blank texts are left out of what a user says", () => {
+  it("blank texts are left out of a user message", () => {
     const parts = [" \n", "hi", ""].map((text) => ({ type: "text" as const, text }))
     expect(partsOf(view([{ role: "user", parts }])[0])).toEqual([{ type: "text", text: "hi" }])
   })

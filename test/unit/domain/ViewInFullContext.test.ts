@@ -29,14 +29,14 @@ const named = ({ message, seq }: Entry): Message =>
 
 describe("View, as the transcript grows", () => {
   describe("stable", () => {
-    it.prop("what is added to a transcript leaves the view before it as it was", [settledEntries], ([entries]) => {
+    it.prop("appending to a transcript leaves the view before it unchanged", [settledEntries], ([entries]) => {
       const whole = View.make(entries, all)
       for (const start of settledStarts(entries).slice(1)) {
         expect(startsWith(whole, withoutLastNote(View.make(start, all)))).toBe(true)
       }
     })
 
-    it("in a full context, the beginning changes once in a while only", () => {
+    it("in a full context, the beginning changes only occasionally", () => {
       const turn = (at: number): ReadonlyArray<Message> => [
         userText("go on"),
         ...[0, 1, 2, 3].flatMap((step) => [
@@ -73,7 +73,7 @@ describe("View, as the transcript grows", () => {
     )
 
     it.prop(
-      "the last turn is shown item by item, only results perhaps shortened",
+      "every item of the last turn is shown; only its results may be shortened",
       [settledEntries, options],
       ([entries, options]) => {
         const last = Transcript.turns(entries).at(-1) ?? []
@@ -95,7 +95,7 @@ describe("View, as the transcript grows", () => {
     )
 
     it.prop(
-      "reasoning is shown only behind what was shown when it was written",
+      "reasoning is shown only after exactly what was shown when it was written",
       [settledEntries, FastCheck.integer({ min: 500, max: 30_000 })],
       ([generated, maxCharacters]) => {
         const options = { ...all, maxCharacters }
@@ -132,7 +132,7 @@ describe("View, as the transcript grows", () => {
       }
     })
 
-    it("what Skein adds for the provider counts too, and a file counts 4,000 characters", () => {
+    it("what Skein adds for the provider counts too, and a file counts as 4,000 characters", () => {
       const monologue = [
         userText("go"),
         ...Array.from({ length: 20 }, () => assistant([{ type: "text", text: "step" }]))

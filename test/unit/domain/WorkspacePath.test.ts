@@ -180,7 +180,7 @@ const fastCheck = { fastCheck: { numRuns: 2000 } }
 
 describe("WorkspacePath properties", () => {
   it.prop(
-    "what is resolved inside has the workspace as prefix by names, and no `.`, `..` or empty name",
+    "a path resolved inside begins with the workspace's names and has no `.`, `..` or empty name",
     [anywhere],
     ([{ platform, workspace, path }]) => {
       const resolved = WorkspacePath.resolveInside(platform, { workspace, path })
@@ -195,7 +195,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "what is resolved inside on win32 holds no name that Windows reads in another way",
+    "a path resolved inside on win32 has no name that Windows would read differently",
     [inPlatform("win32")],
     ([{ workspace, path }]) => {
       const resolved = WorkspacePath.resolveInside("win32", { workspace, path })
@@ -209,7 +209,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "resolveInside is isInside and valid Unicode, and nothing else",
+    "resolveInside accepts exactly the paths of valid Unicode that isInside accepts",
     [anywhere],
     ([{ platform, workspace, path }]) => {
       const resolved = WorkspacePath.resolveInside(platform, { workspace, path })
@@ -222,7 +222,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "what was resolved resolves to itself, from anywhere",
+    "a resolved path resolves to itself, from any base",
     [anywhere, FastCheck.nat()],
     ([{ platform, workspace, path }, pick]) => {
       const resolved = WorkspacePath.resolve(platform, { base: workspace, path })
@@ -235,7 +235,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "relativising and joining again gives the same place",
+    "a path made relative and resolved again is the same path",
     [anywhere],
     ([{ platform, workspace, path }]) => {
       const relative = WorkspacePath.relativeInside(platform, { workspace, path })
@@ -251,7 +251,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "`..` never escapes: one more than there are names is outside, at the volume root it stays",
+    "`..` never escapes: one more than the path has names is outside, or stays at the volume root",
     [
       FastCheck.constantFrom<WorkspacePath.Platform>("posix", "win32"),
       FastCheck.array(FastCheck.constantFrom("a", "b c", "..x"), { maxLength: 5 }),
@@ -269,7 +269,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "win32 compares ASCII without case, posix with case",
+    "win32 ignores the case of ASCII letters, posix does not",
     [FastCheck.stringMatching(/^[a-z]{1,6}$/), FastCheck.stringMatching(/^[a-z]{1,6}$/)],
     ([folder, file]) => {
       const windows = { workspace: `C:\\w${folder}`, path: `c:\\W${folder.toUpperCase()}\\x${file}` }
@@ -295,7 +295,7 @@ describe("WorkspacePath properties", () => {
     fastCheck
   )
 
-  it("win32 joins no two code units that one of the two foldings keeps apart", () => {
+  it("win32 equates no two code units that lower or upper case keeps apart", () => {
     const joinedUnits: Array<string> = []
     for (let code = 0; code <= 0xffff; code++) {
       const unit = String.fromCharCode(code)
@@ -324,7 +324,7 @@ describe("WorkspacePath properties", () => {
   )
 
   it.prop(
-    "win32 resolves as Node does, but for trailing dots and spaces, where it answers and bases are plain",
+    "win32 resolves plain paths as Node does if at all, except for trailing dots and spaces",
     [inPlatform("win32")],
     ([{ workspace, path }]) => {
       if (

@@ -40,7 +40,7 @@ const scripted = (name: string) =>
   Effect.flatMap(ScriptedModel.models, (models) => part(name, { models: Effect.succeed(models) }))
 
 describe("Agents", () => {
-  it.scoped("of several, the session's name decides; a session without one has the first", () =>
+  it.scoped("a session without an agent's name has the first of several", () =>
     Effect.gen(function* () {
       const { gateway, model, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
       yield* model.play(ScriptedModel.text("one"), ScriptedModel.text("two"))
@@ -53,7 +53,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("are listed with their models and prices, as far as they are told", () =>
+  it.scoped("are listed with their models and prices, as far as these are known", () =>
     Effect.gen(function* () {
       const { model } = yield* Effect.provide(ScriptedModel.ScriptedModel, ScriptedModel.layer)
       const prices = { input: 3, output: 15 }
@@ -70,7 +70,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("a step costs what its model's prices say; what has none costs nothing that is known", () =>
+  it.scoped("a step costs what its model's prices say, and has no cost if the model has no prices", () =>
     Effect.gen(function* () {
       const agentOf = (name: string, prices: Model.Prices | null) =>
         Effect.flatMap(ScriptedModel.models, (models) =>
@@ -104,7 +104,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("a session's agent can be switched like its model: from the next step on", () =>
+  it.scoped("a session's agent can be switched during a run, from the next step on", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const wait = Tool.make("wait", { description: "waits", input: {} }).handle(() =>
@@ -123,7 +123,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("a name that no agent has ends the run as failed, and says which there are", () =>
+  it.scoped("an unknown agent's name ends the run with a detail that lists the known agents", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
       const { id } = yield* session({ agent: "tester" })
@@ -132,7 +132,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("what its tools, its policy and its models require, the agent's layer does", () =>
+  it.scoped("an agent's layer requires what its tools, policy and models require", () =>
     Effect.gen(function* () {
       const tool = Tool.make("say", { description: "says", input: {} }).handle(() =>
         Effect.map(Prefix, (prefix) => `${prefix} said`)
@@ -153,51 +153,49 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped(
-    "is asked at each step: tools come and go, and the calls of a step find those that its model was shown",
-    () =>
-      Effect.gen(function* () {
-        const gate = yield* Gate.make
-        const editor = Tool.make("editor", { description: "an editor's", input: {} }).handle(() =>
-          Effect.as(gate.pass("editor"), "edited")
-        )
-        const connected = yield* Ref.make(true)
-        const agents = Layer.unwrapEffect(
-          Effect.map(scripted("coder"), (agent) =>
-            Agents.layerResolve(() =>
-              Effect.flatMap(Ref.get(connected), (isConnected) =>
-                isConnected ? Agents.withTools(agent, named("look"), editor) : Agents.withTools(agent, named("look"))
-              )
+  it.scoped("are asked for at each step, whose calls find the tools that its model was shown", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const editor = Tool.make("editor", { description: "an editor's", input: {} }).handle(() =>
+        Effect.as(gate.pass("editor"), "edited")
+      )
+      const connected = yield* Ref.make(true)
+      const agents = Layer.unwrapEffect(
+        Effect.map(scripted("coder"), (agent) =>
+          Agents.layerResolve(() =>
+            Effect.flatMap(Ref.get(connected), (isConnected) =>
+              isConnected ? Agents.withTools(agent, named("look"), editor) : Agents.withTools(agent, named("look"))
             )
           )
         )
-        const { begin, gateway, lines, model } = yield* engineOf(agents)
-        yield* model.play(
-          ScriptedModel.calls(ScriptedModel.call(editor, {})),
-          ScriptedModel.calls(ScriptedModel.call(editor, {}), ScriptedModel.call(named("look"), {})),
-          ScriptedModel.text("done")
-        )
-        const run = yield* begin("go")
-        yield* gate.reached("editor")
-        yield* Ref.set(connected, false)
-        yield* gate.open("editor")
-        expect((yield* gateway.await(run)).stopReason).toBe("completed")
-        expect((yield* lines(run.sessionId)).slice(2)).toEqual([
-          "editor success: edited",
-          "assistant: (editor)(look)",
-          "editor unknown-tool: There is no tool editor. Tools: look",
-          "look success: look was done",
-          "assistant: done"
-        ])
-        expect((yield* model.requests).map(({ tools }) => tools.map(({ name }) => name))).toEqual([
-          ["look", "editor"],
-          ["look"],
-          ["look"]
-        ])
-      })
+      )
+      const { begin, gateway, lines, model } = yield* engineOf(agents)
+      yield* model.play(
+        ScriptedModel.calls(ScriptedModel.call(editor, {})),
+        ScriptedModel.calls(ScriptedModel.call(editor, {}), ScriptedModel.call(named("look"), {})),
+        ScriptedModel.text("done")
+      )
+      const run = yield* begin("go")
+      yield* gate.reached("editor")
+      yield* Ref.set(connected, false)
+      yield* gate.open("editor")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(run.sessionId)).slice(2)).toEqual([
+        "editor success: edited",
+        "assistant: (editor)(look)",
+        "editor unknown-tool: There is no tool editor. Tools: look",
+        "look success: look was done",
+        "assistant: done"
+      ])
+      expect((yield* model.requests).map(({ tools }) => tools.map(({ name }) => name))).toEqual([
+        ["look", "editor"],
+        ["look"],
+        ["look"]
+      ])
+    })
   )
 
-  it.scoped("its options hold where the session's own model does not say otherwise", () =>
+  it.scoped("an agent's options apply where the session's own model sets none", () =>
     Effect.gen(function* () {
       const { gateway, model, session } = yield* engineOf(
         Agents.layer({
@@ -215,7 +213,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("a run whose agent is not available ends as failed, and says why; the session goes on with another", () =>
+  it.scoped("a run whose agent is unavailable ends as failed, and says why; a later run works", () =>
     Effect.gen(function* () {
       const isThere = yield* Ref.make(false)
       const agents = Layer.unwrapEffect(
@@ -240,7 +238,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("tools that cannot be added end the run as failed, by name", () =>
+  it.scoped("tools that cannot be added end the run as failed, with a detail that names them", () =>
     Effect.gen(function* () {
       const agents = Layer.unwrapEffect(
         Effect.map(scripted("coder"), (agent) =>
@@ -254,7 +252,7 @@ describe("Agents", () => {
     })
   )
 
-  it.scopedLive("a tool has what the host gave it, whatever the engine has of the same kind", () =>
+  it.scopedLive("a tool uses the services that its host provided, even if the engine has others of the kind", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const tool = Tool.make("exists", { description: "looks", input: {} }).handle(() =>
@@ -273,14 +271,14 @@ describe("Agents", () => {
     })
   )
 
-  it.effect("P12 two agents of one name are refused", () =>
+  it.effect("P12 two agents with the same name are refused", () =>
     Effect.gen(function* () {
       const refused = yield* Effect.flip(Effect.scoped(Layer.build(Agents.layerAll(part("coder"), part("coder")))))
       expect(refused).toMatchObject({ _tag: "InvalidInput", field: "agent.name", actual: "coder" })
     })
   )
 
-  it.effect("P12 a setting out of its range is refused by its name", () =>
+  it.effect("P12 the refusal of an invalid setting names it", () =>
     Effect.gen(function* () {
       const refusals = yield* Effect.forEach(
         [part("two words"), part("a", { stepLimit: 0 }), part("a", { options: { temperature: 9 } })],

@@ -205,7 +205,7 @@ const budget = <E>(
 
 describe("budgets", () => {
   budget(
-    "a change of a free session is one commit in the caller's own fiber, and reads nothing before it",
+    "a change to a free session takes one commit in the caller's own fiber, and no read",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
@@ -218,7 +218,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "appends of many sessions at once are one commit",
+    "simultaneous appends to many sessions take one commit",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const sessions = yield* Effect.forEach(Array.from({ length: 256 }), () => gateway.create({ workdir: "/" }))
@@ -230,7 +230,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "a turn is five commits and as many reads, a commit more for each portion of its calls, and two fibers a call",
+    "a turn takes five commits and reads, one more commit per portion of calls, and two fibers per call",
     Effect.gen(function* () {
       const few = yield* costOf(turn(10))
       const many = yield* costOf(turn(100))
@@ -243,7 +243,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "a call that is closed with its run is three rows more, and no statement but theirs",
+    "a call takes at most five writes from its start until it is closed with its run",
     Effect.gen(function* () {
       const few = yield* costOf(cancelled(10))
       const many = yield* costOf(cancelled(100))
@@ -252,7 +252,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "a turn of a long session reads no more of it than one of a session that fills the context",
+    "a turn in a long session reads about as much as one in a session that just fills the context",
     Effect.gen(function* () {
       const filling = yield* costOf(turnIn(yield* longSession(1_000)))
       const long = yield* costOf(turnIn(yield* longSession(10_000)))
@@ -280,7 +280,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after some entries of a transcript",
+    "reading a transcript yields to the event loop after a bounded number of entries and bytes",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* longSession(6_000)
@@ -301,7 +301,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after some calls of a batch, and after some of several batches at once",
+    "batches yield to the event loop after a bounded number of calls, alone or several together",
     Effect.gen(function* () {
       // The test's turns and the portion's turns may come in either order.
       expect(yield* mostAtOnce("calls", turn(300))).toBeLessThanOrEqual(64)
@@ -314,7 +314,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after some parts of a step, and after some of several steps at once",
+    "steps yield to the event loop after a bounded number of parts, alone or several together",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel
@@ -335,7 +335,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after the metadata of some sessions, and a replay comes in pages",
+    "a list yields to the event loop after the metadata of some sessions, and a replay comes in pages",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const counter = yield* Counter
@@ -363,7 +363,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have turns while a large context is filled: after each page that is read, and within it",
+    "filling a large context yields to the event loop after each page that is read, and within pages",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel
@@ -397,7 +397,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have turns while a large message is checked, hashed and stored, and none beside a short one",
+    "an append yields to the event loop while it checks and hashes a large message, not for a short one",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
@@ -411,7 +411,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have turns while many messages are checked, get ids for their calls, and are hashed",
+    "an append yields to the event loop while it checks many messages, adds call ids to them and hashes them",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
@@ -432,7 +432,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have turns within a write of many statements: a run's many calls are closed, many messages appended",
+    "a write of many statements yields to the event loop: closing many calls, appending many messages",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const counter = yield* Counter
@@ -451,7 +451,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after some open calls of a snapshot",
+    "a snapshot yields to the event loop after some open calls",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const [few, many] = [yield* running(100), yield* running(300)]

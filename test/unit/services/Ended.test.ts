@@ -9,14 +9,17 @@ describe("an effect that has ended", () => {
     "a right": Either.right(1),
     "a left": Either.left("no")
   }
-  it.each(Object.entries(ended))("%s is one, and stays one when it is mapped, with the same end", (_, effect) => {
-    const mapped = Ended.map(effect, (n) => n + 1)
-    expect([Ended.is(effect), Ended.is(mapped)]).toEqual([true, true])
-    expect(Effect.runSyncExit(mapped)).toEqual(Effect.runSyncExit(Effect.map(effect, (n) => n + 1)))
-    expect(Ended.provided(effect, () => Effect.die("was provided"))).toBe(effect)
-  })
+  it.each(Object.entries(ended))(
+    "%s is recognized, also once it is mapped, and is not provided with services",
+    (_, effect) => {
+      const mapped = Ended.map(effect, (n) => n + 1)
+      expect([Ended.is(effect), Ended.is(mapped)]).toEqual([true, true])
+      expect(Effect.runSyncExit(mapped)).toEqual(Effect.runSyncExit(Effect.map(effect, (n) => n + 1)))
+      expect(Ended.provided(effect, () => Effect.die("was provided"))).toBe(effect)
+    }
+  )
 
-  it("what is still to be run is none: it is mapped when it runs, and provided", () => {
+  it("an effect that must still run is not recognized; it is mapped and provided when it runs", () => {
     const later = Effect.sync(() => 1)
     expect(Ended.is(later)).toBe(false)
     expect(Ended.is(Ended.map(later, (n) => n + 1))).toBe(false)

@@ -24,7 +24,7 @@ const refused: ReadonlyArray<readonly [field: string, options: ReadonlyArray<Eng
 ]
 
 describe("EngineConfig", () => {
-  it.effect.each(refused)("P12 clear refusal: %s out of its range is refused by name", ([field, options]) =>
+  it.effect.each(refused)("P12 clear refusal: names %s when it is out of its range", ([field, options]) =>
     Effect.forEach(options, (one) =>
       Effect.map(Effect.flip(build(one)), (error) => expect(error).toMatchObject({ _tag: "InvalidInput", field }))
     )
@@ -41,7 +41,7 @@ describe("EngineConfig", () => {
     })
   )
 
-  it.effect("takes its defaults, and what a host sets beside them", () =>
+  it.effect("has its defaults, except for what a host sets", () =>
     Effect.gen(function* () {
       expect(yield* EngineConfig.EngineConfig).toEqual(EngineConfig.defaults)
       const set = EngineConfig.layer({ repeatLimit: 7, limits: { titleCharacters: 20 } })

@@ -30,7 +30,7 @@ describe("EngineInName", () => {
     expect(EngineInName.name(`ast_${"a".repeat(26)}`, engine, "unfinished").length).toBeLessThan(256)
   })
 
-  it("an engine that names no host has the name that it had in earlier versions", () => {
+  it("an engine without a host has the same name as in earlier versions", () => {
     const engine = { bootId: "b", pidNamespace: "n", pid: 1, startTime: "2", instance: "i", host: null }
     const earlier = `.ast_x.${Encoding.encodeBase64Url('["b","n",1,"2","i"]')}.upload`
     expect(EngineInName.name("ast_x", engine, "upload")).toBe(earlier)

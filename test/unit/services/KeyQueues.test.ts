@@ -15,8 +15,8 @@ const admissions = Effect.fnUntraced(function* (slots: ReadonlyArray<KeyQueues.Q
 /** Whether a slot is admitted. */
 const isAdmitted = (slot: KeyQueues.QueueSlot) => Effect.map(admissions([slot]), ([isAdmitted]) => isAdmitted)
 
-describe("places of a key", () => {
-  it.effect("have their turn in the order in which they were taken", () =>
+describe("slots in the queue of a key", () => {
+  it.effect("are admitted in the order in which they were taken", () =>
     Effect.gen(function* () {
       const queues = KeyQueues.make(1)
       const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
@@ -28,7 +28,7 @@ describe("places of a key", () => {
     })
   )
 
-  it.effect("are left from wherever they stand, and again without harm", () =>
+  it.effect("can be left from any position, and again without harm", () =>
     Effect.gen(function* () {
       const queues = KeyQueues.make(1)
       const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
@@ -41,7 +41,7 @@ describe("places of a key", () => {
     })
   )
 
-  it.effect("of other keys do not wait", () =>
+  it.effect("of different keys do not wait for each other", () =>
     Effect.gen(function* () {
       const queues = KeyQueues.make(1)
       queues.take("a")
@@ -50,7 +50,7 @@ describe("places of a key", () => {
     })
   )
 
-  it.effect("have their turn so many at once as the queue is wide", () =>
+  it.effect("are admitted as many at a time as the queue is wide", () =>
     Effect.gen(function* () {
       const queues = KeyQueues.make(2)
       const places = [queues.take("a"), queues.take("a"), queues.take("a"), queues.take("a")]
@@ -60,7 +60,7 @@ describe("places of a key", () => {
     })
   )
 
-  it("are gone with their queue when the last was left", () => {
+  it("disappear with their queue when the last one is left", () => {
     const queues = KeyQueues.make(1)
     const places = [queues.take("a"), queues.take("a"), queues.take("b")]
     expect(queues.size()).toBe(2)
@@ -69,7 +69,7 @@ describe("places of a key", () => {
   })
 
   it.effect.prop(
-    "in any order of taking and leaving: those whose turn it is are the first of those that stand there",
+    "taken and left in any order, exactly the first ones in the queue are admitted",
     [
       FastCheck.integer({ min: 1, max: 3 }),
       FastCheck.array(FastCheck.oneof(FastCheck.constant("take" as const), FastCheck.nat(9)), { maxLength: 20 })

@@ -101,24 +101,22 @@ describe("what is seen from outside", () => {
     })
   )
 
-  it.effect(
-    "no text of a message, a tool's input or its result is in a span or a log line, unless it is asked for",
-    () =>
-      Effect.gen(function* () {
-        const texts = ({
-          lines,
-          spans
-        }: {
-          readonly lines: ReadonlyArray<string>
-          readonly spans: ReadonlyArray<Seen>
-        }) => JSON.stringify([lines, spans.map(({ attributes }) => [...attributes])])
-        expect(texts(yield* turn(false))).not.toContain(secret)
-        const { lines, spans } = yield* turn(true)
-        expect(named(spans, "Gateway.send")).toMatchObject([{ text: secret }])
-        expect(named(spans, "ResultStore.store")).toMatchObject([{ text: secret }])
-        expect(named(spans, "Calls.run")).toMatchObject([{ input: "{}" }])
-        expect(lines.join("\n")).not.toContain(secret)
-      })
+  it.effect("logs never contain the texts of messages and results, and spans do only if the host asks for them", () =>
+    Effect.gen(function* () {
+      const texts = ({
+        lines,
+        spans
+      }: {
+        readonly lines: ReadonlyArray<string>
+        readonly spans: ReadonlyArray<Seen>
+      }) => JSON.stringify([lines, spans.map(({ attributes }) => [...attributes])])
+      expect(texts(yield* turn(false))).not.toContain(secret)
+      const { lines, spans } = yield* turn(true)
+      expect(named(spans, "Gateway.send")).toMatchObject([{ text: secret }])
+      expect(named(spans, "ResultStore.store")).toMatchObject([{ text: secret }])
+      expect(named(spans, "Calls.run")).toMatchObject([{ input: "{}" }])
+      expect(lines.join("\n")).not.toContain(secret)
+    })
   )
 
   it.effect("a host's logger gets what the engine logs", () =>
@@ -139,7 +137,7 @@ describe("metrics", () => {
     )
   )
 
-  it.scopedLive("tries that find another process's lock are counted", () =>
+  it.scopedLive("attempts that find another process's lock are counted", () =>
     Effect.gen(function* () {
       const directory = yield* folder
       const layer = SqliteStorage.layerOver(SqliteDatabase.layer).pipe(
@@ -179,7 +177,7 @@ describe("metrics", () => {
     })
   )
 
-  it.scoped("tools are timed by name, runs counted while they are driven, events as they reach who waits", () =>
+  it.scoped("tools are timed by name, live runs are counted, and the lag of events is measured", () =>
     Effect.gen(function* () {
       const tool = Tool.make("timed", { description: "is timed", input: {} }).handle(() =>
         Effect.map(Metric.value(Metrics.liveRuns), ({ value }) => `${value >= 1}`)
@@ -196,7 +194,7 @@ describe("metrics", () => {
     })
   )
 
-  it.scoped("runs that are taken over are counted by why", () =>
+  it.scoped("runs that are taken over are counted by reason", () =>
     Effect.gen(function* () {
       const crashed = Metric.tagged(Metrics.recoveredRuns, "reason", "crashed")
       const before = (yield* Metric.value(crashed)).count

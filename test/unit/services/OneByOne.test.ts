@@ -4,7 +4,7 @@ import { Effect, Fiber } from "effect"
 import * as OneByOne from "../../../src/services/OneByOne.js"
 
 describe("OneByOne", () => {
-  it.effect("lets one pass at a time, in the order in which they came", () =>
+  it.effect("runs one effect at a time, in the order of arrival", () =>
     Effect.gen(function* () {
       const oneByOne = OneByOne.make()
       const order: Array<number> = []
@@ -21,7 +21,7 @@ describe("OneByOne", () => {
     })
   )
 
-  it.effect("goes on, wherever the one whose turn it is was interrupted", () =>
+  it.effect("goes on with the next effect, at whatever point the one before it is interrupted", () =>
     Effect.forEach(
       Array.from({ length: 12 }, (_, yields) => yields),
       (yields) =>

@@ -4,7 +4,7 @@ import { Plan, Toolbox } from "skein"
 import * as TestWorkspace from "../adapters/tools/TestWorkspace.js"
 
 describe("a plan", () => {
-  it("is told by a call of its tool, and by no other", () => {
+  it("is read from a valid call of the plan tool, and from no other call", () => {
     const input = JSON.stringify({ steps: [{ content: "Read", status: "pending" }] })
     expect(Plan.stepsOf({ name: "plan", input })).toEqual(
       Option.some([{ content: "Read", status: "pending", priority: "medium" }])
@@ -16,7 +16,7 @@ describe("a plan", () => {
     expect(Plan.stepsOf({ name: "plan", input: '{"steps":[' })).toEqual(Option.none())
   })
 
-  it.effect("changes nothing, and its call says how much is done", () =>
+  it.effect("needs only read access, and its call's title says how much is done", () =>
     Effect.gen(function* () {
       const { tools } = yield* Toolbox.make(Plan.tool)
       const tool = yield* Effect.fromNullable(tools.get("plan"))

@@ -9,23 +9,20 @@ const streamOf = (all: ReadonlyArray<ReadonlyArray<number>>, closed: () => void)
   Stream.fromChunks(...all.map((chunk) => Chunk.unsafeFromArray(chunk))).pipe(Stream.ensuring(Effect.sync(closed)))
 
 describe("a stream that is pulled", () => {
-  it.effect.prop(
-    "gives each value once and in order, as one that is run does, and is closed at its end",
-    [chunks],
-    ([all]) =>
-      Effect.gen(function* () {
-        const seen: Array<number> = []
-        let closed = 0
-        const stream = streamOf(all, () => closed++)
-        yield* Pulled.forEach(stream, (value) => Effect.sync(() => void seen.push(value)))
-        expect([seen, closed]).toEqual([all.flat(), 1])
-        expect(yield* Pulled.all(stream)).toEqual(all.flat())
-        expect(closed).toBe(2)
-      })
+  it.effect.prop("gives each value once and in order, and is closed at its end", [chunks], ([all]) =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      let closed = 0
+      const stream = streamOf(all, () => closed++)
+      yield* Pulled.forEach(stream, (value) => Effect.sync(() => void seen.push(value)))
+      expect([seen, closed]).toEqual([all.flat(), 1])
+      expect(yield* Pulled.all(stream)).toEqual(all.flat())
+      expect(closed).toBe(2)
+    })
   )
 
   it.effect.prop(
-    "ends with its failure, or with that of what is done with a value, and takes no more",
+    "ends with its own failure or its consumer's, and takes no more values",
     [chunks, FastCheck.nat(8)],
     ([all, at]) =>
       Effect.gen(function* () {
@@ -42,7 +39,7 @@ describe("a stream that is pulled", () => {
       })
   )
 
-  it.effect("is closed when whoever takes it is interrupted", () =>
+  it.effect("is closed when its consumer is interrupted", () =>
     Effect.gen(function* () {
       const taking = yield* Deferred.make<void>()
       let closed = 0

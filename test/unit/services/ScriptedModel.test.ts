@@ -78,7 +78,7 @@ describe("ScriptedModel.make", () => {
     })
   )
 
-  it.effect("past its end a step is rejected by its number", () =>
+  it.effect("rejects a step past the script's end, with the step's number", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(run(model, [...answered, ...answered]))
       assert.strictEqual(error.reason, "rejected")
@@ -119,7 +119,7 @@ describe("ScriptedModel", () => {
     })
   )
 
-  it.effect("plays what was queued, in order, and keeps what it was asked", () =>
+  it.effect("plays the queued steps in order, and keeps the requests", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedModel.ScriptedModel
       const model = yield* resolve
@@ -153,7 +153,7 @@ describe("ScriptedModel", () => {
     }).pipe(Effect.provide(ScriptedModel.layer))
   )
 
-  it.effect("a request for which nothing was queued is rejected by its number", () =>
+  it.effect("rejects a request without a queued step, with the request's number", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(run(yield* resolve, user))
       assert.strictEqual(error.reason, "rejected")
@@ -161,7 +161,7 @@ describe("ScriptedModel", () => {
     }).pipe(Effect.provide(ScriptedModel.layer))
   )
 
-  it.effect("hang never ends, and ends when it is interrupted", () =>
+  it.effect("hang never ends by itself, but can be interrupted", () =>
     Effect.gen(function* () {
       const scripted = yield* ScriptedModel.ScriptedModel
       yield* scripted.play({ ...ScriptedModel.text("so"), ...ScriptedModel.hang })

@@ -13,7 +13,7 @@ const parts = {
 }
 
 describe("tools of a session", () => {
-  it.scoped("are those that its clients give it, for as long as they are there, beside the agent's own", () =>
+  it.scoped("are the agent's own and those of its clients, as long as the clients are there", () =>
     Effect.gen(function* () {
       const agent = yield* Agents.make(parts)
       const { add, withTools } = yield* SessionTools.SessionTools

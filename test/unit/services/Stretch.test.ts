@@ -39,7 +39,7 @@ const worker = (next: Effect.Effect<void>) =>
     return worked
   })
 
-it.scopedLive("no more than a portion is done in one stretch, by however many", () =>
+it.scopedLive("all workers together do no more than a portion in one stretch", () =>
   withLoop(({ turn }) =>
     Effect.gen(function* () {
       const { oneOf } = yield* Stretch
@@ -56,7 +56,7 @@ it.scopedLive("no more than a portion is done in one stretch, by however many", 
   )
 )
 
-it.scopedLive("work of different kinds adds up", () =>
+it.scopedLive("different kinds of work in a stretch add up", () =>
   withLoop(({ turn }) =>
     Effect.gen(function* () {
       const { oneOf } = yield* Stretch
@@ -69,7 +69,7 @@ it.scopedLive("work of different kinds adds up", () =>
   )
 )
 
-it.scopedLive("a stretch is long after some milliseconds, and a turn that comes by itself ends it", () =>
+it.scopedLive("a stretch is long after some milliseconds, and any turn of the event loop ends it", () =>
   withLoop(({ at, turn }) =>
     Effect.gen(function* () {
       const { breathe, isLong, note } = yield* Stretch
@@ -94,27 +94,29 @@ it.scopedLive("a stretch is long after some milliseconds, and a turn that comes 
   )
 )
 
-it.scopedLive("many that wait go on for some milliseconds together, also when the one is gone that let others in", () =>
-  withLoop(({ at, turn }) =>
-    Effect.gen(function* () {
-      const { breathe } = yield* Stretch
-      let now = 1_000
-      let reads = 0
-      const read = Effect.zipRight(
-        breathe(5),
-        Effect.suspend(() => {
-          reads++
-          return at((now += 3))
-        })
-      )
-      const first = yield* Effect.replicateEffect(Effect.fork(read), 20)
-      yield* Quiescence.idle
-      expect(reads).toBe(2)
-      yield* Fiber.interruptAll(first.slice(2, 4))
-      for (let turns = 1; turns <= 8; turns++) {
-        yield* turn
-        expect(reads).toBe(2 + 2 * turns)
-      }
-    })
-  )
+it.scopedLive(
+  "waiting work goes on for some milliseconds per turn, even if the worker that lets others in is gone",
+  () =>
+    withLoop(({ at, turn }) =>
+      Effect.gen(function* () {
+        const { breathe } = yield* Stretch
+        let now = 1_000
+        let reads = 0
+        const read = Effect.zipRight(
+          breathe(5),
+          Effect.suspend(() => {
+            reads++
+            return at((now += 3))
+          })
+        )
+        const first = yield* Effect.replicateEffect(Effect.fork(read), 20)
+        yield* Quiescence.idle
+        expect(reads).toBe(2)
+        yield* Fiber.interruptAll(first.slice(2, 4))
+        for (let turns = 1; turns <= 8; turns++) {
+          yield* turn
+          expect(reads).toBe(2 + 2 * turns)
+        }
+      })
+    )
 )

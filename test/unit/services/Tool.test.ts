@@ -8,11 +8,11 @@ const make = <const Name extends string>(name: Name) =>
   Tool.make(name, { description: "takes nothing", access: "read", input: {} }).handle(() => Effect.succeed("done"))
 
 describe("Tool", () => {
-  it("a tool without fields shows the schema of an object, as providers demand", () => {
+  it("a tool without fields has the schema of an object, as providers demand", () => {
     assert.deepStrictEqual(make("nothing").inputSchema, { type: "object", properties: {} })
   })
 
-  it.effect("a tool without fields takes an object and nothing else", () =>
+  it.effect("a tool without fields accepts only an object", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* SkeinTest.call(make("nothing"), {}), "done")
       const refused = yield* Effect.either(SkeinTest.call(make("nothing"), []))
@@ -46,14 +46,14 @@ describe("a call's input", () => {
       TestWorkspace.inFolder("/")
     )
 
-  it.effect("null for an optional field is its absence", () =>
+  it.effect("null for an optional field counts as absent", () =>
     Effect.gen(function* () {
       const raw = '{"path":"a","offset":null,"near":null,"more":{"deep":null}}'
       assert.strictEqual(yield* result(raw), '{"path":"a","offset":1,"near":null,"more":{}}')
     })
   )
 
-  it.effect("all that is wrong is said, one line each", () =>
+  it.effect("is refused with one line for each issue", () =>
     Effect.gen(function* () {
       assert.strictEqual(
         yield* result('{"path":null,"offset":0,"more":{"deep":"x"}}'),
@@ -116,14 +116,14 @@ describe("Tool.define", () => {
     Layer.succeed(Forecasts, (city) => city.length)
   )
 
-  it.effect("a tool finds the handler that was given apart from it", () =>
+  it.effect("a tool finds its handler, which is provided separately", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* SkeinTest.call(weather, { city: "Oslo" }), { degrees: 4 })
       assert.strictEqual(yield* SkeinTest.call(say, { text: "hi" }, { owner: "ann" }), "ann says hi")
     }).pipe(Effect.provide(given))
   )
 
-  it.effect("two hosts handle one definition each in its own way", () =>
+  it.effect("two hosts can handle the same definition in different ways", () =>
     Effect.gen(function* () {
       const other = Toolbox.handlers([say], { say: () => Effect.succeed("nothing") })
       assert.strictEqual(yield* Effect.provide(SkeinTest.call(say, { text: "hi" }), other), "nothing")
@@ -131,7 +131,7 @@ describe("Tool.define", () => {
     })
   )
 
-  it.effect("what clients are shown of a call comes from its decoded input", () =>
+  it.effect("a call's key and display come from its decoded input", () =>
     Effect.gen(function* () {
       const { tools } = yield* Effect.provide(Toolbox.make(weather, say), given)
       const shown = (name: string, input: string) =>
@@ -158,7 +158,7 @@ describe("Tool.define", () => {
 })
 
 describe("Toolbox", () => {
-  it.effect("P12 refuses two tools of one name", () =>
+  it.effect("P12 refuses two tools with the same name", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Toolbox.make(make("twice"), make("twice")))
       assert.instanceOf(error, SkeinError.DuplicateTool)
@@ -185,7 +185,7 @@ describe("Toolbox", () => {
     })
   )
 
-  it.effect("mends an input schema that providers do not take as it is", () =>
+  it.effect("repairs an input schema that providers would refuse", () =>
     Effect.gen(function* () {
       const { tools } = yield* Toolbox.make(
         Tool.dynamic("search", { description: "", inputSchema: {} }).handle(() => Effect.void)

@@ -21,7 +21,7 @@ const permissions = (...names: ReadonlyArray<string>) =>
 describe("AssetFiles on disk", () => {
   const posix = process.platform === "win32" ? () => undefined : it.scoped
 
-  posix("folders are private, and files from the moment they exist", () =>
+  posix("folders are private, and so are files from the moment they exist", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       const umask = process.umask(0)
@@ -41,7 +41,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("a placed file is made durable from the folder up, after it was moved there", () =>
+  it.scoped("placing a file syncs its folder and then the folders above it", () =>
     Effect.gen(function* () {
       const synced: Array<string> = []
       const path = yield* Path.Path
@@ -64,7 +64,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(Layer.provideMerge(temporary, NodeContext.layer)))
   )
 
-  it.scoped("a place is taken once, and nothing is left of a placing that fails", () =>
+  it.scoped("a file's name is taken only once, and a failed placing leaves no file", () =>
     Effect.gen(function* () {
       const failing = Layer.succeed(Folders, {
         sync: () =>
@@ -94,7 +94,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(Layer.provideMerge(temporary, NodeContext.layer)))
   )
 
-  it.scoped("no path of this host is in a failure", () =>
+  it.scoped("a failure contains no path of this host", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       yield* files.begin(upload)
@@ -103,7 +103,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("a marker's age is told by the clock of the disk, from what was last written under it", () =>
+  it.scoped("a marker's age is measured by the disk's clock, from the last write under it", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       const fs = yield* FileSystem.FileSystem
@@ -125,7 +125,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("a content is created once", () =>
+  it.scoped("content can be created only once", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       yield* files.begin(upload)
@@ -134,7 +134,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("a folder that others remove when it is empty can always be used", () =>
+  it.scoped("a folder can always be used, even if others remove it whenever it is empty", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       const use = (index: number) =>
@@ -149,7 +149,7 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("an empty folder is removed, another is not", () =>
+  it.scoped("a folder is removed only if it is empty", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles.AssetFiles
       yield* files.removeEmpty("s1")

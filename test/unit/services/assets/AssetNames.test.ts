@@ -20,11 +20,11 @@ const Assets = FastCheck.tuple(Arbitrary.make(Asset), sha256).map(([asset, sha25
 const reserved = /^(?:con|prn|aux|nul|com\d|lpt\d)$/i
 
 describe("AssetNames", () => {
-  it.prop("a folder tells its session", [Ids], ([id]) => {
+  it.prop("a session can be read from its folder's name", [Ids], ([id]) => {
     expect(AssetNames.sessionOf(AssetNames.folder(id))).toEqual(Option.some(id))
   })
 
-  it.prop("two sessions have two folders, also where case does not count", [Ids, Ids], ([one, two]) => {
+  it.prop("two sessions have different folders, even where case does not count", [Ids, Ids], ([one, two]) => {
     const [a, b] = [one, two].map((id) => AssetNames.folder(id).toLowerCase())
     expect(a === b).toBe(one === two)
   })

@@ -38,7 +38,7 @@ const Ranges = Arbitrary.make(
 )
 
 export const readingTests = (test: Test) => {
-  test("a range is the bytes that it says", () =>
+  test("a range returns exactly the bytes that it names", () =>
     Effect.gen(function* () {
       yield* save({ id: a1, content })
       expect(yield* read({})).toBe(content)
@@ -64,7 +64,7 @@ export const readingTests = (test: Test) => {
       }
     }))
 
-  test("an asset that is not there, or of another session, is not found", () =>
+  test("an asset of another session is not found", () =>
     Effect.gen(function* () {
       yield* create(s2)
       yield* save({ id: a1, sessionId: s2 })
@@ -72,7 +72,7 @@ export const readingTests = (test: Test) => {
       expect(yield* refused((yield* Assets).bytes(s1, a1))).toMatchObject({ _tag: "AssetNotFound" })
     }))
 
-  test("a file that is gone is told", () =>
+  test("reading an asset whose file is missing fails", () =>
     Effect.gen(function* () {
       const asset = yield* save({ id: a1, content })
       yield* (yield* AssetFiles).remove({ folder: "s1", file: AssetNames.file(asset) })
@@ -81,7 +81,7 @@ export const readingTests = (test: Test) => {
       expect(yield* refused((yield* Assets).bytes(s1, a1))).toMatchObject(failure)
     }))
 
-  test("a file that is cut short gives what there is, then fails", () =>
+  test("a truncated file gives the bytes that are there, then fails", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles
       const asset = yield* save({ id: a1, content })
@@ -116,7 +116,7 @@ export const removingTests = (test: Test) => {
       expect(yield* contents).toEqual({})
     }))
 
-  test("an asset that is removed between row and file is not found", () =>
+  test("an asset that is removed between the reads of its row and its file is not found", () =>
     Effect.gen(function* () {
       yield* save({ id: a1 })
       const assets = yield* Assets
@@ -129,7 +129,7 @@ export const removingTests = (test: Test) => {
     }))
 
   for (const moment of ["before deleteRow", "after deleteRow", "before remove", "after remove"] as const) {
-    test(`P11 no leftovers: a removal interrupted ${moment} is whole or has not begun`, () =>
+    test(`P11 no leftovers: a removal interrupted ${moment} is complete or has not begun`, () =>
       Effect.gen(function* () {
         const asset = yield* save({ id: a1 })
         const gate = yield* stopAt(moment)
@@ -142,7 +142,7 @@ export const removingTests = (test: Test) => {
       }))
   }
 
-  test("a file that cannot be removed is told, and left to the sweep", () =>
+  test("a file that cannot be removed fails the removal, and is left to the sweep", () =>
     Effect.gen(function* () {
       const assets = yield* Assets
       yield* save({ id: a1 })
@@ -159,7 +159,7 @@ export const removingTests = (test: Test) => {
       expect(yield* contents).toEqual({})
     }))
 
-  test("P11 no leftovers: a deleted session's folder goes with all that is in it, and no other", () =>
+  test("P11 no leftovers: a deleted session's folder is removed with everything in it, and no other folder", () =>
     Effect.gen(function* () {
       yield* create(s2)
       const kept = yield* save({ sessionId: s2 })
@@ -171,7 +171,7 @@ export const removingTests = (test: Test) => {
       expect(text(yield* (yield* Assets).bytes(s2, kept.id))).toBe("content")
     }))
 
-  test("a session that can be found keeps its files", () =>
+  test("removeFolder leaves the files of a session that can still be found", () =>
     Effect.gen(function* () {
       const kept = yield* save()
       yield* (yield* Storage).beginDelete(s1)
@@ -179,7 +179,7 @@ export const removingTests = (test: Test) => {
       expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
     }))
 
-  test("a deletion that another has overtaken takes nothing from a new session of that id", () =>
+  test("a late deletion removes no files of a new session with the same id", () =>
     Effect.gen(function* () {
       const assets = yield* Assets
       const storage = yield* Storage
@@ -198,7 +198,7 @@ export const removingTests = (test: Test) => {
       expect(text(yield* assets.bytes(s1, kept.id))).toBe("new")
     }))
 
-  test("P11 no leftovers: a deletion takes the file of a save that placed it meanwhile, or that save does", () =>
+  test("P11 no leftovers: a file that a save places during a deletion is removed by one of the two", () =>
     Effect.gen(function* () {
       const saving = yield* stopAt("before place")
       const row = yield* stopAt("before row")

@@ -42,7 +42,7 @@ export const savingTests = (test: Test) => {
 }
 
 const keepTests = (test: Test) => {
-  test("a saved content can be read, and its row tells size and digest", () =>
+  test("saved content can be read, and its row has the size and the digest", () =>
     Effect.gen(function* () {
       const assets = yield* Assets
       const asset = yield* save({ content: "abc" })
@@ -76,14 +76,14 @@ const keepTests = (test: Test) => {
       ])
     }))
 
-  test("an empty content is an asset", () =>
+  test("empty content can be saved", () =>
     Effect.gen(function* () {
       const asset = yield* save({ content: "" })
       expect(asset).toMatchObject({ size: 0 })
       expect(yield* (yield* Assets).bytes(s1, asset.id)).toEqual(new Uint8Array(0))
     }))
 
-  test("a large piece is written in small ones", () =>
+  test("a large piece is written in smaller pieces", () =>
     Effect.gen(function* () {
       const assets = yield* Assets
       const large = Uint8Array.from({ length: 600_000 }, (_, index) => index % 251)
@@ -97,7 +97,7 @@ const keepTests = (test: Test) => {
       expect(Buffer.compare(yield* assets.bytes(s1, asset.id), large)).toBe(0)
     }))
 
-  test("the same id with the same content is the asset that is there", () =>
+  test("saving the same content under the same id returns the existing asset", () =>
     Effect.gen(function* () {
       const first = yield* save({ id: a1 })
       expect(yield* save({ id: a1 })).toEqual(first)
@@ -105,7 +105,7 @@ const keepTests = (test: Test) => {
       expect(yield* contents).toEqual({ s1: [AssetNames.file(first)] })
     }))
 
-  test("P12 clear refusal: the same id with another content changes nothing", () =>
+  test("P12 clear refusal: other content under an existing id is refused, and changes nothing", () =>
     Effect.gen(function* () {
       const first = yield* save({ id: a1 })
       expect(yield* refused(save({ id: a1, content: "changed" }))).toEqual({
@@ -119,7 +119,7 @@ const keepTests = (test: Test) => {
     }))
 
   for (const content of ["content", "changed"]) {
-    test(`a save that another of its id has overtaken, with ${content}, comes to the same as after it`, () =>
+    test(`a save overtaken by one of "${content}" under the same id ends as if it came second`, () =>
       Effect.gen(function* () {
         const probe = yield* Probe
         const reached = yield* Deferred.make<void>()
@@ -141,7 +141,7 @@ const keepTests = (test: Test) => {
       }))
   }
 
-  test("saves of one session do not disturb each other", () =>
+  test("simultaneous saves in one session do not disturb each other", () =>
     Effect.gen(function* () {
       const saved = yield* Effect.forEach(["one", "two", "three"], (content) => save({ content }), {
         concurrency: "unbounded"
@@ -170,7 +170,7 @@ const stopTests = (test: Test) => {
       }))
   }
 
-  test("P11 no leftovers: a save interrupted while its content is awaited leaves nothing", () =>
+  test("P11 no leftovers: a save interrupted while it waits for content leaves nothing", () =>
     Effect.gen(function* () {
       const gate = yield* stopAt("after append")
       const fiber = yield* Effect.fork(
@@ -191,7 +191,7 @@ const stopTests = (test: Test) => {
     for (const moment of [`before ${step}`, `after ${step}`] as const) {
       // After this step, only failures that the step itself undoes are possible.
       if (moment === "after place") continue
-      test(`P11 no leftovers: a disk that fails ${moment} is told, and nothing stays`, () =>
+      test(`P11 no leftovers: a disk failure ${moment} fails the save, which leaves nothing`, () =>
         Effect.gen(function* () {
           yield* (yield* Probe).at(moment, full)
           expect(yield* refused(save({ id: a1 }))).toEqual({
@@ -206,7 +206,7 @@ const stopTests = (test: Test) => {
     }
   }
 
-  test("P11 no leftovers: what the content fails with passes, and nothing stays", () =>
+  test("P11 no leftovers: a save fails with its content's failure, and leaves nothing", () =>
     Effect.gen(function* () {
       const failing = (yield* Assets).save({
         sessionId: s1,
@@ -218,7 +218,7 @@ const stopTests = (test: Test) => {
       yield* expectNothing
     }))
 
-  test("P11 no leftovers: a content that dies leaves nothing", () =>
+  test("P11 no leftovers: a save whose content dies leaves nothing", () =>
     Effect.gen(function* () {
       const dying = (yield* Assets).save({
         sessionId: s1,
@@ -246,7 +246,7 @@ const stopTests = (test: Test) => {
     }))
 
   for (const moment of ["before row", "after row"] as const) {
-    test(`a row of which nobody knows keeps its file until its engine is dead (${moment})`, () =>
+    test(`a row of unknown outcome keeps its file until its engine is dead (${moment})`, () =>
       Effect.gen(function* () {
         const probe = yield* Probe
         const assets = yield* Assets
@@ -273,7 +273,7 @@ const refusalTests = (test: Test) => {
     Effect.flatMap(Assets, (assets) => assets.save({ sessionId: s1, name, mediaType, content }))
 
   test(
-    "P12 clear refusal: a content past the limit is refused, and at no time is more than the limit on disk",
+    "P12 clear refusal: content past the limit is refused, and no more than the limit is ever written",
     () =>
       Effect.gen(function* () {
         const content = Stream.repeatValue(bytes("abc"))
@@ -290,7 +290,7 @@ const refusalTests = (test: Test) => {
     { assetBytes: 10 }
   )
 
-  test("P12 clear refusal: a content that contradicts its image type is refused before it is written", () =>
+  test("P12 clear refusal: content that contradicts its image type is refused before it is written", () =>
     Effect.gen(function* () {
       const one = Stream.fromIterable(png).pipe(Stream.map((byte) => Uint8Array.of(byte)))
       expect(yield* saveAs("image/png", one)).toMatchObject({ size: png.length })
@@ -333,7 +333,7 @@ const refusalTests = (test: Test) => {
     { assetTypes: ["image/*", "application/pdf"] }
   )
 
-  test("P12 clear refusal: a session that is not there gets no file", () =>
+  test("P12 clear refusal: a save in an unknown session touches no file", () =>
     Effect.gen(function* () {
       expect(yield* refused(save({ sessionId: s2 }))).toEqual({ _tag: "SessionNotFound", sessionId: s2 })
       expect(yield* (yield* Probe).steps).toEqual([])
@@ -360,7 +360,7 @@ const deletionTests = (test: Test) => {
         expect(yield* contents).toEqual({})
       }))
 
-    test(`a save begun before its session was deleted does not end in a new one of its id (${moment})`, () =>
+    test(`a save ${moment === "before begin" ? "succeeds" : "fails"} in a new session of its id after the old one was deleted (${moment})`, () =>
       Effect.gen(function* () {
         const gate = yield* stopAt(moment)
         const fiber = yield* Effect.fork(save({ id: AssetId.make("old") }))

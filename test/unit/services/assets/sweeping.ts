@@ -56,7 +56,7 @@ const pairs = moments.flatMap((from, at) => moments.slice(at + 1).map((to) => [f
 /** In memory all pairs are tried; elsewhere each takes ten times as long, and only `npm run test:long` tries all. */
 export const sweepTests = (test: Test, inMemory: boolean) => {
   for (const moment of moments) {
-    test(`a sweep leaves a living save alone that is stopped ${moment}`, () =>
+    test(`a sweep leaves alone a save that is stopped ${moment} while its engine may live`, () =>
       Effect.gen(function* () {
         const gate = yield* stopAt(moment)
         const fiber = yield* Effect.fork(save({ id: a1 }))
@@ -92,7 +92,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
     ["entries", "second"],
     ["rows", "first"]
   ] as const) {
-    test(`a sweep that is overtaken by a save after its ${turn} look at ${look} leaves the asset whole`, () =>
+    test(`a sweep overtaken by a save after its ${turn} read of ${look} leaves the asset whole`, () =>
       Effect.gen(function* () {
         const assets = yield* Assets
         yield* save({ content: "keeps the folder" })
@@ -117,7 +117,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       }))
   }
 
-  test("P11 no leftovers: a file without a row goes, one with a row stays", () =>
+  test("P11 no leftovers: a file without a row is removed, a file with a row stays", () =>
     Effect.gen(function* () {
       const kept = yield* save()
       yield* leave("s1", rowless)
@@ -125,7 +125,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
     }))
 
-  test("P11 no leftovers: the folder of a session that is gone goes", () =>
+  test("P11 no leftovers: the folder of a session that can no longer be found is removed", () =>
     Effect.gen(function* () {
       yield* save()
       const storage = yield* Storage
@@ -159,7 +159,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       expect(yield* contents).toEqual({})
     }))
 
-  test("P11 no leftovers: a save of an engine of which nothing can be known is over after a day, not before", () =>
+  test("P11 no leftovers: a save is given up after a day, not before, if its engine's life is unknown", () =>
     Effect.gen(function* () {
       const probe = yield* Probe
       const gate = yield* stopAt("after place")
@@ -180,7 +180,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       expect(yield* contents).toEqual({})
     }))
 
-  test("what has a name of another kind is left alone, and so is a marker that cannot be read", () =>
+  test("files and folders with other names are left alone, and so is a marker that cannot be read", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles
       yield* leave("s1", "notes.txt")
@@ -202,7 +202,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       expect(yield* contents).toEqual({ s1: [rowless] })
     }))
 
-  test("a sweep during a deletion, and a deletion during a sweep, come to the same", () =>
+  test("a deletion and sweeps at the same time leave nothing", () =>
     Effect.gen(function* () {
       yield* Effect.forEach(["a", "b", "c"], (content) => save({ content, id: AssetId.make(content) }))
       yield* Effect.all([destroy(s1), sweep, sweep], { concurrency: "unbounded" })

@@ -71,7 +71,7 @@ describe("Actor", () => {
     for (const bad of ["", "x".repeat(257), "a\0b", "\uD800", 1]) expect(Either.isLeft(read(bad))).toBe(true)
   })
 
-  it.scoped("as: each change is the actor's, a run and its message too; what the run does is nobody's", () =>
+  it.scoped("as: each change, run and sent message has the actor, and the run's own work has none", () =>
     Effect.gen(function* () {
       const engine = yield* open()
       const { gateway, transcript } = engine
@@ -83,7 +83,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("without one, each change is nobody's", () =>
+  it.scoped("without an actor, each change is nobody's", () =>
     Effect.gen(function* () {
       const engine = yield* open()
       const { sessionId } = yield* changes(engine)
@@ -91,7 +91,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("restrict: each change is the restriction's actor's, whoever the fiber says it is", () =>
+  it.scoped("restrict: each change has the restriction's actor, whatever actor the fiber has", () =>
     Effect.gen(function* () {
       const engine = yield* open()
       const narrowed = yield* Effect.provide(Gateway.restrict({ actor: bob }), engine.context)
@@ -100,7 +100,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("restrict: a narrowed gateway that is narrowed again keeps its actor", () =>
+  it.scoped("restrict: a restricted gateway that is restricted again keeps its actor", () =>
     Effect.gen(function* () {
       const engine = yield* open()
       const twice = Gateway.restricted({ actor: ann })(Gateway.restrict({ actor: bob, scope: "write" }))
@@ -109,7 +109,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("restrict: an answer is a change, too", () =>
+  it.scoped("restrict: an answer has the restriction's actor, too", () =>
     Effect.gen(function* () {
       const engine = yield* open({ tools: [asks], policy: Permissions.askToWrite })
       const { begin, gateway, model, seen } = engine
@@ -123,7 +123,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("P7 a cancelled run that is deleted meanwhile does not end as deleted by whoever cancelled it", () =>
+  it.scoped("P7 a run that ends because its session is deleted has no actor for its end", () =>
     Effect.gen(function* () {
       const engine = yield* open({ tools: [asks], policy: Permissions.askToWrite })
       const { begin, gateway, model, seen } = engine
@@ -137,7 +137,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("an answer is by its actor, unless it says by whom", () =>
+  it.scoped("an answer is by its actor, unless it names somebody else", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open({ tools: [asks], policy: Permissions.askToWrite })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(asks, {}), ScriptedModel.call(asks, {})))
@@ -152,7 +152,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("what a tool changes is nobody's, not that of whoever sent the message", () =>
+  it.scoped("a change by a tool has no actor, not even the sender of the message", () =>
     Effect.gen(function* () {
       let rename: Effect.Effect<unknown, unknown> = Effect.void
       const patches = Tool.make("rename", { description: "renames", input: {} }).handle(() =>
@@ -176,7 +176,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("a run that another engine drives ends as that of whoever cancelled it", () =>
+  it.scoped("a run that is cancelled from another engine ends with the actor who cancelled it", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       const first = yield* open("a")

@@ -73,7 +73,7 @@ const named = (gateway: Gateway.Service, ids: ReadonlyArray<string>, owner?: Ses
 const touch = (gateway: Gateway.Service, sessionId: Session.Id) => gateway.patch({ sessionId, metadata: { n: 1 } })
 
 describe("changes", () => {
-  it.scoped("begin with a gap; then each session that changes is told once a moment, in the order of the commits", () =>
+  it.scoped("begin with a gap, then report each changed session once per moment, in the order of the commits", () =>
     Effect.gen(function* () {
       const { gateway } = yield* opened()
       const [a, b, c] = yield* named(gateway, ["a", "b", "c"])
@@ -97,7 +97,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("say what a session does", () =>
+  it.scoped("say what a session is doing", () =>
     Effect.gen(function* () {
       const { gateway, model, one } = yield* opened()
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})), ScriptedModel.text("done"))
@@ -114,7 +114,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("tell that a session is deleted, and of a new one under its id", () =>
+  it.scoped("report that a session is deleted, and a new one under its id", () =>
     Effect.gen(function* () {
       const { gateway } = yield* opened()
       const [a, b] = yield* named(gateway, ["a", "b"])
@@ -130,7 +130,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("of one owner are the owner's only, deletions too", () =>
+  it.scoped("of one owner report only that owner's sessions, even deletions", () =>
     Effect.gen(function* () {
       const { gateway, one } = yield* opened()
       const anns = yield* Effect.provide(Gateway.forOwner(ann), one.context)
@@ -151,7 +151,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("wait for who does not read, one a session; beyond a bound a gap stands for all", () =>
+  it.scoped("wait for a slow reader, one per session; beyond a bound, a gap replaces them", () =>
     Effect.gen(function* () {
       const { gateway } = yield* opened()
       const ids = yield* named(
@@ -180,7 +180,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("cost one reading a moment, however many watch and however much changes, and none while nobody does", () =>
+  it.scoped("cost one read per moment, however many watch and however much changes, and none without watchers", () =>
     Effect.gen(function* () {
       const { gateway, reads } = yield* opened()
       const ids = yield* named(
@@ -206,7 +206,7 @@ describe("changes", () => {
     })
   )
 
-  it.scoped("fail for all who read when storage does; who comes later begins anew", () =>
+  it.scoped("fail for a reader when storage fails, and begin again for a later reader", () =>
     Effect.gen(function* () {
       const broken = yield* Deferred.make<void>()
       const { gateway } = yield* opened({

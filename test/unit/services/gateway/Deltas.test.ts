@@ -11,7 +11,7 @@ const isDelta = (event: SessionEvent.SessionEvent) =>
   event.type === "text.delta" || event.type === "reasoning.delta" || event.type === "call.arguments"
 
 describe("deltas", () => {
-  it.scoped("P10 bear the place of the message that is being written, calls the ids that they are stored with", () =>
+  it.scoped("P10 have the place of the message being written, and calls the ids with which they will be stored", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({ tools: [look] })
       const calls = [ScriptedModel.call(look, {}), ScriptedModel.call(look, {})]
@@ -33,7 +33,7 @@ describe("deltas", () => {
     })
   )
 
-  it.scoped("P10 of a step that is tried again belong to calls with other ids: the first ones are void", () =>
+  it.scoped("P10 of a retried step have the ids with which its calls are stored", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({ tools: [look], config: { modelRetryMaxMillis: 0 } })
       const calls = [ScriptedModel.call(look, {})]

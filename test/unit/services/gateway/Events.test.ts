@@ -36,7 +36,7 @@ const blocked = Effect.gen(function* () {
 })
 
 describe("P10 events from a cursor on", () => {
-  it.scoped("P10 are without a gap, and a replay from any cursor is what a live watcher saw of the durable ones", () =>
+  it.scoped("P10 have no gap, and a replay from any cursor equals the durable events that a live watcher saw", () =>
     Effect.gen(function* () {
       const engine = yield* blocked
       const { finish, gateway, run } = engine
@@ -87,7 +87,7 @@ describe("P10 events from a cursor on", () => {
     { fastCheck: { numRuns: 25 } }
   )
 
-  it.scoped("P10 cursors that no event has yet are refused with what there is", () =>
+  it.scoped("P10 a cursor that no event has yet is refused with the oldest and the newest cursor", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { cursor, id } = yield* session()
@@ -103,7 +103,7 @@ describe("P10 events from a cursor on", () => {
     })
   )
 
-  it.scoped("P10 a watcher that never reads on holds up nobody, and misses no fact when it does", () =>
+  it.scoped("P10 a watcher that stops reading holds up nobody, and misses no durable event when it goes on", () =>
     Effect.gen(function* () {
       const engine = yield* blocked
       const { finish, gateway, run } = engine
@@ -123,7 +123,7 @@ describe("P10 events from a cursor on", () => {
     })
   )
 
-  it.scoped("P10 a watcher is told what happened while nobody watched, from where the last one left", () =>
+  it.scoped("P10 a watcher is told what happened after its cursor while nobody watched", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { cursor, id } = yield* session()
@@ -139,7 +139,7 @@ describe("P10 events from a cursor on", () => {
     })
   )
 
-  it.scoped("P10 a thousand rows come in pages, without a gap", () =>
+  it.scoped("P10 hundreds of events come without a gap", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { id } = yield* session()
@@ -176,7 +176,7 @@ describe("P10 what a step writes", () => {
     ["slowly", { text: "one two three", delayMillis: 0 }],
     ["all at once", { text: "one two three" }]
   ] as const) {
-    it.scoped(`P10 written ${how}, is told piece by piece and is whole when its message comes`, () =>
+    it.scoped(`P10 written ${how}, arrives without a gap, and whole before its message`, () =>
       Effect.gen(function* () {
         const engine = yield* open()
         const { id } = yield* engine.session()
@@ -197,61 +197,57 @@ describe("P10 what a step writes", () => {
     )
   }
 
-  it.scoped(
-    "P10 is whole when its message comes, also to who reads the message's event before the rest of the text",
-    () =>
-      Effect.gen(function* () {
-        const gate = yield* Gate.make
-        const part = (delta: string) => ({ type: "text", id: "t", delta }) as const
-        const finish = { type: "finish", reason: "stop", usage: Usage.unknown } as const
-        const stream = Stream.make(part("one ")).pipe(
-          Stream.concat(Stream.execute(gate.pass("two"))),
-          Stream.concat(Stream.make(part("two "))),
-          Stream.concat(Stream.execute(gate.pass("three"))),
-          Stream.concat(Stream.make(part("three"), finish))
-        )
-        let isSlow = false
-        const { open } = yield* ground
-        const engine = yield* open("a", {
-          models: Model.always({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
-          storage: (storage) => ({
-            ...storage,
-            appendStep: (...step) => Effect.zipLeft(storage.appendStep(...step), gate.pass("end"))
-          }),
-          reader: (reader) => ({
-            ...reader,
-            events: (range) =>
-              Effect.suspend(() => (isSlow ? gate.pass("read") : Effect.void)).pipe(
-                Effect.zipRight(reader.events(range))
-              )
-          })
+  it.scoped("P10 is whole before its message, even if the message's event is read before the rest of the text", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const part = (delta: string) => ({ type: "text", id: "t", delta }) as const
+      const finish = { type: "finish", reason: "stop", usage: Usage.unknown } as const
+      const stream = Stream.make(part("one ")).pipe(
+        Stream.concat(Stream.execute(gate.pass("two"))),
+        Stream.concat(Stream.make(part("two "))),
+        Stream.concat(Stream.execute(gate.pass("three"))),
+        Stream.concat(Stream.make(part("three"), finish))
+      )
+      let isSlow = false
+      const { open } = yield* ground
+      const engine = yield* open("a", {
+        models: Model.always({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
+        storage: (storage) => ({
+          ...storage,
+          appendStep: (...step) => Effect.zipLeft(storage.appendStep(...step), gate.pass("end"))
+        }),
+        reader: (reader) => ({
+          ...reader,
+          events: (range) =>
+            Effect.suspend(() => (isSlow ? gate.pass("read") : Effect.void)).pipe(Effect.zipRight(reader.events(range)))
         })
-        const run = yield* engine.begin("go")
-        const live = yield* Effect.fork(watch(engine, run.sessionId, run.cursor))
-        yield* gate.reached("two")
-        yield* Quiescence.idle
-        yield* gate.open("two")
-        yield* gate.reached("three")
-        isSlow = true
-        yield* engine.gateway.patch({ sessionId: run.sessionId, title: "in the middle" })
-        yield* gate.reached("read")
-        yield* gate.open("three")
-        yield* gate.reached("end")
-        yield* gate.open("read")
-        yield* Quiescence.idle
-        yield* gate.open("end")
-        const told = (yield* live).flatMap((event) =>
-          event.type === "text.delta"
-            ? [`${event.offset} ${event.text}`]
-            : event.type === "message.appended"
-              ? [event.role]
-              : []
-        )
-        expect(told).toEqual(["user", "0 one ", "4 two three", "assistant"])
       })
+      const run = yield* engine.begin("go")
+      const live = yield* Effect.fork(watch(engine, run.sessionId, run.cursor))
+      yield* gate.reached("two")
+      yield* Quiescence.idle
+      yield* gate.open("two")
+      yield* gate.reached("three")
+      isSlow = true
+      yield* engine.gateway.patch({ sessionId: run.sessionId, title: "in the middle" })
+      yield* gate.reached("read")
+      yield* gate.open("three")
+      yield* gate.reached("end")
+      yield* gate.open("read")
+      yield* Quiescence.idle
+      yield* gate.open("end")
+      const told = (yield* live).flatMap((event) =>
+        event.type === "text.delta"
+          ? [`${event.offset} ${event.text}`]
+          : event.type === "message.appended"
+            ? [event.role]
+            : []
+      )
+      expect(told).toEqual(["user", "0 one ", "4 two three", "assistant"])
+    })
   )
 
-  it.scoped("P10 comes as one delta from the beginning to who comes late, and then goes on", () =>
+  it.scoped("P10 reaches a late watcher as one delta from the beginning, and then goes on", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const beginning: ReadonlyArray<Model.Part> = [
@@ -307,7 +303,7 @@ describe("P10 what a step writes", () => {
     })
   )
 
-  it.scoped("P10 is not told again once its message is stored", () =>
+  it.scoped("P10 is not sent again once its message is stored", () =>
     Effect.gen(function* () {
       const engine = yield* blocked
       const { finish, gateway, run } = engine
@@ -319,7 +315,7 @@ describe("P10 what a step writes", () => {
     })
   )
 
-  it.scoped("P10 is told no more of a call than its end, once that has come", () =>
+  it.scoped("P10 includes no progress of a call that has finished", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = waiting(gate)
@@ -341,7 +337,7 @@ describe("P10 what a step writes", () => {
     })
   )
 
-  it.scoped("P10 comes after all that it follows, however long the reading of events takes", () =>
+  it.scoped("P10 arrives after all that it follows, however slowly events are read", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = waiting(gate)
@@ -379,7 +375,7 @@ describe("P10 what a step writes", () => {
 })
 
 describe("Run.events", () => {
-  it.scoped("has all events of its run and no others, whenever the subscription begins, and ends with its end", () =>
+  it.scoped("has all events of its run and no others, whenever it begins, and ends with the run", () =>
     Effect.gen(function* () {
       const engine = yield* blocked
       const { context, finish, gateway, model, run, send } = engine
@@ -420,7 +416,7 @@ describe("Run.events", () => {
 })
 
 describe("snapshot", () => {
-  it.scoped("shows a running session as it stands; its events go on from the snapshot's cursor", () =>
+  it.scoped("shows a running session as it is, and events go on from its cursor", () =>
     Effect.gen(function* () {
       const engine = yield* blocked
       const { finish, gate, gateway, run, seen } = engine
@@ -457,7 +453,7 @@ describe("snapshot", () => {
   )
 
   for (const read of ["activity", "openBatch", "questions", "draft"] as const) {
-    it.scoped(`P10 what is committed before its ${read} is read comes after its cursor`, () =>
+    it.scoped(`P10 an event committed just before its ${read} is read comes after its cursor`, () =>
       Effect.gen(function* () {
         const { open, reader, storage } = yield* ground
         const rename = Effect.ignore(storage.patch(Session.Id.make("one"), { title: "renamed meanwhile" }))
@@ -482,7 +478,7 @@ describe("snapshot", () => {
     )
   }
 
-  it.scoped("shows what waits for a human", () =>
+  it.scoped("shows the call and the question that wait for a human", () =>
     Effect.gen(function* () {
       const ask = Tool.make("ask", { description: "asks", input: {} }).handle(() => Effect.void)
       const { begin, gateway, model, seen } = yield* open({

@@ -47,7 +47,7 @@ const ids = FastCheck.array(
 )
 
 describe("call ids from elsewhere", () => {
-  it.scoped("are kept beside an id of ours, which a call and its result share; an id of our form stays", () =>
+  it.scoped("are kept next to an id of ours that a call and its result share; ids in our form stay", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session, transcript } = yield* open()
       const { id } = yield* session()
@@ -85,7 +85,7 @@ describe("call ids from elsewhere", () => {
     })
   )
 
-  it.scoped.prop("are taken whatever they are", [FastCheck.array(ids, { maxLength: 4 })], ([batches]) =>
+  it.scoped.prop("are accepted whatever they look like", [FastCheck.array(ids, { maxLength: 4 })], ([batches]) =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { id } = yield* session()
@@ -101,7 +101,7 @@ describe("call ids from elsewhere", () => {
     })
   )
 
-  it.scoped("belong together in their order only", () =>
+  it.scoped("match results with calls only in their order", () =>
     Effect.gen(function* () {
       const { gateway, session, transcript } = yield* open()
       const { id } = yield* session()

@@ -40,7 +40,7 @@ const hints = (gateway: Gateway.Service) =>
   })
 
 describe("P9 changes of another process", () => {
-  it.scopedLive("P9 are told, in the order of the commits, with what the sessions do", () =>
+  it.scopedLive("P9 are reported in the order of the commits, with each session's activity", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const [one, other] = [yield* open(data), yield* open(data)]
@@ -63,7 +63,7 @@ describe("P9 changes of another process", () => {
     })
   )
 
-  it.scopedLive("P9 are found at once when a watcher comes, and no deletion is missed: it is a gap", () =>
+  it.scopedLive("P9 are found as soon as a watcher begins, and a deletion is reported as a gap", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const [one, other] = [yield* open(data), yield* open(data)]
@@ -116,10 +116,10 @@ const place = (id: string, cursor: number, updatedAt: number) => ({
   updatedAt
 })
 
-describe("a look for what other processes have changed", () => {
+describe("a check for changes by other processes", () => {
   const looking = (name: string, test: () => Effect.Effect<void, unknown>) => it.effect(name, test)
 
-  looking("goes on from the newest change that it has seen, and compares what has just that time", () =>
+  looking("continues from the newest change that it saw, and compares changes with exactly that time", () =>
     Effect.gen(function* () {
       let sessions = [place("a", 1, 99_000), place("b", 1, 100_000)]
       const { asked, hints, set } = reading(() => ({ sessions }))
@@ -140,28 +140,26 @@ describe("a look for what other processes have changed", () => {
     })
   )
 
-  looking(
-    "finds what bears an earlier time than what was seen, where commits are made side by side, and tells it once",
-    () =>
-      Effect.gen(function* () {
-        let sessions = [place("a", 1, 100_000)]
-        const { asked, hints, set } = reading(() => ({ sessions }), 5_000)
-        yield* set(100_000)
-        yield* hints.begin
-        yield* set(101_000)
-        sessions = [place("b", 2, 97_000), place("a", 1, 100_000), place("c", 2, 103_000)]
-        expect(yield* hints.elsewhere).toEqual(["b", "c"])
-        expect(asked).toEqual([
-          [40_000, 105_000],
-          [95_000, 106_000]
-        ])
-        sessions = [place("b", 2, 100_000)]
-        expect(yield* hints.hints(new Map([[place("b", 0, 0).sessionId, null]]))).toHaveLength(1)
-        expect(yield* hints.elsewhere).toEqual([])
-      })
+  looking("finds changes with an earlier time than it saw, where commits overlap, and reports them once", () =>
+    Effect.gen(function* () {
+      let sessions = [place("a", 1, 100_000)]
+      const { asked, hints, set } = reading(() => ({ sessions }), 5_000)
+      yield* set(100_000)
+      yield* hints.begin
+      yield* set(101_000)
+      sessions = [place("b", 2, 97_000), place("a", 1, 100_000), place("c", 2, 103_000)]
+      expect(yield* hints.elsewhere).toEqual(["b", "c"])
+      expect(asked).toEqual([
+        [40_000, 105_000],
+        [95_000, 106_000]
+      ])
+      sessions = [place("b", 2, 100_000)]
+      expect(yield* hints.hints(new Map([[place("b", 0, 0).sessionId, null]]))).toHaveLength(1)
+      expect(yield* hints.elsewhere).toEqual([])
+    })
   )
 
-  looking("forgets nothing that may yet change within its millisecond", () =>
+  looking("forgets no session that may still change within the same millisecond", () =>
     Effect.gen(function* () {
       const { hints, set } = reading(() => ({ sessions: [place("a", 2, 100_000)] }))
       yield* set(100_000)
@@ -177,7 +175,7 @@ describe("a look for what other processes have changed", () => {
     })
   )
 
-  looking("cannot tell when the clock was set back, when a session was deleted, and when too much has changed", () =>
+  looking("returns null when the clock was set back, a session was deleted or too much has changed", () =>
     Effect.gen(function* () {
       let found: Partial<SessionChanges> = { sessions: [place("a", 1, 100_000)] }
       const { asked, hints, set } = reading(() => found)

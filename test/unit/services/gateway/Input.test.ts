@@ -51,13 +51,13 @@ const long = "x".repeat(600)
 
 const cases: ReadonlyArray<Case> = [
   ["patch with a relative folder", (gateway, id) => gateway.patch({ sessionId: id, workdir: "a/b" }), "workdir"],
-  ["create with a folder that is empty", (gateway) => gateway.create(created('{"workdir":""}')), "workdir"],
-  ["create with a folder that is relative", (gateway) => gateway.create(created('{"workdir":"a/b"}')), "workdir"],
-  ["create with a folder that is a number", (gateway) => gateway.create(created('{"workdir":5}')), "workdir"],
-  ["create under a session that is not there", (gateway) => gateway.create(created('{"parent":"nobody"}')), "parent"],
-  ["create with an agent's name that is none", (gateway) => gateway.create(created('{"agent":"a b"}')), "agent"],
-  ["patch with an agent's name that is none", (gateway, id) => gateway.patch({ sessionId: id, agent: "" }), "agent"],
-  ["create with a placement that is none", (gateway) => gateway.create(created('{"placement":"a b"}')), "placement"],
+  ["create with an empty folder", (gateway) => gateway.create(created('{"workdir":""}')), "workdir"],
+  ["create with a relative folder", (gateway) => gateway.create(created('{"workdir":"a/b"}')), "workdir"],
+  ["create with a number as folder", (gateway) => gateway.create(created('{"workdir":5}')), "workdir"],
+  ["create under an unknown session", (gateway) => gateway.create(created('{"parent":"nobody"}')), "parent"],
+  ["create with an invalid agent's name", (gateway) => gateway.create(created('{"agent":"a b"}')), "agent"],
+  ["patch with an invalid agent's name", (gateway, id) => gateway.patch({ sessionId: id, agent: "" }), "agent"],
+  ["create with an invalid placement", (gateway) => gateway.create(created('{"placement":"a b"}')), "placement"],
   ["create with an impossible id", (gateway) => gateway.create(created('{"workdir":"/","id":"../x"}')), "id"],
   ["create with an empty owner", (gateway) => gateway.create(created('{"workdir":"/","owner":""}')), "owner"],
   ["create with a long owner", (gateway) => gateway.create(created(`{"workdir":"/","owner":"${long}"}`)), "owner"],
@@ -70,24 +70,24 @@ const cases: ReadonlyArray<Case> = [
   ],
   ["create with large metadata", (gateway) => gateway.create({ workdir: "/", metadata: { a: long } }), "metadata"],
   [
-    "create with metadata that is no JSON",
+    "create with metadata that is not JSON",
     (gateway) => gateway.create({ workdir: "/", metadata: { a: Number.NaN } }),
     "metadata.a"
   ],
   ["sessions with a limit of 0", (gateway) => gateway.sessions({ limit: 0 }), "limit"],
   ["sessions with a limit that is too high", (gateway) => gateway.sessions({ limit: 501 }), "limit"],
-  ["sessions with a limit that is no number", (gateway) => gateway.sessions({ limit: Number.NaN }), "limit"],
+  ["sessions with a limit that is not a number", (gateway) => gateway.sessions({ limit: Number.NaN }), "limit"],
   ["sessions with a fraction as limit", (gateway) => gateway.sessions({ limit: 2.5 }), "limit"],
   ["sessions after a number", (gateway) => gateway.sessions(given('{"after":0}')), "after"],
-  ["sessions after what is no page's end", (gateway) => gateway.sessions({ after: "1 OR 1" }), "after"],
+  ["sessions after an invalid page's end", (gateway) => gateway.sessions({ after: "1 OR 1" }), "after"],
   ["sessions after more numbers than a page's end has", (gateway) => gateway.sessions({ after: "1.2.3.4.5" }), "after"],
   [
-    "sessions that do what nobody does",
+    "sessions with an unknown activity",
     (gateway) => gateway.sessions(given('{"activity":["sleeping"]}')),
     "activity.0"
   ],
-  ["sessions in an order that there is not", (gateway) => gateway.sessions(given('{"order":"title"}')), "order"],
-  ["sessions with a title that is a number", (gateway) => gateway.sessions(given('{"title":5}')), "title"],
+  ["sessions in an unknown order", (gateway) => gateway.sessions(given('{"order":"title"}')), "order"],
+  ["sessions with a number as title", (gateway) => gateway.sessions(given('{"title":5}')), "title"],
   ["sessions with an empty owner", (gateway) => gateway.sessions(given('{"owner":""}')), "owner"],
   ...[2.5, 0, -1, Number.NaN, Infinity, "1"].flatMap((place): ReadonlyArray<Case> =>
     ["from", "to"].map((field) => [
@@ -109,17 +109,17 @@ const cases: ReadonlyArray<Case> = [
       field
     ])
   ),
-  ["session of an impossible id", (gateway) => gateway.session(given('"../x"')), "sessionId"],
-  ["snapshot of nothing", (gateway) => gateway.snapshot(given("null")), "sessionId"],
-  ["run of an impossible id", (gateway) => gateway.run(given('""')), "runId"],
+  ["session with an impossible id", (gateway) => gateway.session(given('"../x"')), "sessionId"],
+  ["snapshot of null", (gateway) => gateway.snapshot(given("null")), "sessionId"],
+  ["run with an impossible id", (gateway) => gateway.run(given('""')), "runId"],
   ["await of a ref without a run", (gateway) => gateway.await(given('{"sessionId":"s1","cursor":0}')), "runId"],
   [
-    "patchMany of one session that has no id",
+    "patchMany with a number among the ids",
     (gateway) => gateway.patchMany({ sessionIds: given('["s1",5]'), model: null }),
     "sessionIds.1"
   ],
-  ["send without a text", (gateway, id) => gateway.send(sent(id, '{"text":" \\n"}')), "text"],
-  ["send with a text that is none", (gateway, id) => gateway.send(sent(id, '{"text":5}')), "text"],
+  ["send with a blank text", (gateway, id) => gateway.send(sent(id, '{"text":" \\n"}')), "text"],
+  ["send with a number as text", (gateway, id) => gateway.send(sent(id, '{"text":5}')), "text"],
   ["send with a long text", (gateway, id) => gateway.send(sent(id, `{"text":"${long}"}`)), "message"],
   [
     "send with a file without a type",
@@ -133,20 +133,20 @@ const cases: ReadonlyArray<Case> = [
   ],
   ["send with large metadata", (gateway, id) => gateway.send(sent(id, `{"metadata":{"a":"${long}"}}`)), "metadata"],
   [
-    "send with a form that is of no object",
+    "send with a form that is not of an object",
     (gateway, id) => gateway.send(sent(id, '{"output":{"type":"string"}}')),
     "output"
   ],
-  ["send with a form that is none", (gateway, id) => gateway.send(sent(id, '{"output":"text"}')), "output"],
+  ["send with a text as form", (gateway, id) => gateway.send(sent(id, '{"output":"text"}')), "output"],
   ["send with a large form", (gateway, id) => gateway.send(sent(id, `{"output":{"title":"${long}"}}`)), "output"],
   ["send with an empty key", (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":""}')), "idempotencyKey"],
   ["send with a long key", (gateway, id) => gateway.send(sent(id, `{"idempotencyKey":"${long}"}`)), "idempotencyKey"],
   [
-    "send with a key that no database keeps as it is",
+    "send with a key that contains NUL",
     (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":"a\\u0000"}')),
     "idempotencyKey"
   ],
-  ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
+  ["send with an unknown whenBusy", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
   ["patch with an empty title", (gateway, id) => gateway.patch({ sessionId: id, title: "  " }), "title"],
   ["patch with a long title", (gateway, id) => gateway.patch({ sessionId: id, title: "12345678901" }), "title"],
   [
@@ -155,18 +155,18 @@ const cases: ReadonlyArray<Case> = [
     "model.provider"
   ],
   [
-    "patch with an impossible option of the model",
+    "patch with an impossible model option",
     (gateway, id) =>
       gateway.patch({ sessionId: id, model: model('{"provider":"p","model":"m","options":{"temperature":9}}') }),
     "model.options.temperature"
   ],
   [
-    "patch of metadata beyond the limit",
+    "patch with metadata beyond the limit",
     (gateway, id) => gateway.patch({ sessionId: id, metadata: { b: "x".repeat(90) } }),
     "metadata"
   ],
   [
-    "patch of metadata with what is no JSON",
+    "patch with metadata that is not JSON",
     (gateway, id) => gateway.patch({ sessionId: id, metadata: { b: { c: Infinity } } }),
     "metadata.b"
   ],
@@ -239,7 +239,7 @@ const isInvalid = (error: { readonly _tag: string }): error is SkeinError.Invali
 
 describe("P12 clear refusal", () => {
   for (const [what, call, field] of cases) {
-    it.scoped(`P12 ${what} is refused, names ${field}, and changes nothing`, () =>
+    it.scoped(`P12 ${what} is refused, naming ${field}, and changes nothing`, () =>
       Effect.gen(function* () {
         const { everything, gateway, id } = yield* settled
         const before = yield* everything
@@ -266,7 +266,7 @@ describe("P12 clear refusal", () => {
     })
   )
 
-  it.scoped("P12 a session that there is already is refused", () =>
+  it.scoped("P12 creating a session that already exists is refused", () =>
     Effect.gen(function* () {
       const { everything, gateway, id } = yield* settled
       const before = yield* everything
@@ -276,7 +276,7 @@ describe("P12 clear refusal", () => {
     })
   )
 
-  it.scoped("takes what is just allowed", () =>
+  it.scoped("accepts values that are just within the limits", () =>
     Effect.gen(function* () {
       const { gateway, model, send } = yield* open({ config })
       yield* model.play(ScriptedModel.text("hi"))
@@ -294,7 +294,7 @@ describe("P12 clear refusal", () => {
     })
   )
 
-  it.scoped("keeps a part of an appended message that it does not know", () =>
+  it.scoped("keeps a part of an unknown type in an appended message", () =>
     Effect.gen(function* () {
       const { gateway, id, transcript } = yield* settled
       const [later] = messages('[{"role":"user","parts":[{"type":"text","text":"x"},{"type":"audio","of":{"a":1}}]}]')
@@ -304,7 +304,7 @@ describe("P12 clear refusal", () => {
     })
   )
 
-  it.scoped("takes an undefined field for one that is left out", () =>
+  it.scoped("treats an undefined field as left out", () =>
     Effect.gen(function* () {
       const { gateway, model, send } = yield* open({
         config: { drainMillis: undefined, limits: { titleCharacters: undefined } }

@@ -33,7 +33,7 @@ const world = Effect.gen(function* () {
 })
 
 describe("a list of sessions", () => {
-  it.scoped("says what each does, whoever runs it", () =>
+  it.scoped("says what each session is doing, whichever engine runs it", () =>
     Effect.gen(function* () {
       const { one, other } = yield* world
       for (const { gateway } of [one, other]) {
@@ -44,7 +44,7 @@ describe("a list of sessions", () => {
     })
   )
 
-  it.scoped("tells the runs of a dead engine from others: pages are whole, totals right", () =>
+  it.scoped("shows the runs of a dead engine as crashed, with full pages and right totals", () =>
     Effect.gen(function* () {
       const { declare, model, one, other } = yield* world
       yield* model.play(ScriptedModel.hang)
@@ -71,7 +71,7 @@ describe("a list of sessions", () => {
     })
   )
 
-  it.scoped("takes a released run for crashed until another engine goes on with it", () =>
+  it.scoped("shows a released run as crashed until another engine continues it", () =>
     Effect.gen(function* () {
       const { model, one, other } = yield* world
       yield* one.close
@@ -84,7 +84,7 @@ describe("a list of sessions", () => {
     })
   )
 
-  it.scoped("of one owner has the owner's only, whatever they do", () =>
+  it.scoped("of one owner has only that owner's sessions, whatever they are doing", () =>
     Effect.gen(function* () {
       const { one } = yield* world
       const bobs = yield* Effect.provide(Gateway.forOwner(bob), one.context)
@@ -95,7 +95,7 @@ describe("a list of sessions", () => {
     })
   )
 
-  it.scoped("by activity has what changed last first", () =>
+  it.scoped("by activity begins with the session that changed last", () =>
     Effect.gen(function* () {
       const { one } = yield* world
       const { sessions } = yield* one.gateway.sessions()

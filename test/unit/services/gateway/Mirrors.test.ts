@@ -54,8 +54,8 @@ const said = (event: SessionEvent) =>
       ? `${event.after} ${event.offset} ${event.text}`
       : ""
 
-describe("what another process tells of its run", () => {
-  it.scoped("P10 has its rest from the step's message when that comes first: no wait, no gap, nothing twice", () =>
+describe("what another process tells about its run", () => {
+  it.scoped("P10 is completed from the step's message if that comes first: no wait, no gap, nothing twice", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       const elsewhere = makeElsewhere()
@@ -90,7 +90,7 @@ describe("what another process tells of its run", () => {
     })
   )
 
-  it.scoped("P10 is told after all that it had told before, before all that came later, and once", () =>
+  it.scoped("P10 is passed on once, after the events that it follows and before later ones", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       const elsewhere = makeElsewhere()

@@ -48,7 +48,7 @@ describe("operations", () => {
 
   for (const name of names) {
     const { payload, whose } = Gateway.operations[name]
-    it.scoped(`P7 ${name}: whatever it is given, it neither returns nor changes what is another owner's`, () =>
+    it.scoped(`P7 ${name} neither returns nor changes what belongs to another owner, whatever its input`, () =>
       Effect.gen(function* () {
         const { all, assetId, bob, questionId, run } = yield* opened
         const { runId, sessionId } = run

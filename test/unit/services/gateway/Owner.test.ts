@@ -60,7 +60,7 @@ describe("forOwner", () => {
   )
 
   for (const [name, call] of calls) {
-    it.scoped(`${name}: what is another owner's is not found, and nothing changes`, () =>
+    it.scoped(`${name}: what belongs to another owner is not found, and nothing changes`, () =>
       Effect.gen(function* () {
         const found = yield* opened
         const { questionId, run } = found
@@ -88,7 +88,7 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("patchMany: says of another owner's session that it is not found, and changes the owner's", () =>
+  it.scoped("patchMany: does not find another owner's session, and changes the owner's own", () =>
     Effect.gen(function* () {
       const { all, bob, run } = yield* opened
       const own = yield* bob.create({ workdir: "/" })
@@ -114,7 +114,7 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("questions: of all sessions are those of the owner's", () =>
+  it.scoped("questions: without a session, returns only those of the owner's sessions", () =>
     Effect.gen(function* () {
       const { all, ann, bob, questionId } = yield* opened
       expect((yield* all.questions()).map(({ id }) => id)).toEqual([questionId])
@@ -123,7 +123,7 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("leaves the owner's own to the owner", () =>
+  it.scoped("lets the owner use the owner's own session", () =>
     Effect.gen(function* () {
       const found = yield* opened
       const { ann, questionId, run } = found
@@ -139,7 +139,7 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("create: another owner's session is no parent", () =>
+  it.scoped("create: another owner's session cannot be the parent", () =>
     Effect.gen(function* () {
       const { bob: bobs, run } = yield* opened
       const refusal = { _tag: "InvalidInput", field: "parent" }
@@ -150,7 +150,7 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("a session without an owner is nobody's", () =>
+  it.scoped("a session without an owner is not found by an owner", () =>
     Effect.gen(function* () {
       const { all, ann } = yield* opened
       const { id } = yield* all.create({ workdir: "/" })
@@ -160,7 +160,7 @@ describe("forOwner", () => {
 })
 
 describe("restrict", () => {
-  it.scoped("to reading: every change is refused by name before anything is looked at, and nothing changes", () =>
+  it.scoped("to reading: refuses every change, naming the operation, before it looks anything up", () =>
     Effect.gen(function* () {
       const found = yield* opened
       const reading = yield* Effect.provideService(Gateway.restrict({ scope: "read" }), Gateway.Gateway, found.all)
@@ -187,7 +187,7 @@ describe("restrict", () => {
     })
   )
 
-  it.scoped("to reading: what reads works, and to an owner as well", () =>
+  it.scoped("to reading: reads work, and it combines with a restriction to an owner", () =>
     Effect.gen(function* () {
       const { all, run } = yield* opened
       const restrictedTo = (restriction: Gateway.Restriction) =>

@@ -56,7 +56,7 @@ const moves: FastCheck.Arbitrary<Move> = FastCheck.oneof(
 )
 
 it.prop(
-  "the live part of a snapshot shows a client what it shows here, a step whose message is stored too",
+  "the live part of a snapshot tells a client the same after JSON, even about a stored step",
   [FastCheck.array(moves)],
   ([moves]) => {
     const live = moves.reduce((live, move) => move(live), Live.start(RunId.make("r1")))

@@ -7,7 +7,7 @@ import { Gate } from "skein/testing"
 import { open } from "../runtime/fixture.js"
 
 describe("a client", () => {
-  it.scoped("that knows a run's id alone, follows it by its ref, whenever it begins", () =>
+  it.scoped("that knows only a run's id gets its ref and can follow the run, even after its end", () =>
     Effect.gen(function* () {
       const { context, gateway, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("one"), ScriptedModel.text("two"))
@@ -27,7 +27,7 @@ describe("a client", () => {
     })
   )
 
-  it.scoped("finds the run of a key, and a session's runs", () =>
+  it.scoped("finds the run of an idempotency key, and a session's runs", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("one"), ScriptedModel.text("two"))
@@ -65,7 +65,7 @@ describe("a client", () => {
     })
   )
 
-  it.scoped("that has a permission's events knows the call's place, and who answered", () =>
+  it.scoped("learns from a permission's events the call's place and who answered", () =>
     Effect.gen(function* () {
       const tool = Tool.make("write", { description: "writes", input: {} }).handle(() => Effect.succeed("done"))
       const { begin, gateway, model, seen } = yield* open({ tools: [tool], policy: Permissions.askToWrite })
@@ -79,7 +79,7 @@ describe("a client", () => {
     })
   )
 
-  it.scoped("sees in a snapshot from which event on it can replay", () =>
+  it.scoped("learns from a snapshot the oldest event that it can replay", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { id } = yield* session()

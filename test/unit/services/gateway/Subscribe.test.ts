@@ -4,24 +4,22 @@ import { Session, SkeinError } from "skein"
 import { open } from "../runtime/fixture.js"
 
 describe("subscribe", () => {
-  it.scoped(
-    "P10 fails before the stream begins: for a cursor that no event has yet, for a session that is not there",
-    () =>
-      Effect.gen(function* () {
-        const { gateway, session } = yield* open()
-        const { cursor, id } = yield* session()
-        const after = Session.Cursor.make(cursor + 1)
-        expect(yield* Effect.flip(gateway.subscribe({ sessionId: id, after }))).toEqual(
-          new SkeinError.CursorGone({ sessionId: id, after, oldest: 1, newest: cursor })
-        )
-        const sessionId = Session.Id.make("nobody")
-        expect(yield* Effect.flip(gateway.subscribe({ sessionId }))).toEqual(
-          new SkeinError.SessionNotFound({ sessionId })
-        )
-      })
+  it.scoped("P10 fails before the stream begins for a cursor that no event has yet or an unknown session", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { cursor, id } = yield* session()
+      const after = Session.Cursor.make(cursor + 1)
+      expect(yield* Effect.flip(gateway.subscribe({ sessionId: id, after }))).toEqual(
+        new SkeinError.CursorGone({ sessionId: id, after, oldest: 1, newest: cursor })
+      )
+      const sessionId = Session.Id.make("nobody")
+      expect(yield* Effect.flip(gateway.subscribe({ sessionId }))).toEqual(
+        new SkeinError.SessionNotFound({ sessionId })
+      )
+    })
   )
 
-  it.scoped("P10 has what there was when it began, and goes on", () =>
+  it.scoped("P10 has the events from before it began, and those that follow", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { id } = yield* session()

@@ -87,7 +87,7 @@ describe("a call's display", () => {
     })
   )
 
-  it.scoped("of an input that is read late is known from the question or the start on", () =>
+  it.scoped("is known from the question or the start on if the input is read late", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = late(gate)
@@ -136,7 +136,7 @@ describe("the timeline", () => {
 })
 
 describe("a subscription with entries", () => {
-  it.scoped("gets the same events, with what they tell of, live and replayed", () =>
+  it.scoped("gets the same events, with the entries that they announce, live and replayed", () =>
     Effect.gen(function* () {
       const engine = yield* twoWaiting
       const { gate, run } = engine
@@ -159,7 +159,7 @@ describe("a subscription with entries", () => {
     })
   )
 
-  it.scoped("shares its readings with all who want entries, and with nobody else", () =>
+  it.scoped("shares its reads with all subscriptions that want entries, and with no others", () =>
     Effect.gen(function* () {
       const reads = { with: 0, without: 0 }
       const { open } = yield* ground

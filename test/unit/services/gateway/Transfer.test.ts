@@ -119,7 +119,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("begin the events of a session anew, and know what was allowed and sent before", () =>
+  it.scoped("start a session's events afresh, and keep its grants and idempotency keys", () =>
     Effect.gen(function* () {
       const { gateway, id, run } = yield* populated
       const lines = yield* linesOf(gateway, { sessionIds: [id] })
@@ -145,7 +145,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("export of a session with a run what is settled", () =>
+  it.scoped("export what is settled of a session with a run", () =>
     Effect.gen(function* () {
       const engine = yield* open(agent)
       yield* engine.model.play(
@@ -206,7 +206,7 @@ describe("exportSessions and importSessions", () => {
     60_000
   )
 
-  it.scopedLive("leave no row and no file of what was refused, failed or was interrupted", () =>
+  it.scopedLive("leave no row and no file of an import that was refused, failed or was interrupted", () =>
     Effect.gen(function* () {
       const { gateway, id } = yield* populated
       const lines = yield* linesOf(gateway)
@@ -238,7 +238,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scopedLive("are left alone by other engines while they go on, and their ids are taken", () =>
+  it.scopedLive("keep an unfinished import hidden from other engines, and its ids taken", () =>
     Effect.gen(function* () {
       const { gateway, id } = yield* populated
       const lines = yield* linesOf(gateway)
@@ -262,7 +262,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("refuse a session that is there, and import it beside itself under new ids", () =>
+  it.scoped("refuse a session that exists, and import a copy of it under new ids", () =>
     Effect.gen(function* () {
       const { child, gateway, id } = yield* populated
       const lines = yield* linesOf(gateway)
@@ -283,7 +283,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("keep to one owner's sessions, and to reading", () =>
+  it.scoped("respect a restriction to one owner, and one to reading", () =>
     Effect.gen(function* () {
       const { child, context, gateway, id } = yield* populated
       const bobs = yield* Effect.provide(Gateway.forOwner(bob), context)
@@ -299,7 +299,7 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("say which line is wrong, and where in it", () =>
+  it.scoped("say which line is wrong, and which field of it", () =>
     Effect.gen(function* () {
       const { gateway, id } = yield* populated
       const lines = yield* linesOf(gateway, { sessionIds: [id] })

@@ -389,7 +389,7 @@ const meanwhile: ReadonlyArray<Op> = [
 
 describe("P10 watchers", () => {
   it.scoped.prop(
-    "P10 are told each event after their cursor once and in order, and of each text a beginning of what was written",
+    "P10 are told each event after their cursor once and in order, and of each text a prefix of what was written",
     [
       FastCheck.array(op, { minLength: 5, maxLength: 60 }),
       FastCheck.array(FastCheck.nat(6), { minLength: 1, maxLength: 7 })

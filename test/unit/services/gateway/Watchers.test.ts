@@ -59,7 +59,7 @@ const gated = (gate: Gate.Gate, words: ReadonlyArray<string>): Model.Model => ({
 })
 
 describe("P3 P10 watchers of one session", () => {
-  it.scoped("share each reading, however many they are", () =>
+  it.scoped("share each read, however many they are", () =>
     Effect.gen(function* () {
       const engine = yield* counting()
       const { gateway, reads, session } = engine
@@ -78,7 +78,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("read nothing for what a step here writes", () =>
+  it.scoped("cause no reads for text that a step of the same engine writes", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const words = Array.from({ length: 15 }, (_, n) => `word ${n} `)
@@ -100,7 +100,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("get one delta in 40 ms, and what is left before the message that ends the pause", () =>
+  it.scoped("get one delta per 40 ms, and the rest just before the step's message", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const words = ["one ", "two ", "three ", "four "]
@@ -123,7 +123,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("share a reading of the draft when the run is elsewhere", () =>
+  it.scoped("share one read of the draft when the run is in another engine", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const engine = yield* counting()
@@ -142,7 +142,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("are a fiber each, and one for all of them; the last one that leaves takes it away", () =>
+  it.scoped("take one fiber each and one for all of them, which ends when the last one leaves", () =>
     Effect.gen(function* () {
       const supervisor = yield* Supervisor.track
       const fibers = Effect.map(supervisor.value, (all) => all.length)
@@ -172,7 +172,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("that do not read have no more read for them than is kept for all", () =>
+  it.scoped("that do not read cause no more reads than events are kept for all", () =>
     Effect.gen(function* () {
       const engine = yield* counting()
       const { gateway, reads, session } = engine
@@ -199,7 +199,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("that never read hold neither a queue nor anything that was told to others", () =>
+  it.scoped("that never read keep neither a queue nor old events in memory", () =>
     Effect.gen(function* () {
       const engine = yield* counting()
       const { gateway, session } = engine
@@ -226,7 +226,7 @@ describe("P3 P10 watchers of one session", () => {
     })
   )
 
-  it.scoped("that are a little behind read nothing for themselves", () =>
+  it.scoped("that are a little behind cause no reads of their own", () =>
     Effect.gen(function* () {
       const engine = yield* counting()
       const { gateway, reads, session } = engine

@@ -43,7 +43,7 @@ const definitionsOf = (schema: Schema.Schema.AnyNoContext): Rules => {
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 describe("what crosses a wire", () => {
-  it("has a name, each object in it", () => {
+  it("has a name for each object in it", () => {
     for (const { schema, title } of wire) expect([title, unnamed(JSONSchema.make(schema))]).toEqual([title, []])
     for (const { error, name } of Object.values(Gateway.operations)) {
       const schema = SkeinError.withMessage(Schema.make<Error, object, never>(error.ast))
@@ -51,7 +51,7 @@ describe("what crosses a wire", () => {
     }
   })
 
-  it("has each name for one thing", () => {
+  it("uses each name for only one thing", () => {
     const known = new Map<string, { readonly title: string; readonly rules: unknown }>()
     for (const { schema, title } of wire) {
       for (const [name, rules] of Object.entries(definitionsOf(schema))) {

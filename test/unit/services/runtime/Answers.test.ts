@@ -36,7 +36,7 @@ const asked = Effect.fnUntraced(function* (...answers: ReadonlyArray<Parameters<
 })
 
 describe("an answer as a value", () => {
-  it.scoped("is decoded, from within a code fence too, with nulls for what is left out", () =>
+  it.scoped("is decoded, even from a code fence, and null counts as left out", () =>
     Effect.gen(function* () {
       const { answer, lines, run } = yield* asked(
         'Here:\n```json\n{"verdict": "good", "notes": null, "seenAt": "2026-01-02T00:00:00Z"}\n```'
@@ -47,7 +47,7 @@ describe("an answer as a value", () => {
   )
 
   it.scoped(
-    "is asked for in the system prompt of each step, tools or not, where the provider does not hold to it",
+    "is requested in each step's system prompt, with tools or not, if the provider does not enforce the form",
     () =>
       Effect.gen(function* () {
         const look = Tool.make("look", { description: "looks", input: {} }).handle(() => Effect.succeed("seen"))
@@ -64,7 +64,7 @@ describe("an answer as a value", () => {
       })
   )
 
-  it.scoped("is left to a provider that holds to it", () =>
+  it.scoped("is left to a provider that enforces the form", () =>
     Effect.gen(function* () {
       const base = yield* open()
       const schemas: Array<unknown> = []
@@ -79,7 +79,7 @@ describe("an answer as a value", () => {
     })
   )
 
-  it.scoped("is asked for again with what is wrong, in a run with the metadata and the form of the first", () =>
+  it.scoped("is requested again with what is wrong, in a run with the metadata and the form of the first", () =>
     Effect.gen(function* () {
       const { answer, gateway, model, run, transcript } = yield* asked("I think it is fine.", '{"verdict": "good"}')
       expect(yield* answer).toEqual(good)
@@ -94,7 +94,7 @@ describe("an answer as a value", () => {
     })
   )
 
-  it.scoped("stays the same when the schema is worded in another way by now", () =>
+  it.scoped("stays the same when the schema's wording has changed since", () =>
     Effect.gen(function* () {
       const { answer, gateway, model, run } = yield* asked("I think it is fine.", '{"verdict": "good"}')
       expect(yield* answer).toEqual(good)
@@ -105,29 +105,27 @@ describe("an answer as a value", () => {
     })
   )
 
-  it.scoped(
-    "fails when it was asked for again twice, with the last text and what is wrong with it, and asks no more",
-    () =>
-      Effect.gen(function* () {
-        const { answer, model, run } = yield* asked("one", '{"verdict": "so so"}', '{"verdict": 3, "notes": "x"}')
-        const invalid = yield* Effect.flip(answer)
-        expect(invalid).toEqual(
-          new SkeinError.AnswerInvalid({
-            runId: run.runId,
-            text: '{"verdict": 3, "notes": "x"}',
-            detail: 'verdict: expected "good" or "bad", got 3\nnotes: expected a list, got "x"'
-          })
-        )
-        expect(SkeinError.is(invalid)).toBe(true)
-        expect(invalid.message).toBe(`The answer of run ${run.runId} does not match the requested schema`)
-        expect(yield* Effect.flip(answer)).toEqual(invalid)
-        const requests = yield* model.requests
-        expect(requests).toHaveLength(3)
-        expect(JSON.stringify(requests[2]?.view.at(-1))).toContain("so so")
-      })
+  it.scoped("fails after two repeated requests, with the last text and what is wrong, and is not requested again", () =>
+    Effect.gen(function* () {
+      const { answer, model, run } = yield* asked("one", '{"verdict": "so so"}', '{"verdict": 3, "notes": "x"}')
+      const invalid = yield* Effect.flip(answer)
+      expect(invalid).toEqual(
+        new SkeinError.AnswerInvalid({
+          runId: run.runId,
+          text: '{"verdict": 3, "notes": "x"}',
+          detail: 'verdict: expected "good" or "bad", got 3\nnotes: expected a list, got "x"'
+        })
+      )
+      expect(SkeinError.is(invalid)).toBe(true)
+      expect(invalid.message).toBe(`The answer of run ${run.runId} does not match the requested schema`)
+      expect(yield* Effect.flip(answer)).toEqual(invalid)
+      const requests = yield* model.requests
+      expect(requests).toHaveLength(3)
+      expect(JSON.stringify(requests[2]?.view.at(-1))).toContain("so so")
+    })
   )
 
-  it.scoped("needs what its schema requires", () =>
+  it.scoped("is decoded with the services that its schema requires", () =>
     Effect.gen(function* () {
       class Suffix extends Context.Tag("Suffix")<Suffix, string>() {}
       const Greeting = Schema.transformOrFail(Schema.Struct({ name: Schema.String }), Schema.String, {
@@ -144,8 +142,8 @@ describe("an answer as a value", () => {
   )
 })
 
-describe("a run that no answer can be read of", () => {
-  it.scoped("ended otherwise: the first or one that was asked again", () =>
+describe("a run without a readable answer", () => {
+  it.scoped("fails as stopped if it or a repeated request ended otherwise", () =>
     Effect.gen(function* () {
       const { answer, begin, gateway, model } = yield* asked("no")
       yield* model.play(ScriptedModel.fail("rejected"))
@@ -158,7 +156,7 @@ describe("a run that no answer can be read of", () => {
     })
   )
 
-  it.scoped("was sent without a form or with another: no model is asked to make something up", () =>
+  it.scoped("is refused if it was sent without a form or with another, and no model is asked again", () =>
     Effect.gen(function* () {
       const { begin, gateway, model } = yield* open()
       yield* model.play(ScriptedModel.text("fine"), ScriptedModel.text("fine"), said(good))
@@ -172,7 +170,7 @@ describe("a run that no answer can be read of", () => {
     })
   )
 
-  it.scoped("is asked again by nobody who only reads, who sees what others have asked", () =>
+  it.scoped("is not asked again by a read-only caller, who gets the answer that others requested", () =>
     Effect.gen(function* () {
       const { answer, context, run } = yield* asked("no", '{"verdict": "good"}')
       const readOnly = Run.answerAs(Review)(run).pipe(Gateway.restricted({ scope: "read" }), Effect.provide(context))
@@ -182,7 +180,7 @@ describe("a run that no answer can be read of", () => {
     })
   )
 
-  it.scoped("is of a session that is gone, or of the tool that asks", () =>
+  it.scoped("fails if its session is gone, or if the caller is a tool of that session", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("no"))
@@ -199,7 +197,7 @@ describe("a run that no answer can be read of", () => {
 })
 
 describe("P5 an answer that is asked for again", () => {
-  it.scoped("comes behind the messages that wait, and says which answer is meant", () =>
+  it.scoped("is requested after the waiting messages, with a quote of the answer that is meant", () =>
     Effect.gen(function* () {
       const { answer, gateway, lines, model, run, send } = yield* asked("that is no JSON")
       yield* gateway.await(run)
@@ -213,7 +211,7 @@ describe("P5 an answer that is asked for again", () => {
     })
   )
 
-  it.scoped("is asked for once by any number that wait, in any number of processes", () =>
+  it.scoped("is requested only once, however many callers wait in however many processes", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       const one = yield* open("one")
@@ -235,7 +233,7 @@ describe("P5 an answer that is asked for again", () => {
     })
   )
 
-  it.scoped("goes on after its engine died, and is not asked for twice", () =>
+  it.scoped("continues after its engine died, and is not requested twice", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
       const one = yield* open("one")
@@ -264,7 +262,7 @@ describe("P5 an answer that is asked for again", () => {
     })
   )
 
-  it.scoped("is found though another version worded it otherwise", () =>
+  it.scoped("is found even if another version worded the request differently", () =>
     Effect.gen(function* () {
       const { answer, gateway, model, run } = yield* asked("no")
       yield* gateway.await(run)
@@ -284,7 +282,7 @@ describe("P5 an answer that is asked for again", () => {
 })
 
 describe("the form of an answer", () => {
-  it.scoped("belongs to the message: its key with another form, or with none, is a conflict", () =>
+  it.scoped("belongs to the message: the same key with another form, or with none, is a conflict", () =>
     Effect.gen(function* () {
       const { model, send, session } = yield* open()
       yield* model.play(said(good))
@@ -300,7 +298,7 @@ describe("the form of an answer", () => {
     })
   )
 
-  it.scoped("is refused by name when no provider takes it, or when it is too large", () =>
+  it.scoped("is refused, naming the field, if no provider accepts it or it is too large", () =>
     Effect.gen(function* () {
       const { send, session } = yield* open({ config: { limits: { metadataBytes: 1_000 } } })
       const { id } = yield* session()

@@ -28,8 +28,8 @@ const asked = Effect.fnUntraced(function* (tool: AnyTool) {
   return { ...engine, ref, questionId }
 })
 
-describe("what a call asks while it runs", () => {
-  it.scoped("P12 is a question that takes only what fits it, and goes on with what was given", () =>
+describe("an inquiry of a running call", () => {
+  it.scoped("P12 accepts only values that fit it, with which the call goes on", () =>
     Effect.gen(function* () {
       const { gateway, lines, questionId, ref } = yield* asked(asks)
       expect((yield* gateway.snapshot(ref.sessionId)).questions).toMatchObject([{ tool: "asks", display: { inquiry } }])
@@ -59,7 +59,7 @@ describe("what a call asks while it runs", () => {
     })
   )
 
-  it.scoped("P11 leaves no open question when nobody waits for it any more, or when the run is cancelled", () =>
+  it.scoped("P11 leaves no open question once the call stops waiting or the run is cancelled", () =>
     Effect.gen(function* () {
       const gate = yield* Effect.makeSemaphore(0)
       const gaveUp = Tool.make("asks", { description: "asks", input: {} }).handle(() =>
@@ -101,7 +101,7 @@ describe("what a call asks while it runs", () => {
     })
   )
 
-  it.effect("is answered by a test of the tool alone as it likes", () =>
+  it.effect("can be answered by a test that calls the tool alone", () =>
     Effect.gen(function* () {
       expect(yield* SkeinTest.call(asks, {})).toBe('{"_tag":"Declined","message":null}')
       const onAsk = () => Effect.succeed({ _tag: "Given", values: {} } as const)

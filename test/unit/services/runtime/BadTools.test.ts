@@ -60,9 +60,13 @@ const cases: ReadonlyArray<readonly [what: string, bad: ReturnType<typeof tool>,
   ["fails with a value", tool(() => Effect.fail({ code: 7 })), 'failure: The tool failed: {"code":7}'],
   ["fails with nothing", tool(() => Effect.fail(undefined)), "failure: The tool failed: undefined"],
   ["fails with an error without a text", tool(() => new Silent({ code: 7 })), "failure: The tool failed: Silent"],
-  ["fails with what has no JSON", tool(() => Effect.fail(circular)), 'failure: The tool failed: {"self":{}}'],
+  ["fails with a value that has no JSON", tool(() => Effect.fail(circular)), 'failure: The tool failed: {"self":{}}'],
   ["fails with a number that JSON lacks", tool(() => Effect.fail(7n)), "failure: The tool failed: 7"],
-  ["fails with an error that breaks", tool(() => Effect.fail(new Hostile())), "failure: The tool failed: object"],
+  [
+    "fails with an error whose message throws",
+    tool(() => Effect.fail(new Hostile())),
+    "failure: The tool failed: object"
+  ],
   ["dies", tool(() => Effect.dieMessage("bug")), "defect: The tool broke: bug"],
   [
     "throws",
@@ -71,7 +75,7 @@ const cases: ReadonlyArray<readonly [what: string, bad: ReturnType<typeof tool>,
     }),
     "defect: The tool broke: x is undefined"
   ],
-  ["dies with an error that breaks", tool(() => Effect.die(new Hostile())), "defect: The tool broke: object"],
+  ["dies with an error whose message throws", tool(() => Effect.die(new Hostile())), "defect: The tool broke: object"],
   [
     "interrupts itself",
     tool(() => Effect.interrupt),
@@ -94,9 +98,9 @@ const cases: ReadonlyArray<readonly [what: string, bad: ReturnType<typeof tool>,
   ]
 ]
 
-describe("P4 a bad tool is one bounded error result", () => {
+describe("P4 a bad tool yields one bounded result", () => {
   for (const [what, bad, line] of cases) {
-    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets an error`, () =>
+    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets a result`, () =>
       Effect.gen(function* () {
         const result = yield* expectResult(yield* sandwich(bad))
         expect(`${result?.outcome}: ${result?.text}`).toBe(line)
@@ -108,16 +112,22 @@ describe("P4 a bad tool is one bounded error result", () => {
   const strict = Tool.make("bad", { description: "bad", input: { count: Schema.Number } }).handle(() => Effect.void)
   const asked: ReadonlyArray<readonly [string, typeof quick | typeof strict, Partial<Script.Call>, string, RegExp]> = [
     ["cut arguments", quick, { input: '{"a":' }, "invalid-input", /^The input of bad is not valid: not JSON/],
-    ["no JSON", quick, { input: "rm -rf" }, "invalid-input", /not JSON/],
-    ["arguments that are no object", strict, { input: "[]" }, "invalid-input", /expected an object, got a list$/],
+    ["arguments that are not JSON", quick, { input: "rm -rf" }, "invalid-input", /not JSON/],
+    ["arguments that are not an object", strict, { input: "[]" }, "invalid-input", /expected an object, got a list$/],
     ["arguments of the wrong type", strict, { input: '{"count":"x"}' }, "invalid-input", /count/],
     ["arguments that lack a field", strict, { input: "{}" }, "invalid-input", /is missing/],
     ["blank arguments", quick, { input: " " }, "success", /^ran$/],
-    ["an unknown tool", quick, { name: "worse" }, "unknown-tool", /^There is no tool worse\. Tools: bad, good$/],
-    ["a tool with an impossible name", quick, { name: "ls -la\n😀" }, "unknown-tool", /^There is no tool ls -la/]
+    [
+      "the name of an unknown tool",
+      quick,
+      { name: "worse" },
+      "unknown-tool",
+      /^There is no tool worse\. Tools: bad, good$/
+    ],
+    ["the name of an impossible tool", quick, { name: "ls -la\n😀" }, "unknown-tool", /^There is no tool ls -la/]
   ]
   for (const [what, bad, call, outcome, text] of asked) {
-    it.scoped(`P4 a call with ${what} gets an error; siblings finish`, () =>
+    it.scoped(`P4 a call with ${what} gets a result; siblings finish`, () =>
       Effect.gen(function* () {
         const result = yield* expectResult(yield* sandwich(bad, call))
         expect(result?.outcome).toBe(outcome)
@@ -127,11 +137,15 @@ describe("P4 a bad tool is one bounded error result", () => {
   }
 
   const reading: ReadonlyArray<readonly [what: string, prepare: Effect.Effect<never>, line: RegExp]> = [
-    ["interrupts itself while it reads", Effect.interrupt, /^bad defect: The tool broke while it read its input: /],
-    ["never comes to an end of reading", Effect.never, /^bad timeout: Reading the call's input took too long/]
+    [
+      "interrupts itself while it reads its input",
+      Effect.interrupt,
+      /^bad defect: The tool broke while it read its input: /
+    ],
+    ["never finishes reading its input", Effect.never, /^bad timeout: Reading the call's input took too long/]
   ]
   for (const [what, prepare, line] of reading) {
-    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets an error`, () =>
+    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets a result`, () =>
       Effect.gen(function* () {
         const bad = Tool.dynamic("bad", { description: "", access: "read", inputSchema: {} }).handle(() => prepare)
         const { begin, gateway, lines, model } = yield* open({
@@ -178,7 +192,7 @@ describe("P4 a bad tool is one bounded error result", () => {
 })
 
 describe("P4 a result is bounded", () => {
-  it.scoped("P4 of 50 MB the model gets a beginning and an end, and the whole is an asset", () =>
+  it.scoped("P4 a result of 50 MB reaches the model shortened, and is kept whole as an asset", () =>
     Effect.gen(function* () {
       const whole = "0123456789".repeat(5 * 1024 * 1024)
       const engine = yield* sandwich(tool(() => Effect.succeed(whole)))
@@ -192,7 +206,7 @@ describe("P4 a result is bounded", () => {
     })
   )
 
-  it.scoped("P4 what is larger than an asset may be is cut all the same", () =>
+  it.scoped("P4 a result that is too large even for an asset is still cut", () =>
     Effect.gen(function* () {
       const long = tool(() => Effect.succeed("x".repeat(1_000)))
       const { begin, gateway, model, transcript } = yield* open({
@@ -271,7 +285,7 @@ describe("P4 a tool that takes too long", () => {
     })
   )
 
-  it.scoped("P4 ignoring interruption: the run goes on, its key stays held, what it still says is dropped", () =>
+  it.scoped("P4 and ignores interruption: the run goes on, its key stays held, its late progress is dropped", () =>
     Effect.gen(function* () {
       const { begin, gate, gateway, lines, model, next, seen, stubborn: tool } = yield* stubborn
       yield* model.play(
@@ -307,24 +321,22 @@ describe("P4 a tool that takes too long", () => {
     })
   )
 
-  it.scoped(
-    "P4 a call behind one of its key that was given up and goes on closes at its own limit as never started",
-    () =>
-      Effect.gen(function* () {
-        const { begin, gate, gateway, lines, model, next, stubborn: tool } = yield* stubborn
-        yield* model.play(
-          ScriptedModel.calls(ScriptedModel.call(tool, {}), ScriptedModel.call(next, {})),
-          ScriptedModel.text("done")
-        )
-        const run = yield* begin("go")
-        yield* gate.reached("stubborn")
-        yield* TestClock.adjust("1 minute")
-        expect((yield* gateway.await(run)).stopReason).toBe("completed")
-        expect((yield* lines(run.sessionId))[3]).toBe(
-          "next never-started: Never started: an earlier call of the same key was given up, and has still not ended after 1m."
-        )
-        yield* gate.open("stubborn")
-      })
+  it.scoped("P4 and keeps its key: a later call of the key closes at its own limit as never started", () =>
+    Effect.gen(function* () {
+      const { begin, gate, gateway, lines, model, next, stubborn: tool } = yield* stubborn
+      yield* model.play(
+        ScriptedModel.calls(ScriptedModel.call(tool, {}), ScriptedModel.call(next, {})),
+        ScriptedModel.text("done")
+      )
+      const run = yield* begin("go")
+      yield* gate.reached("stubborn")
+      yield* TestClock.adjust("1 minute")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(run.sessionId))[3]).toBe(
+        "next never-started: Never started: an earlier call of the same key was given up, and has still not ended after 1m."
+      )
+      yield* gate.open("stubborn")
+    })
   )
 
   it.scoped("P4 a cancel waits for no tool, not even one that ignores it", () =>
@@ -343,7 +355,7 @@ describe("P4 a tool that takes too long", () => {
     })
   )
 
-  it.scoped("P4 what an abandoned call says and returns later does not reach the next run", () =>
+  it.scoped("P4 the late progress and result of an abandoned call do not reach the next run", () =>
     Effect.gen(function* () {
       const { begin, gate, gateway, lines, model, seen, send, stubborn: tool } = yield* stubborn
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), { text: "half", hang: true })

@@ -40,7 +40,7 @@ describe("P7 the boundary", () => {
       yield* one.letGo
     }))
 
-  test("P7 is left however the effect ends", (boundary) =>
+  test("P7 is released however the effect ends", (boundary) =>
     Effect.gen(function* () {
       expect(Exit.isFailure(yield* Effect.exit(boundary.hold("a")(Effect.fail("no"))))).toBe(true)
       expect(Exit.isFailure(yield* Effect.exit(boundary.hold("a")(Effect.dieMessage("bug"))))).toBe(true)
@@ -51,7 +51,7 @@ describe("P7 the boundary", () => {
       expect(yield* boundary.size).toBe(0)
     }))
 
-  test("P7 who is interrupted while waiting leaves the queue at once, and the next one moves up", (boundary) =>
+  test("P7 drops an interrupted waiter from the queue at once, and the next one moves up", (boundary) =>
     Effect.gen(function* () {
       const [first, second, third] = [
         yield* holder(boundary, "a"),
@@ -69,7 +69,7 @@ describe("P7 the boundary", () => {
       expect(yield* boundary.size).toBe(0)
     }))
 
-  test("P7 is gone when nobody wants it", (boundary) =>
+  test("P7 is removed when nobody holds it or waits for it", (boundary) =>
     Effect.gen(function* () {
       const [first, second] = [yield* holder(boundary, "a"), yield* holder(boundary, "a")]
       expect(yield* boundary.size).toBe(1)
@@ -88,7 +88,7 @@ describe("P7 the boundary", () => {
     { maxLength: 12 }
   )
   it.effect.prop(
-    "P7 whichever fiber is interrupted, at any moment: never two at once, and none is left waiting",
+    "P7 never admits two fibers at once or leaves one waiting, whichever is interrupted, and when",
     [plans, FastCheck.constantFrom(10, 16, 2_048)],
     ([plans, ops]) =>
       Effect.gen(function* () {

@@ -86,7 +86,7 @@ describe("P4 cancel while the model writes", () => {
     })
   )
 
-  it.scoped("P4 keeps nothing twice: not the text of a step that is stored already", () =>
+  it.scoped("P4 does not keep the text of a step twice that is already stored", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const quick = Tool.make("quick", { description: "quick", input: {} }).handle(() => Effect.succeed("ran"))
@@ -192,7 +192,7 @@ describe("P4 cancel during a batch", () => {
     { point: "appendStep", policy: considering, state: "pending" },
     { point: "startCall", policy: considering, state: "started" }
   ] as const) {
-    it.scoped(`P4 right after ${point}, ${state}: closed by what is known, and the keys are free again`, () =>
+    it.scoped(`P4 right after ${point}, closes a ${state} call accordingly, and the keys are free again`, () =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
         const tool = waiting(gate)
@@ -235,7 +235,7 @@ describe("P4 cancel during a batch", () => {
     { ops: 2_048, moments: 70, step: 1 },
     { ops: 16, moments: 450, step: 7 }
   ]) {
-    it.scoped(`P4 at whatever moment it comes, it returns and leaves nothing open or held (${ops})`, () =>
+    it.scoped(`P4 returns at any moment, and leaves nothing open or held (${ops})`, () =>
       Effect.gen(function* () {
         const tool = Tool.make("quick", { description: "quick", input: {} }).handle(
           () => Effect.as(Effect.yieldNow(), "ran"),

@@ -50,8 +50,8 @@ const running = (own: Options = {}) =>
 
 const ends = ["end of one", "end of other"]
 
-describe("P9 many hosts: an engine of which storage has no sign of life", () => {
-  it.scoped("P9 lets its runs go after two thirds of its lease, so that another goes on with them", () =>
+describe("P9 many hosts: an engine whose signs of life do not reach storage", () => {
+  it.scoped("P9 lets its runs go after two thirds of its lease, and another engine continues them", () =>
     Effect.gen(function* () {
       const { cut, done, one, other, pass, run } = yield* running()
       yield* pass("1 minute")
@@ -73,7 +73,7 @@ describe("P9 many hosts: an engine of which storage has no sign of life", () => 
   )
 
   it.scoped(
-    "P9 has let them go when another takes them over, and writes nothing more once it reaches storage again",
+    "P9 lets its runs go before another engine takes over, and writes nothing when it reaches storage again",
     () =>
       Effect.gen(function* () {
         const { cut, done, one, other, pass, run } = yield* running()
@@ -92,7 +92,7 @@ describe("P9 many hosts: an engine of which storage has no sign of life", () => 
       })
   )
 
-  it.scoped("P9 keeps them when storage has its next sign in time", () =>
+  it.scoped("P9 keeps its runs if its next sign reaches storage in time", () =>
     Effect.gen(function* () {
       const { cut, done, gate, one, pass, run } = yield* running()
       for (let time = 0; time < 5; time++) {
@@ -108,7 +108,7 @@ describe("P9 many hosts: an engine of which storage has no sign of life", () => 
     })
   )
 
-  it.scoped("P9 keeps them where its storage is on its own host: others hear nothing of it either", () =>
+  it.scoped("P9 keeps its runs if no other host shares its storage", () =>
     Effect.gen(function* () {
       const { cut, done, gate, one, pass, run } = yield* running({ host: null })
       yield* cut(true)
@@ -122,7 +122,7 @@ describe("P9 many hosts: an engine of which storage has no sign of life", () => 
 })
 
 describe("P9 many hosts: an engine whose process was stopped", () => {
-  it.scoped("P9 looks at its clock before anything else of its runs goes on", () =>
+  it.scoped("P9 checks its clock before anything else in its runs goes on", () =>
     Effect.gen(function* () {
       let missed = 0
       const { done, gate, one, pass, run } = yield* running({ missed: () => missed })
@@ -136,7 +136,7 @@ describe("P9 many hosts: an engine whose process was stopped", () => {
     })
   )
 
-  it.scoped("P9 goes on when that was short", () =>
+  it.scoped("P9 goes on with its runs if the stop was short", () =>
     Effect.gen(function* () {
       let missed = 0
       const { done, gate, one, run } = yield* running({ missed: () => missed })

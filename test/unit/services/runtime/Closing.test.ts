@@ -10,7 +10,7 @@ import { ground } from "./engines.js"
 import { asked, interrupted, two, waiting } from "./leaving.js"
 
 describe("P4 P5 an engine that closes during a run", () => {
-  it.scoped("P5 asks the model nothing for a message whose turn comes while it begins to close", () =>
+  it.scoped("P5 does not ask the model about a queued message whose turn comes as it begins to close", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground
@@ -45,7 +45,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("P5 releases it: what started is interrupted, what waits stays, nothing is cancelled", () =>
+  it.scoped("P5 releases the run: started calls are interrupted, waiting calls stay, nothing is cancelled", () =>
     Effect.gen(function* () {
       const { one, open, run } = yield* two
       yield* one.close
@@ -63,7 +63,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("P5 the next engine goes on with it from the transcript, and runs the calls that had waited", () =>
+  it.scoped("P5 leaves the run to the next engine, which continues it and runs the calls that had waited", () =>
     Effect.gen(function* () {
       const { gate, model, one, open, run } = yield* two
       yield* one.close
@@ -85,7 +85,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("P10 what its step had written begins again with the next engine, and watchers are told so", () =>
+  it.scoped("P10 has the step's text begin again in the next engine, and watchers are told so", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       const one = yield* open("one")
@@ -116,7 +116,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("P5 does not wait for a run that only a human can help on, while it waits for others", () =>
+  it.scoped("P5 does not wait for a run that waits only for a human, while it waits for others", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open, reader } = yield* ground
@@ -143,7 +143,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("P5 queued runs stay queued; the next engine starts them after it, in order", () =>
+  it.scoped("P5 leaves queued runs queued; the next engine starts them after the run, in order", () =>
     Effect.gen(function* () {
       const { gate, model, one, open, run } = yield* two
       const queue = { whenBusy: "queue" } as const
@@ -172,7 +172,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("closes at once, even if its first change was made where nothing can be interrupted", () =>
+  it.scoped("closes at once, even if its first change was made in an uninterruptible region", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       yield* storage.createSession(newSession())

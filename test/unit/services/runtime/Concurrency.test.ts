@@ -49,7 +49,7 @@ const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounde
 })
 
 describe("calls of one batch", () => {
-  it.scoped("all run at once unless they have a key in common", () =>
+  it.scoped("all run at the same time unless they share a key", () =>
     Effect.gen(function* () {
       const { beginWith, finish, gate, now } = yield* limited("unbounded")
       const run = yield* beginWith("a1", "b1", "a2", "c1")
@@ -62,7 +62,7 @@ describe("calls of one batch", () => {
     })
   )
 
-  it.scoped("never more than the limit at once; the next starts when one has ended", () =>
+  it.scoped("never exceed the limit; the next one starts when one has ended", () =>
     Effect.gen(function* () {
       const { beginWith, finish, gate, most, now } = yield* limited(2)
       const run = yield* beginWith("a1", "b1", "c1", "d1")
@@ -81,7 +81,7 @@ describe("calls of one batch", () => {
     ["their key", "unbounded", ["a1", "a2", "a3", "a4"]],
     ["a slot", 1, ["a1", "b1", "c1", "d1"]]
   ]
-  it.scoped.each(waits)("have their whole time, however long they waited for %s", ([, width, names]) =>
+  it.scoped.each(waits)("have their full time limit, however long they waited for %s", ([, width, names]) =>
     Effect.gen(function* () {
       const { beginWith, finish, gate, lines } = yield* limited(width, 1_000)
       const run = yield* beginWith(...names)
@@ -110,7 +110,7 @@ describe("calls of one batch", () => {
     })
   )
 
-  it.scoped("of another run have slots of their own", () =>
+  it.scoped("of different runs have separate slots", () =>
     Effect.gen(function* () {
       const { beginWith, finish, gate, now } = yield* limited(1)
       const first = yield* beginWith("a1", "b1")

@@ -116,7 +116,7 @@ describe("P7 P11 deletion during a run", () => {
     })
   )
 
-  it.scoped("P7 while the model writes: what it had written goes too", () =>
+  it.scoped("P7 while the model writes removes the written text, too", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open()
       yield* model.play({ text: "half an answer", hang: true })
@@ -131,7 +131,7 @@ describe("P7 P11 deletion during a run", () => {
     ["cancelled", "deleted"],
     ["deleted", "cancelled"]
   ] as const) {
-    it.scoped(`P7 a run that is ${first} and then ${second} before it could end is said to be ${first}`, () =>
+    it.scoped(`P7 a run that is ${first} and then ${second} before it ends has the stop reason ${first}`, () =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
         const tool = blocking(gate)
@@ -162,7 +162,7 @@ describe("P7 P11 deletion during a run", () => {
     )
   }
 
-  it.scoped("P7 queued runs go with the session and never start", () =>
+  it.scoped("P7 removes queued runs with the session; they never start", () =>
     Effect.gen(function* () {
       const { gate, gateway, model, run, send } = yield* blocked(blocking)
       const queued = yield* send(run.sessionId, "later", { whenBusy: "queue" })
@@ -271,7 +271,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 twice at once: both callers learn that it is done", () =>
+  it.scoped("P11 when two callers ask for it at once: both learn that it is done", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open()
       yield* model.play({ text: "half", hang: true })
@@ -295,7 +295,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 an engine's first change finishes what dead ones began, whatever else cannot be finished", () =>
+  it.scoped("P11 after its engine died: the first change of another finishes it, even if others are stuck", () =>
     Effect.gen(function* () {
       const { model, open, storage } = yield* ground
       const other = yield* open("other")
@@ -316,7 +316,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 a new session may have the id of one that a dead engine only hid", () =>
+  it.scoped("P11 a new session can take the id of a session that a dead engine only hid", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       const { session } = yield* open("a")
@@ -327,7 +327,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 a removal that comes late leaves the files of a new session of that id alone", () =>
+  it.scoped("P11 a late removal leaves the files of a new session with the same id alone", () =>
     Effect.gen(function* () {
       const hidden = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()
@@ -359,7 +359,7 @@ describe("P7 P11 two engines that work on one id", () => {
     gateway.saveAsset({ sessionId, mediaType: "text/plain", content })
 
   it.scoped(
-    "P2 P11 a session that another engine creates again while the old one's files are removed keeps its own files",
+    "P2 P11 a session created again by another engine while the old files are removed keeps its own files",
     () =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
@@ -386,7 +386,7 @@ describe("P7 P11 two engines that work on one id", () => {
   )
 })
 
-describe("P7 P9 deletion of what another engine runs", () => {
+describe("P7 P9 deletion of a session that another engine runs", () => {
   const elsewhere = (options: Parameters<Effect.Effect.Success<typeof ground>["open"]>[1] = {}) =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
@@ -414,7 +414,7 @@ describe("P7 P9 deletion of what another engine runs", () => {
     })
   )
 
-  it.scoped("P9 waits for an engine that does not answer for the time of its lease, and no longer", () =>
+  it.scoped("P9 waits for an unresponsive engine as long as its lease lasts, and then goes on", () =>
     Effect.gen(function* () {
       const { gate, one, other, run } = yield* elsewhere(stopped)
       const deleting = yield* Effect.fork(other.gateway.delete(run.sessionId))

@@ -44,7 +44,7 @@ describe("all", () => {
     }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("begins a portion of many before others have a turn, and no more once one has failed", () =>
+  it.effect("starts a portion of many effects before it yields, and no more once one has failed", () =>
     Effect.gen(function* () {
       let started = 0
       class Starts extends Supervisor.AbstractSupervisor<void> {
@@ -69,32 +69,30 @@ describe("all", () => {
 
   // `forEach` alone waits forever in some of these.
   for (const [count, ops] of [3, 100].flatMap((count) => [10, 12, 16, 20, 2_048].map((ops) => [count, ops] as const))) {
-    it.effect(
-      `interrupted at whatever moment, it returns when all that began has ended (${count} effects, ${ops})`,
-      () =>
-        Effect.gen(function* () {
-          const hanging: Array<number> = []
-          for (let moment = 0; moment < 40; moment++) {
-            let running = 0
-            const effect = Effect.acquireUseRelease(
-              Effect.sync(() => running++),
-              () => Effect.never,
-              () =>
-                Effect.zipRight(
-                  Effect.yieldNow(),
-                  Effect.sync(() => running--)
-                )
-            )
-            const gathering = Effect.withMaxOpsBeforeYield(all(Arr.replicate(effect, count)), ops)
-            const gathered = yield* Effect.fork(gathering)
-            yield* Effect.repeatN(Effect.yieldNow(), moment)
-            const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
-            yield* Quiescence.idle
-            if (interrupting.unsafePoll() === null) hanging.push(moment)
-            expect(running).toBe(0)
-          }
-          expect(hanging).toEqual([])
-        }).pipe(Effect.provide(layer()))
+    it.effect(`interrupted at any moment, returns once all started effects have ended (${count} effects, ${ops})`, () =>
+      Effect.gen(function* () {
+        const hanging: Array<number> = []
+        for (let moment = 0; moment < 40; moment++) {
+          let running = 0
+          const effect = Effect.acquireUseRelease(
+            Effect.sync(() => running++),
+            () => Effect.never,
+            () =>
+              Effect.zipRight(
+                Effect.yieldNow(),
+                Effect.sync(() => running--)
+              )
+          )
+          const gathering = Effect.withMaxOpsBeforeYield(all(Arr.replicate(effect, count)), ops)
+          const gathered = yield* Effect.fork(gathering)
+          yield* Effect.repeatN(Effect.yieldNow(), moment)
+          const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
+          yield* Quiescence.idle
+          if (interrupting.unsafePoll() === null) hanging.push(moment)
+          expect(running).toBe(0)
+        }
+        expect(hanging).toEqual([])
+      }).pipe(Effect.provide(layer()))
     )
   }
 })

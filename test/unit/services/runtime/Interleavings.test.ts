@@ -6,8 +6,8 @@ import { Gate, Quiescence } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { ground } from "./engines.js"
 
-describe("what goes on at once in one engine", () => {
-  it.scoped("P10 a run that starts before the one before it has been cleared away keeps its live part", () =>
+describe("what happens at the same time in one engine", () => {
+  it.scoped("P10 a run that starts before the previous run is cleared away keeps its live part", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground
@@ -29,7 +29,7 @@ describe("what goes on at once in one engine", () => {
     })
   )
 
-  it.scoped("P9 a run that starts while the engine looks for lost leases is not taken for one", () =>
+  it.scoped("P9 a run that starts while the engine checks for lost leases does not count as lost", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground

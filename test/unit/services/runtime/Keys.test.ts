@@ -6,8 +6,8 @@ import { Quiescence } from "skein/testing"
 import { ground } from "./engines.js"
 import { running } from "./leaving.js"
 
-describe("a key stands for its message", () => {
-  it.scoped("P5 Run.settle goes on through the deaths of engines, and called again gives the same end", () =>
+describe("an idempotency key stands for its message", () => {
+  it.scoped("P5 Run.settle survives the deaths of engines, and returns the same end when called again", () =>
     Effect.gen(function* () {
       const { declare, die, model, open, run } = yield* running()
       const message = { sessionId: run.sessionId, text: "go", metadata: { who: "Ann" }, idempotencyKey: "k" }
@@ -36,28 +36,26 @@ describe("a key stands for its message", () => {
     })
   )
 
-  it.scoped(
-    "P5 Run.settle returns an end that the run has of its own, and a run that the session went on without",
-    () =>
-      Effect.gen(function* () {
-        const { die, model, open, run } = yield* running()
-        yield* die
-        const later = yield* open("later")
-        yield* model.play(ScriptedModel.text("other"))
-        yield* later.gateway.await(yield* later.send(run.sessionId, "something else"))
-        const message = { sessionId: run.sessionId, text: "go", metadata: { who: "Ann" }, idempotencyKey: "k" }
-        const settled = yield* Effect.provideService(Run.settle(message), Gateway.Gateway, later.gateway)
-        expect(settled).toMatchObject({ id: run.runId, stopReason: "crashed" })
-        const conflict = yield* Effect.provideService(
-          Effect.flip(Run.settle({ ...message, text: "other" })),
-          Gateway.Gateway,
-          later.gateway
-        )
-        expect(conflict).toBeInstanceOf(SkeinError.IdempotencyConflict)
-      })
+  it.scoped("P5 Run.settle returns a crashed run that the session went on without, and refuses another message", () =>
+    Effect.gen(function* () {
+      const { die, model, open, run } = yield* running()
+      yield* die
+      const later = yield* open("later")
+      yield* model.play(ScriptedModel.text("other"))
+      yield* later.gateway.await(yield* later.send(run.sessionId, "something else"))
+      const message = { sessionId: run.sessionId, text: "go", metadata: { who: "Ann" }, idempotencyKey: "k" }
+      const settled = yield* Effect.provideService(Run.settle(message), Gateway.Gateway, later.gateway)
+      expect(settled).toMatchObject({ id: run.runId, stopReason: "crashed" })
+      const conflict = yield* Effect.provideService(
+        Effect.flip(Run.settle({ ...message, text: "other" })),
+        Gateway.Gateway,
+        later.gateway
+      )
+      expect(conflict).toBeInstanceOf(SkeinError.IdempotencyConflict)
+    })
   )
 
-  it.scoped("P5 and not for that of the run before it, which is gone on with first", () =>
+  it.scoped("P5 and not for the released run before it, which is continued first", () =>
     Effect.gen(function* () {
       const { model, one, open, run } = yield* running({ drainMillis: 60_000 })
       const message = { sessionId: run.sessionId, text: "two", idempotencyKey: "k2" }
@@ -75,7 +73,7 @@ describe("a key stands for its message", () => {
     })
   )
 
-  it.scoped("P5 resume refuses what it cannot mean, by field", () =>
+  it.scoped("P5 resume refuses an unknown key, or a key with a run id, naming the field", () =>
     Effect.gen(function* () {
       const { one, run } = yield* running()
       const { sessionId } = run

@@ -26,7 +26,7 @@ const running = (one: Options = {}, other: Options = {}) =>
 
 const minutes = TestClock.adjust("5 minutes")
 
-describe("P9 what another engine wants of a run", () => {
+describe("P9 what another engine asks of a run", () => {
   it.scoped("P3 P9 a cancel reaches the engine that has the run, and returns when its end is stored", () =>
     Effect.gen(function* () {
       const { one, other, run } = yield* running()
@@ -62,7 +62,7 @@ describe("P9 what another engine wants of a run", () => {
     })
   )
 
-  it.scoped("P7 P9 a model that is set elsewhere is the run's from its next step on", () =>
+  it.scoped("P7 P9 a model that is set elsewhere is used from the run's next step on", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { open } = yield* ground
@@ -105,7 +105,7 @@ describe("P9 what another engine wants of a run", () => {
     })
   )
 
-  it.scoped("P9 the text of a running step is seen from elsewhere within a second, and its end", () =>
+  it.scoped("P9 another engine sees a running step's text within a second, and its end", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       const one = yield* open("one")
@@ -141,7 +141,7 @@ describe("P9 the time of a lease", () => {
     })
   )
 
-  it.scoped("P9 one that gives none loses it: another ends the run, and what wakes up later writes nothing more", () =>
+  it.scoped("P9 an engine without signs of life loses its run, and writes nothing more when it wakes up", () =>
     Effect.gen(function* () {
       const { gate, one, other, run } = yield* running(stopped)
       yield* TestClock.adjust("14 seconds")
@@ -180,22 +180,24 @@ describe("P9 the time of a lease", () => {
     })
   )
 
-  it.scoped("P9 an engine that shares no clock must be silent before another takes its session", () =>
-    Effect.gen(function* () {
-      const { other, run } = yield* running({ ...stopped, clock: "one's own" })
-      yield* minutes
-      const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
-      yield* Quiescence.idle
-      yield* TestClock.adjust("19 seconds")
-      expect(sending.unsafePoll()).toBeNull()
-      yield* TestClock.adjust("12 seconds")
-      const next = yield* Fiber.join(sending)
-      expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
-      expect((yield* other.gateway.run(run.runId)).stopReason).toBe("lease-lost")
-    })
+  it.scoped(
+    "P9 an engine on another clock loses its session only after others have seen it silent for long enough",
+    () =>
+      Effect.gen(function* () {
+        const { other, run } = yield* running({ ...stopped, clock: "one's own" })
+        yield* minutes
+        const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
+        yield* Quiescence.idle
+        yield* TestClock.adjust("19 seconds")
+        expect(sending.unsafePoll()).toBeNull()
+        yield* TestClock.adjust("12 seconds")
+        const next = yield* Fiber.join(sending)
+        expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
+        expect((yield* other.gateway.run(run.runId)).stopReason).toBe("lease-lost")
+      })
   )
 
-  it.scoped("P9 of such an engine one sign of life is enough to know that it is busy", () =>
+  it.scoped("P9 one sign of life from an engine on another clock is enough to know that it is busy", () =>
     Effect.gen(function* () {
       const { other, run } = yield* running({ clock: "one's own" })
       const sending = yield* Effect.fork(Effect.flip(other.send(run.sessionId, "me")))

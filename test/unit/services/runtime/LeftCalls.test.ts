@@ -25,8 +25,8 @@ const left = Effect.gen(function* () {
   return { ...engines, calls, gate, policy, run, tools }
 })
 
-describe("what the calls of a dead engine left running", () => {
-  it.scoped("is ended before they are closed; a call that has not started left nothing", () =>
+describe("processes that the calls of a dead engine left running", () => {
+  it.scoped("are ended before the calls are closed, and only those of calls that had started", () =>
     Effect.gen(function* () {
       const { calls, declare, open, reader, run } = yield* left
       yield* declare("one", "dead")
@@ -47,7 +47,7 @@ describe("what the calls of a dead engine left running", () => {
     })
   )
 
-  it.scoped("is left alone when another engine was faster: what runs now is that one's", () =>
+  it.scoped("are left alone if another engine was faster and has its own now", () =>
     Effect.gen(function* () {
       const { declare, gate, open, policy, reader, run, tools } = yield* left
       yield* declare("one", "dead")
@@ -73,7 +73,7 @@ describe("what the calls of a dead engine left running", () => {
     })
   )
 
-  it.scoped("is left alone when its engine may live, though it has lost its lease", () =>
+  it.scoped("are left alone if their engine may live, even if it has lost its lease", () =>
     Effect.gen(function* () {
       const { open, policy, reader, run, tools } = yield* left
       yield* TestClock.adjust("1 minute")

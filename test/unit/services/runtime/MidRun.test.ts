@@ -55,7 +55,7 @@ describe("P7 one boundary, held for the change and not for the run", () => {
     })
   )
 
-  it.scoped("P7 what may not change during a run is refused at once, and queues behind nothing", () =>
+  it.scoped("P7 a change that is not allowed during a run is refused at once, without waiting", () =>
     Effect.gen(function* () {
       const { gateway, run } = yield* blocked
       const { runId, sessionId } = run
@@ -66,7 +66,7 @@ describe("P7 one boundary, held for the change and not for the run", () => {
     })
   )
 
-  it.scoped("P7 other sessions do not notice", () =>
+  it.scoped("P7 other sessions are not affected", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, run } = yield* blocked
       yield* model.play(ScriptedModel.text("other"))
@@ -155,7 +155,7 @@ describe("P7 the model in use", () => {
 
 describe("a host's own models", () => {
   const interrupted = Model.resolve(() => Effect.interrupt)
-  it.scoped("that interrupt themselves fail the run, and it is not called cancelled", () =>
+  it.scoped("that interrupt themselves fail the run, which does not count as cancelled", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       const { begin, gateway } = yield* open("a", { models: interrupted })

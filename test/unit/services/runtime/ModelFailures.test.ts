@@ -55,7 +55,7 @@ describe("a model step that fails", () => {
   }
 
   for (const reason of ["rejected", "unauthorized", "malformed"] as const) {
-    it.scoped(`as ${reason} ends the run as failed, says how, and keeps what was written`, () =>
+    it.scoped(`as ${reason} ends the run as failed with the reason, and keeps what was written`, () =>
       Effect.gen(function* () {
         const { begin, gateway, lines, model } = yield* open()
         yield* model.play({ text: "half", failure: { reason, status: 400, detail: "bad request" } })
@@ -71,7 +71,7 @@ describe("a model step that fails", () => {
     )
   }
 
-  it.scoped("is tried as often as the engine is set up for, and its last text is kept", () =>
+  it.scoped("is tried as often as configured, and the last attempt's text is kept", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model } = yield* open({ config: { modelAttempts: 3 } })
       yield* model.play(failed("a", "overloaded"), failed("b", "overloaded"), failed("c", "overloaded"))
@@ -89,7 +89,7 @@ describe("a model step that fails", () => {
     })
   )
 
-  it.scoped("waits half a second, then twice as long each time, within a fifth and up to the limit", () =>
+  it.scoped("waits half a second, then twice as long each time, give or take a fifth, up to the limit", () =>
     Effect.gen(function* () {
       const engine = yield* open({ config: { modelAttempts: 6, modelRetryMaxMillis: 3_000 } })
       const failures = [1, 2, 3, 4, 5].map(() => failed("", "overloaded"))
@@ -125,7 +125,7 @@ describe("a model step that fails", () => {
     })
   )
 
-  it.scoped("is cancelled while it waits for the next try", () =>
+  it.scoped("can be cancelled while it waits for the next attempt", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open()
       yield* model.play(failed("half", "overloaded"))
@@ -144,7 +144,7 @@ const modelOf = (stream: Stream.Stream<Model.Part, ModelFailed>) =>
 const text = (delta: string): Model.Part => ({ type: "text", id: "t", delta })
 
 describe("a model stream that", () => {
-  it.scoped("ends without a finish is cut, and is tried again", () =>
+  it.scoped("ends without a finish counts as cut, and is tried again", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       const engine = yield* open("a", { models: modelOf(Stream.make(text("half"))), config: { modelAttempts: 2 } })
@@ -160,7 +160,7 @@ describe("a model stream that", () => {
     })
   )
 
-  it.scoped("dies fails the run, keeps the text and tells nothing of the defect", () =>
+  it.scoped("dies fails the run, keeps the text and reveals only the defect's type", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       const stream = Stream.concat(Stream.make(text("half")), Stream.die(new TypeError("key sk-secret")))
@@ -171,7 +171,7 @@ describe("a model stream that", () => {
     })
   )
 
-  it.scoped("writes more than a message may have is stopped while it writes, and is not tried again", () =>
+  it.scoped("writes more than a message may hold is stopped while it writes, and is not tried again", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       let written = 0
@@ -185,7 +185,7 @@ describe("a model stream that", () => {
     })
   )
 
-  it.scoped("lost a call that it had begun, or all of them, is cut and tried again: nothing is dropped", () =>
+  it.scoped("ends with a call unfinished or all calls missing counts as cut, and is tried again", () =>
     Effect.gen(function* () {
       const call: Model.Part = { type: "call", index: 0, name: "ls", input: "{}", providerCallId: "p" }
       const finish = (reason: Message.FinishReason): Model.Part => ({ type: "finish", reason, usage: Usage.unknown })
@@ -233,7 +233,7 @@ describe("a model step that was stopped", () => {
     inputSchema: { type: "object", properties: { only: { type: "string" } } }
   }).handle(() => Effect.dieMessage("it must not run"))
 
-  it.scoped("by the output limit runs none of its calls and tells the model so, which goes on", () =>
+  it.scoped("by the output limit runs none of its calls and tells the model, which goes on", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model, transcript } = yield* open({ tools: [wipe] })
       yield* model.play(
@@ -287,7 +287,7 @@ describe("a model step that was stopped", () => {
     })
   )
 
-  it.scoped("by the output limit again and again ends as one that repeats itself", () =>
+  it.scoped("by the output limit again and again ends the run for repeated calls", () =>
     Effect.gen(function* () {
       const { begin, gateway, model } = yield* open({ tools: [wipe] })
       const step = { calls: [{ name: "wipe", input: '{"only":"a' }], finish: "length" } as const

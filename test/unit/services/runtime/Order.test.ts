@@ -23,7 +23,7 @@ const three = Effect.gen(function* () {
 })
 
 describe("P1 one order", () => {
-  it.scoped("P1 results stand in the order of the calls, finished events come in the order of completion", () =>
+  it.scoped("P1 results are in the order of the calls, and finished events in the order of completion", () =>
     Effect.gen(function* () {
       const { gate, gateway, lines, run, seen, told } = yield* three
       for (const [index, name] of ["c", "a", "b"].entries()) {

@@ -73,7 +73,7 @@ describe("a policy", () => {
     ]
   ]
   for (const [what, policy] of broken) {
-    it.scoped(`that ${what}, denies, without a reason for the model`, () =>
+    it.scoped(`that ${what} denies, without details for the model`, () =>
       Effect.gen(function* () {
         const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], { policy })
         expect((yield* gateway.await(run)).stopReason).toBe("completed")
@@ -82,7 +82,7 @@ describe("a policy", () => {
     )
   }
 
-  it.scoped("that never answers and cannot be interrupted, holds up no cancel", () =>
+  it.scoped("that never answers and cannot be interrupted does not hold up a cancel", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const policy = () => Effect.as(Effect.uninterruptible(gate.pass("policy")), Permissions.allow)
@@ -94,7 +94,7 @@ describe("a policy", () => {
     })
   )
 
-  it.scoped("sees who asks, for what, and with which input", () =>
+  it.scoped("sees the session, the run, the tool, its access and the input", () =>
     Effect.gen(function* () {
       const requests: Array<Permissions.Request> = []
       const policy: Permissions.Policy = (request) => Effect.sync(() => (requests.push(request), Permissions.allow))
@@ -108,7 +108,7 @@ describe("a policy", () => {
 })
 
 describe("a question", () => {
-  it.scoped("answered with a verdict that only a later version knows, lets no call run", () =>
+  it.scoped("answered with a verdict that only a later version knows lets no call run", () =>
     Effect.gen(function* () {
       const { model, open, storage } = yield* ground
       const engine = yield* open("a", { tools: [read, write], policy: Permissions.askToWrite })
@@ -196,7 +196,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("denied without a message or a name", () =>
+  it.scoped("denied without a message or a name says that no reason was given", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
@@ -206,7 +206,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("has one answer: a second one is refused and returns the first, even if both are concurrent", () =>
+  it.scoped("has one answer: a second one is refused with the first verdict, even if both are concurrent", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, run } = asked
@@ -261,7 +261,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("denied, lets the later calls of its key go on", () =>
+  it.scoped("lets the later calls of its key go on once it is denied", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
@@ -271,7 +271,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("is closed as denied when its run is cancelled, and the call never started", () =>
+  it.scoped("is closed as denied when its run is cancelled, and its call never starts", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })])
       const { gateway, lines, run, told } = asked
@@ -300,7 +300,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("waits for no time limit", () =>
+  it.scoped("waits without a time limit", () =>
     Effect.gen(function* () {
       // The lease outlives the wait, so that the clock need not stop for each renewal.
       const config = { leaseMillis: 86_400_000 }
@@ -352,7 +352,7 @@ describe("stored rules", () => {
     return { ...engine, call, rulesNow }
   })
 
-  it.scoped("allow what they cover without a question, deny what they deny, and the rest is asked", () =>
+  it.scoped("allow or deny the calls that they cover without a question; all others are asked about", () =>
     Effect.gen(function* () {
       const { call } = yield* ruled(
         rule("allow", "run: git status*"),
@@ -375,7 +375,7 @@ describe("stored rules", () => {
     })
   )
 
-  it.scoped("are stored by the answer allow-always: shown with the question, and in force at the next call", () =>
+  it.scoped("are created by the answer allow-always as the question showed them, and apply to the next call", () =>
     Effect.gen(function* () {
       const { call, rulesNow } = yield* ruled()
       const first = yield* call(ScriptedModel.call(run, { line: "npm test" }), "allow-always")
@@ -387,7 +387,7 @@ describe("stored rules", () => {
     })
   )
 
-  it.scoped("cannot be stored for what no one rule covers: the answer is refused, and another counts", () =>
+  it.scoped("cannot be created where no single rule covers the call: allow-always is refused, others count", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* ruled()
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(run, { line: "a; b" })), ScriptedModel.text("done"))

@@ -22,8 +22,8 @@ const two = (options: Options = {}) =>
     return { ...world, left, right }
   })
 
-describe("P9 a session that is placed", () => {
-  it.scoped("takes messages where its placement is served, and is seen everywhere", () =>
+describe("P9 a session with a placement", () => {
+  it.scoped("takes messages only where its placement is served, but can be read everywhere", () =>
     Effect.gen(function* () {
       const { left, model, right } = yield* two()
       expect((yield* left.gateway.session(id)).placement).toBe(placement)
@@ -38,7 +38,7 @@ describe("P9 a session that is placed", () => {
     })
   )
 
-  it.scoped("goes on where its placement is served, when its engine has left", () =>
+  it.scoped("goes on where its placement is served, once its engine has left", () =>
     Effect.gen(function* () {
       const { declare, left, model, open, right } = yield* two({ config: { recovery: "continue" } })
       yield* model.play(ScriptedModel.hang)
@@ -58,7 +58,7 @@ describe("P9 a session that is placed", () => {
     })
   )
 
-  it.scoped("takes an answer from everywhere, and has the call run where its placement is served", () =>
+  it.scoped("takes an answer from any engine, and goes on where its placement is served", () =>
     Effect.gen(function* () {
       const options = { tools: [asked], policy: Permissions.askToWrite }
       const { left, model, open, right } = yield* two(options)
@@ -75,7 +75,7 @@ describe("P9 a session that is placed", () => {
     })
   )
 
-  it.scoped("has its run cancelled from everywhere, when its engine has left", () =>
+  it.scoped("can have its run cancelled by any engine, once its own has left", () =>
     Effect.gen(function* () {
       const { left, model, right } = yield* two()
       yield* model.play(ScriptedModel.hang)
@@ -92,7 +92,7 @@ describe("P9 a session that is placed", () => {
     })
   )
 
-  it.scoped("is deleted from everywhere", () =>
+  it.scoped("can be deleted by any engine", () =>
     Effect.gen(function* () {
       const { left, model, right } = yield* two()
       yield* model.play(ScriptedModel.hang)

@@ -20,7 +20,7 @@ const ended = (gateway: Gateway.Service, run: Run.Ref) =>
   })
 
 describe("recovery: continue", () => {
-  it.scoped("P5 goes on with a dead engine's run: the model is told which calls were interrupted", () =>
+  it.scoped("P5 continues a dead engine's run, and the model is told which calls were interrupted", () =>
     Effect.gen(function* () {
       const { die, gate, model, one, open, run } = yield* running(continues)
       yield* model.play(ScriptedModel.text("done"))
@@ -45,7 +45,7 @@ describe("recovery: continue", () => {
     })
   )
 
-  it.scoped("ends it where the host does not want that", () =>
+  it.scoped("ends a dead engine's run if the host does not choose it", () =>
     Effect.gen(function* () {
       const { die, open, run } = yield* running()
       yield* die
@@ -74,7 +74,7 @@ describe("recovery: continue", () => {
     })
   )
 
-  it.scoped("counts steps and repeated calls from the run's start, not from its engine's", () =>
+  it.scoped("counts repeated calls from the run's start, not from its engine's", () =>
     Effect.gen(function* () {
       const { call, declare, die, gate, model, open, run } = yield* running({ ...continues, repeatLimit: 3 })
       yield* die
@@ -90,7 +90,7 @@ describe("recovery: continue", () => {
     })
   )
 
-  it.scoped("ends with the answer that its transcript has already, and asks the model nothing more", () =>
+  it.scoped("ends a run whose transcript already has the answer, and does not ask the model again", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
       // Earlier versions stored the run's end after the last step.
@@ -109,7 +109,7 @@ describe("recovery: continue", () => {
   )
 })
 
-describe("what was left too long ago", () => {
+describe("a run that was left too long ago", () => {
   const late = { recovery: "continue", continueWithinMillis: 60_000 } as const
 
   /** A run that was released, or whose engine died, two minutes ago. */
@@ -122,7 +122,7 @@ describe("what was left too long ago", () => {
       return { ...world, later: yield* world.open("later") }
     })
 
-  it.scoped("waits for a person: nothing starts by itself, and nobody who waits for it starts it", () =>
+  it.scoped("waits for a person: neither recovery nor a caller that waits for it starts it", () =>
     Effect.gen(function* () {
       const { later, run } = yield* left("released", looking)
       const waiting = yield* Effect.fork(later.gateway.await(run))
@@ -143,7 +143,7 @@ describe("what was left too long ago", () => {
     })
   )
 
-  it.scoped("ends when a person sends another message, which then has its run", () =>
+  it.scoped("ends when a person sends another message, which then gets its run", () =>
     Effect.gen(function* () {
       const { later, model, run } = yield* left("released")
       yield* model.play(ScriptedModel.text("hello"))
@@ -158,7 +158,7 @@ describe("what was left too long ago", () => {
 })
 
 describe("a released run", () => {
-  it.scoped("that is cancelled ends as cancelled, and is not gone on with for that", () =>
+  it.scoped("that is cancelled ends as cancelled, without being continued for that", () =>
     Effect.gen(function* () {
       const { model, one, open, run } = yield* running()
       yield* one.close
@@ -169,7 +169,7 @@ describe("a released run", () => {
     })
   )
 
-  it.scoped("P7 goes when its session is deleted", () =>
+  it.scoped("P7 is removed with its session", () =>
     Effect.gen(function* () {
       const { one, open, run } = yield* running()
       yield* one.close
@@ -179,7 +179,7 @@ describe("a released run", () => {
     })
   )
 
-  it.scoped("P5 is gone on with however often engines are closed under it", () =>
+  it.scoped("P5 is continued however often its engines are closed", () =>
     Effect.gen(function* () {
       const { call, gate, model, one, open, run } = yield* running()
       yield* one.close
@@ -200,7 +200,7 @@ describe("a released run", () => {
 })
 
 describe("an engine that is closed", () => {
-  it.scoped("P5 gives its runs time to end, keeps their lease meanwhile, and begins no other", () =>
+  it.scoped("P5 gives its runs time to end, keeps their leases meanwhile, and starts no others", () =>
     Effect.gen(function* () {
       const { gate, model, one, open, run } = yield* running({ drainMillis: 60_000 })
       const second = yield* one.send(run.sessionId, "two", { whenBusy: "queue" })
@@ -220,7 +220,7 @@ describe("an engine that is closed", () => {
     })
   )
 
-  it.scoped("releases what has not ended in that time", () =>
+  it.scoped("releases the runs that have not ended in that time", () =>
     Effect.gen(function* () {
       const { one, open, run } = yield* running({ drainMillis: 60_000 })
       const closing = yield* Effect.fork(one.close)
@@ -236,7 +236,7 @@ describe("an engine that is closed", () => {
     })
   )
 
-  it.scoped("still cancels a run that somebody wants cancelled while it waits for it", () =>
+  it.scoped("still cancels a run on request while it waits for that run", () =>
     Effect.gen(function* () {
       const { one, open, run } = yield* running({ drainMillis: 60_000 })
       const closing = yield* Effect.fork(one.close)
@@ -268,7 +268,7 @@ describe("Gateway.recover", () => {
 
   const ids = (runs: ReadonlyArray<Run.Ref>): ReadonlyArray<Session.Id> => runs.map(({ sessionId }) => sessionId)
 
-  it.scoped("takes up what was left behind, and returns it, the oldest first", () =>
+  it.scoped("continues the runs that were left behind, and returns their sessions, the oldest first", () =>
     Effect.gen(function* () {
       const { later, model, runs } = yield* leftBehind(3)
       expect((yield* later.gateway.sessions({ activity: ["running", "crashed"], total: true })).total).toBe(3)
@@ -280,7 +280,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("takes no more than it may drive", () =>
+  it.scoped("drives no more runs than its limit", () =>
     Effect.gen(function* () {
       const { later, model, runs } = yield* leftBehind(5)
       yield* model.play(...Array.from({ length: 5 }, () => ScriptedModel.hang))
@@ -291,7 +291,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("leaves alone what a living engine has", () =>
+  it.scoped("leaves alone the runs of a live engine", () =>
     Effect.gen(function* () {
       const { open, run } = yield* running()
       expect(yield* (yield* open("other")).gateway.recover()).toEqual([])
@@ -299,7 +299,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("starts runs that wait, whoever sent them", () =>
+  it.scoped("starts runs that a closed engine left in the queue", () =>
     Effect.gen(function* () {
       const { gate, model, one, open, run } = yield* running({ drainMillis: 60_000 })
       const second = yield* one.send(run.sessionId, "two", { whenBusy: "queue" })
@@ -314,7 +314,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("is done by the engine itself where the host wants it, when it opens and later", () =>
+  it.scoped("is done by the engine itself if the host wants it, when it opens and later", () =>
     Effect.gen(function* () {
       const { die, model, one, open, run } = yield* running(continues)
       const watching = yield* open("watching", { config: { ...continues, ...looking } })
@@ -337,7 +337,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("looks once at each other engine, however many runs that holds, and takes all of one that is dead", () =>
+  it.scoped("checks each other engine once, however many runs it holds, and takes all runs of a dead one", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
       yield* model.play(...Array.from({ length: 10 }, () => ScriptedModel.hang))
@@ -355,7 +355,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("P9 goes on with other sessions while one takes long to be claimed", () =>
+  it.scoped("P9 goes on with other sessions while one takes long to claim", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
       const gate = yield* Gate.make
@@ -384,7 +384,7 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("of one owner touches nobody else's", () =>
+  it.scoped("of one owner takes nobody else's runs", () =>
     Effect.gen(function* () {
       const { later, model, runs } = yield* leftBehind(4)
       yield* model.play(...Array.from({ length: 4 }, () => ScriptedModel.hang))
@@ -400,7 +400,7 @@ describe("Gateway.recover", () => {
 })
 
 describe("P9 a hold-up of storage", () => {
-  it.scoped("P9 costs no healthy engine its runs: whoever finds it silent asks it first", () =>
+  it.scoped("P9 costs no healthy engine its runs: an engine that finds it silent asks it first", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       let isHeldUp = false

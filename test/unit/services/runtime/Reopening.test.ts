@@ -73,7 +73,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
     )
   }
 
-  it.scoped("P9 has its queued runs started before the one that is sent", () =>
+  it.scoped("P9 has its queued runs started before a newly sent one", () =>
     Effect.gen(function* () {
       const { declare, model, one, open, run } = yield* two
       const queue = { whenBusy: "queue" } as const
@@ -118,7 +118,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
     })
   )
 
-  it.scoped("P9 is nobody else's as long as its engine may live", () =>
+  it.scoped("P9 is left alone as long as its engine may live", () =>
     Effect.gen(function* () {
       const { declare, open, run } = yield* two
       const later = yield* open("later")
@@ -134,7 +134,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
     })
   )
 
-  it.scoped("P7 P9 is not taken from its own engine by somebody who waits for it between its start and its turn", () =>
+  it.scoped("P7 P9 a run that is just being started is not taken over by a caller that waits for it", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open, reader } = yield* ground
@@ -214,7 +214,7 @@ describe("P4 P5 a question outlives its engine", () => {
     return { declare, gate, later, model, open, questions: yield* later.gateway.questions(run.sessionId), run }
   })
 
-  it.scoped("P5 its answer starts the call; what had started is not started again", () =>
+  it.scoped("P5 its answer starts the call; calls that had started are not started again", () =>
     Effect.gen(function* () {
       const { gate, later, model, questions, run } = yield* questioned("a", "ask", "c1", "c2")
       expect(questions).toMatchObject([{ tool: "ask", runId: run.runId, answer: null }])
@@ -339,7 +339,7 @@ describe("P4 P5 a question outlives its engine", () => {
     })
   )
 
-  it.scoped("P9 is claimed when its run is cancelled, and closed as denied", () =>
+  it.scoped("P9 it is closed as denied when its run is cancelled", () =>
     Effect.gen(function* () {
       const { later, questions, run } = yield* questioned("ask")
       yield* later.gateway.cancel(run.runId)
@@ -350,7 +350,7 @@ describe("P4 P5 a question outlives its engine", () => {
     })
   )
 
-  it.scoped("P7 goes when its session is deleted", () =>
+  it.scoped("P7 it is removed with its session", () =>
     Effect.gen(function* () {
       const { later, questions, run } = yield* questioned("ask", "c1")
       yield* later.gateway.delete(run.sessionId)
@@ -360,7 +360,7 @@ describe("P4 P5 a question outlives its engine", () => {
     })
   )
 
-  it.scoped("P5 an engine that closes leaves it open, and its answer starts the call in the next", () =>
+  it.scoped("P5 an engine that closes leaves it open, and its answer starts the call in the next engine", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground

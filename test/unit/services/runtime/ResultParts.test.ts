@@ -51,7 +51,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("is as it was where a handler returns a text or a value", () =>
+  it.scoped("has no parts if the handler returns only a text or a value", () =>
     Effect.gen(function* () {
       for (const [output, text] of [
         ["done", "done"],
@@ -119,7 +119,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("fits into a message, whatever its limit: its parts go before the text does", () =>
+  it.scoped("fits into a message of any limit: its parts are left out before its text", () =>
     Effect.gen(function* () {
       const text = "é".repeat(400)
       const output = Tool.result({ text, files: [shot], diffs: [{ ...diff, after: "x".repeat(450) }] })
@@ -130,7 +130,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("keeps a long text as an asset beside its files", () =>
+  it.scoped("keeps a long text as an asset next to its files", () =>
     Effect.gen(function* () {
       const output = Tool.result({ text: "x".repeat(200), files: [shot] })
       const { gateway, ref, result } = yield* played(output, { limits: { resultCharacters: 100 } })
@@ -143,7 +143,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("whose JSON is none, or that is no result, is no harm to the run", () =>
+  it.scoped("that has circular JSON, or that is no result at all, does not harm the run", () =>
     Effect.gen(function* () {
       const circle: Record<string, unknown> = {}
       circle["self"] = circle
@@ -168,7 +168,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("names a file that was deleted, as it names those of users", () =>
+  it.scoped("names a file that was deleted in a later run", () =>
     Effect.gen(function* () {
       const output = Tool.result({ text: "a shot", files: [shot] })
       const { gateway, model, ref, send } = yield* played(output)
@@ -218,7 +218,7 @@ describe("a result with parts", () => {
     )
   }
 
-  it.scoped("of a transcript from elsewhere is taken over as it is, and can be written as JSON", () =>
+  it.scoped("of a transcript from elsewhere is kept as it is, and survives JSON", () =>
     Effect.gen(function* () {
       const { gateway, session, transcript } = yield* open()
       const { id } = yield* session()
@@ -237,7 +237,7 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("of a kind that is known and of another form is refused from clients, and names the field", () =>
+  it.scoped("with a malformed part of a known type is refused, naming the missing field", () =>
     Effect.gen(function* () {
       const message = { ...result("call-1", "done"), parts: [{ type: "diff", path: "a.ts" }] }
       const refused = yield* Effect.flip(Schema.decodeUnknown(Gateway.ForeignMessage)(message))

@@ -20,7 +20,7 @@ const blocked = Effect.gen(function* () {
 })
 
 describe("send", () => {
-  it.scoped("returns the run before it goes on, and its ref sees the whole run", () =>
+  it.scoped("returns while the run goes on, with a ref that sees the whole run", () =>
     Effect.gen(function* () {
       const { gateway, model, send, seen, session, told } = yield* open()
       yield* model.play(ScriptedModel.text("hi"))
@@ -133,7 +133,7 @@ describe("send", () => {
     })
   )
 
-  it.scoped("twice at the same time is one turn", () =>
+  it.scoped("twice at the same time starts only one run", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("hi"), ScriptedModel.text("hi again"))
@@ -147,7 +147,7 @@ describe("send", () => {
     })
   )
 
-  it.scoped("resumes from the transcript as it is", () =>
+  it.scoped("resume continues from the transcript as it is", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, session } = yield* open()
       yield* model.play(ScriptedModel.text("hi"))
@@ -307,7 +307,7 @@ describe("an idempotency key", () => {
 })
 
 describe("starting", () => {
-  it.scoped("P9 a queued run that is just being started is not taken for a dead one", () =>
+  it.scoped("P9 a queued run that is just being started is not mistaken for a dead one", () =>
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()
@@ -340,7 +340,7 @@ describe("starting", () => {
 })
 
 describe("ending", () => {
-  it.scoped("a run that is started while the one before it is still being put away is driven like any other", () =>
+  it.scoped("a run that starts while the one before it is still being cleared away is driven like any other", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground

@@ -14,7 +14,7 @@ describe("engines that divide the sessions", () => {
 
   for (const clock of ["host", "another"]) {
     it.scoped(
-      `P9 take over from one that is silent half a look after its lease is over, whoever's session it is: clock ${clock}`,
+      `P9 take over a silent engine's run well within twice its lease, in whatever share it is: clock ${clock}`,
       () =>
         Effect.gen(function* () {
           const byDefault = { ...continues, ...looking }
@@ -32,7 +32,7 @@ describe("engines that divide the sessions", () => {
     )
   }
 
-  it.scoped("P9 take over from one that is silent no later where the session becomes another's meanwhile", () =>
+  it.scoped("P9 take over a silent engine's run no later if its session moves to another share meanwhile", () =>
     Effect.gen(function* () {
       const byDefault = { ...continues, ...looking }
       let isOwn = true
@@ -49,7 +49,7 @@ describe("engines that divide the sessions", () => {
     })
   )
 
-  it.scoped("P9 ask one that is silent once at each look, however many runs it holds", () =>
+  it.scoped("P9 ask a silent engine once at each check, however many runs it holds", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
       yield* model.play(...Array.from({ length: 10 }, () => ScriptedModel.hang))
@@ -74,7 +74,7 @@ describe("engines that divide the sessions", () => {
     })
   )
 
-  it.scoped("P5 leave a dead engine's run to the one whose session it is", () =>
+  it.scoped("P5 leave a dead engine's run to the engine whose share it is in", () =>
     Effect.gen(function* () {
       const { die, model, open, run } = yield* running(config)
       const other = yield* open("other", { config: { ...config, recoverMillis: 300 }, shares: others })
@@ -91,7 +91,7 @@ describe("engines that divide the sessions", () => {
     })
   )
 
-  it.scoped("P5 take it themselves once nobody came for a third of a lease", () =>
+  it.scoped("P5 take a dead engine's run themselves if nobody has come for a third of a lease", () =>
     Effect.gen(function* () {
       const { die, model, open, run } = yield* running(config)
       const other = yield* open("other", { config, shares: others })

@@ -56,7 +56,7 @@ describe("reasoning that a provider refuses", () => {
     "Reasoning input items can only be provided to a reasoning or computer use model.",
     "Expected `thinking` or `redacted_thinking`, but found `tool_use`"
   ]) {
-    it.scoped(`is left out at once, and what is written from then on goes back (${words.slice(0, 40)})`, () =>
+    it.scoped(`is left out at once, and later reasoning goes back (${words.slice(0, 40)})`, () =>
       Effect.gen(function* () {
         let account = "first"
         const { models, requests } = modelOf(({ view }) => {
@@ -76,7 +76,7 @@ describe("reasoning that a provider refuses", () => {
     )
   }
 
-  it.scoped("is tried without once: a refusal that stays is the run's end", () =>
+  it.scoped("is left out once; if the provider still refuses, the run ends", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf((_, number) =>
         number === 1 ? Stream.fromIterable(thought("a", ...said("so"))) : Stream.fail(refused("no thinking today"))
@@ -89,7 +89,7 @@ describe("reasoning that a provider refuses", () => {
     })
   )
 
-  it.scoped("is not what another refusal is about, nor one of a view without reasoning", () =>
+  it.scoped("is not left out for other refusals, or for that of a view without reasoning", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf((_, number) => {
         if (number === 2) return Stream.fromIterable(thought("a", ...said("so")))
@@ -105,7 +105,7 @@ describe("reasoning that a provider refuses", () => {
     })
   )
 
-  it.scoped("is announced to watchers if something had been written", () =>
+  it.scoped("is announced to watchers as a retry if something had been written", () =>
     Effect.gen(function* () {
       const { models } = modelOf((_, number) => {
         if (number !== 2) return Stream.fromIterable(thought("a", ...said("so")))
@@ -139,7 +139,7 @@ describe("the form of an answer that a provider refuses", () => {
     "output_config.format: this model does not support output formats",
     "structured outputs are not available on your plan"
   ]) {
-    it.scoped(`is asked for instead, at once and from then on in that session (${words.slice(0, 40)})`, () =>
+    it.scoped(`moves to the prompt, at once and from then on in that session (${words.slice(0, 40)})`, () =>
       Effect.gen(function* () {
         const { models, requests } = modelOf(
           ({ output }) => (output === null ? Stream.fromIterable(said("{}")) : Stream.fail(refused(words))),
@@ -163,7 +163,7 @@ describe("the form of an answer that a provider refuses", () => {
     )
   }
 
-  it.scoped("is not what another refusal is about, nor one of a request without a form", () =>
+  it.scoped("does not move for other refusals, or for that of a request without a form", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf(
         ({ output }) => Stream.fail(refused(output === null ? "bad response_format" : "no money")),
@@ -176,7 +176,7 @@ describe("the form of an answer that a provider refuses", () => {
     })
   )
 
-  it.scoped("takes room of the model's context where it is asked for", () =>
+  it.scoped("takes up room in the model's context when it is in the prompt", () =>
     Effect.gen(function* () {
       const long = { ...form, description: "d".repeat(6_000) }
       const { models, requests } = modelOf(() => Stream.fromIterable(said("x".repeat(2_000))), { contextTokens: 4_000 })
@@ -194,7 +194,7 @@ describe("the form of an answer that a provider refuses", () => {
 describe("a request that does not fit into the model's context", () => {
   const size = (view: View.View) => View.characters(view)
 
-  it.scoped("is shortened once to what the provider says, and later ones fit from the start", () =>
+  it.scoped("is shortened once to what the provider says, and later requests fit from the start", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf(({ view }) => {
         const tokens = size(view)
@@ -225,7 +225,7 @@ describe("a request that does not fit into the model's context", () => {
     })
   )
 
-  it.scoped("says what helps when the provider tells no size", () =>
+  it.scoped("ends with advice when the provider gives no size", () =>
     Effect.gen(function* () {
       const { models } = modelOf(() => Stream.fail(refused("Your input exceeds the context window of this model.")))
       const { begin, gateway } = yield* engineOf(models)
@@ -298,7 +298,7 @@ describe("a picture in a result", () => {
     })
   )
 
-  it.scoped("that the provider refuses is named at once, and the run goes on; a later one is tried again", () =>
+  it.scoped("that the provider refuses is named at once, and the run goes on; a later picture is tried again", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf(
         (request) =>
@@ -331,24 +331,22 @@ describe("the room for an answer", () => {
     }
   })
 
-  it.scoped(
-    "is what the model says that it may write, or the session, or 8,192 tokens; half of the context at most",
-    () =>
-      Effect.gen(function* () {
-        for (const [contextTokens, outputTokens, wanted, left, limit] of [
-          [8_000, 2_000, undefined, 6_000, undefined],
-          [8_000, undefined, 3_000, 5_000, 3_000],
-          [20_000, undefined, undefined, 11_808, undefined],
-          [8_000, undefined, undefined, 4_000, 4_000],
-          [8_000, undefined, 7_000, 4_000, 4_000],
-          [8_000, 7_000, undefined, 4_000, 4_000]
-        ] as const) {
-          const more = outputTokens === undefined ? {} : { outputTokens: () => outputTokens }
-          const shown = yield* views({ contextTokens, ...more }, wanted)
-          expect(shown.limit).toBe(limit)
-          expect(shown.largest).toBeLessThanOrEqual(left * 3)
-          expect(shown.largest).toBeGreaterThan(Math.min(left * 3 * 0.6, 20_000))
-        }
-      })
+  it.scoped("is what the model or the session allows, else 8,192 tokens, and half of the context at most", () =>
+    Effect.gen(function* () {
+      for (const [contextTokens, outputTokens, wanted, left, limit] of [
+        [8_000, 2_000, undefined, 6_000, undefined],
+        [8_000, undefined, 3_000, 5_000, 3_000],
+        [20_000, undefined, undefined, 11_808, undefined],
+        [8_000, undefined, undefined, 4_000, 4_000],
+        [8_000, undefined, 7_000, 4_000, 4_000],
+        [8_000, 7_000, undefined, 4_000, 4_000]
+      ] as const) {
+        const more = outputTokens === undefined ? {} : { outputTokens: () => outputTokens }
+        const shown = yield* views({ contextTokens, ...more }, wanted)
+        expect(shown.limit).toBe(limit)
+        expect(shown.largest).toBeLessThanOrEqual(left * 3)
+        expect(shown.largest).toBeGreaterThan(Math.min(left * 3 * 0.6, 20_000))
+      }
+    })
   )
 })

@@ -59,7 +59,7 @@ const running = Effect.fnUntraced(function* (operation: keyof typeof operations,
 
 describe("P4 when storage fails", () => {
   for (const operation of ["startCall", "storeResult"] as const) {
-    it.scoped(`P4 at ${operation}: the run ends as failed, says how, and its calls are closed`, () =>
+    it.scoped(`P4 at ${operation}: the run ends as failed with the reason, and its calls are closed`, () =>
       Effect.gen(function* () {
         const { gateway, run, transcript } = yield* running(operation)
         expect(yield* gateway.await(run)).toMatchObject({
@@ -112,7 +112,7 @@ describe("P4 when storage fails", () => {
     })
   )
 
-  it.scoped("P4 at releaseRun, for ever: the engine closes all the same, and the next claim ends the run", () =>
+  it.scoped("P4 at releaseRun, every time: the engine still closes, and the next claim ends the run", () =>
     Effect.gen(function* () {
       const { declare, model, open } = yield* ground
       const one = yield* open("one", { storage: (storage) => ({ ...storage, releaseRun: () => full }) })
@@ -167,7 +167,7 @@ describe("P4 when storage fails", () => {
     })
   )
 
-  it.scoped("P5 a call that is not pending any more, as storage says, is not run", () =>
+  it.scoped("P5 a call that is no longer pending in storage is not run", () =>
     Effect.gen(function* () {
       const started: Array<string> = []
       const tool = Tool.make("tool", { description: "tool", input: {} }).handle(() =>

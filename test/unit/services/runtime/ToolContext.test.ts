@@ -118,7 +118,7 @@ describe("a tool", () => {
   )
 })
 
-describe("a run belongs to the engine and not to who sent the message", () => {
+describe("a run belongs to the engine and not to the sender of the message", () => {
   const connection = SqlClient.TransactionConnection
   const spy = Effect.gen(function* () {
     const found: Array<unknown> = []
@@ -170,7 +170,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
     })
   )
 
-  it.scoped("a tool that waits for a run of its own session is refused at once, and may wait for others", () =>
+  it.scoped("a tool that waits for its own run is refused at once, and may wait for others", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const awaited: Array<Effect.Effect<unknown, unknown>> = []
@@ -206,7 +206,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
     })
   )
 
-  it.scoped("Run.settle is refused there before it sends anything", () =>
+  it.scoped("Run.settle is refused in a transaction or a tool of the session before it sends anything", () =>
     Effect.gen(function* () {
       const inTool: Array<Effect.Effect<unknown, unknown>> = []
       const settle = Tool.make("settle", { description: "settles", input: {} }).handle(() =>

@@ -13,7 +13,7 @@ const asks = (...numbers: ReadonlyArray<number>) =>
   ScriptedModel.calls(...numbers.map((n) => ScriptedModel.call(tool, { n })))
 
 describe("a run that does not come to an end", () => {
-  it.scoped("ends at the step limit, its last batch done", () =>
+  it.scoped("ends at the step limit, once its last batch is done", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model } = yield* open({ tools: [tool], stepLimit: 3 })
       yield* model.play(asks(1), asks(2), asks(3), ScriptedModel.text("never asked for"))
@@ -58,7 +58,7 @@ describe("a run that does not come to an end", () => {
     })
   )
 
-  it.scoped("may ask for the same again when something else came between", () =>
+  it.scoped("may repeat calls if others came in between", () =>
     Effect.gen(function* () {
       const { begin, gateway, model } = yield* open({ tools: [tool], config: { repeatLimit: 2 } })
       yield* model.play(asks(1), asks(2), asks(1), asks(1, 1), asks(1), ScriptedModel.text("done"))
@@ -88,7 +88,7 @@ describe("how the model ends its step is how the run ends", () => {
       })
     )
 
-    it.scoped(`${finish} without a word: ${stopReason}`, () =>
+    it.scoped(`${finish} with an empty answer: ${stopReason}`, () =>
       Effect.gen(function* () {
         const { begin, gateway, lines, model } = yield* open()
         yield* model.play({ finish })
@@ -113,7 +113,7 @@ describe("a paused answer goes on by itself", () => {
     })
   )
 
-  it.scoped("until the run has taken its steps", () =>
+  it.scoped("until the run reaches its step limit", () =>
     Effect.gen(function* () {
       const { begin, gateway, model } = yield* open({ stepLimit: 3 })
       const paused = { text: "and so on", finish: "paused" } as const
@@ -122,7 +122,7 @@ describe("a paused answer goes on by itself", () => {
     })
   )
 
-  it.scoped("one without a word ends the run: there is nothing to go on from", () =>
+  it.scoped("but ends the run if it is empty: there is nothing to go on from", () =>
     Effect.gen(function* () {
       const { begin, gateway, model } = yield* open()
       yield* model.play({ finish: "paused" })

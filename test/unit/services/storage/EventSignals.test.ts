@@ -28,7 +28,7 @@ describe("P10 a watcher", () => {
       expect(yield* isWoken(fiber)).toBe(true)
     }))
 
-  test("P10 of each session is woken when nobody knows whose change it was", (signals) =>
+  test("P10 of any session is woken when it is not known which session changed", (signals) =>
     Effect.gen(function* () {
       const fibers = [yield* waiting(yield* signals.watch(s1)), yield* waiting(yield* signals.watch(s2))]
       signals.signalAll()
@@ -90,7 +90,7 @@ describe("P10 a watcher", () => {
       signals.signal(s1)
     }))
 
-  test("lets those wait who work only while somebody watches", (signals) =>
+  test("wakes work that is done only while somebody watches", (signals) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const poller = yield* waiting({ next: signals.whenWatched })

@@ -20,7 +20,7 @@ const drivers = {
 
 describe("signals of one process", () => {
   for (const [name, driver] of Object.entries(drivers)) {
-    it.scopedLive(`${name}: a change wakes nobody who watches another session`, () =>
+    it.scopedLive(`${name}: a change wakes no watcher of another session`, () =>
       Effect.gen(function* () {
         const storage = yield* Storage
         yield* create()
@@ -53,7 +53,7 @@ const deafWhile = (isBroken: () => boolean) => {
   ).pipe(Layer.provide(SqliteDatabase.layer))
 }
 
-it.scoped("P9 P10 a look for other processes' commits that fails is not the last one", () =>
+it.scoped("P9 P10 checks for other processes' commits go on after one has failed", () =>
   Effect.gen(function* () {
     const directory = yield* folder
     let isBroken = false

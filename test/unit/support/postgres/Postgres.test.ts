@@ -19,7 +19,7 @@ const knock = (port: number) =>
   })
 
 Postgres.describe("Databases for tests", () => {
-  it.scoped("are empty, of their own, in UTF-8 ordered by bytes, and gone with the scope", () =>
+  it.scoped("are empty, separate, in UTF-8 ordered by bytes, and gone with the scope", () =>
     Effect.gen(function* () {
       const other = yield* Postgres.database
       const names = yield* Effect.scoped(
@@ -71,7 +71,7 @@ Postgres.describe("Databases for tests", () => {
 })
 
 Postgres.describeOwn("A server of a test's own", () => {
-  it.scoped("loses connections at a restart, and nothing that was committed", () =>
+  it.scoped("loses its connections at a restart, but nothing that was committed", () =>
     Effect.gen(function* () {
       const { restart, url } = yield* Postgres.server
       const client = yield* Postgres.connect(url)

@@ -41,11 +41,11 @@ const transact = (url: string, isPipelined: boolean) =>
     return heard
   }).pipe(Effect.scoped)
 
-Postgres.describe("A proxy before PostgreSQL", () => {
+Postgres.describe("A proxy in front of PostgreSQL", () => {
   for (const isPipelined of [false, true]) {
     const how = isPipelined ? "sent all at once" : "sent one after the other"
 
-    it.scoped(`lets statements pass that are ${how}, and knows them`, () =>
+    it.scoped(`passes on statements that are ${how}, and records them`, () =>
       Effect.gen(function* () {
         const { kept, proxy } = yield* setUp
         expect(yield* transact(proxy.url, isPipelined)).toEqual(["BEGIN", "INSERT", "INSERT", "COMMIT"])
@@ -65,7 +65,7 @@ Postgres.describe("A proxy before PostgreSQL", () => {
       ["before COMMIT", Proxy.beforeCommit, 3, []],
       ["after COMMIT", Proxy.afterCommit, 3, [1, 2]]
     ] as const) {
-      it.scoped(`cuts ${name}, ${how}`, () =>
+      it.scoped(`cuts ${name} when statements are ${how}`, () =>
         Effect.gen(function* () {
           const { kept, proxy } = yield* setUp
           const { reached } = yield* proxy.cut(cut)
@@ -83,7 +83,7 @@ Postgres.describe("A proxy before PostgreSQL", () => {
     }
   }
 
-  it.scoped("goes on after statements that failed, several in one", () =>
+  it.scoped("goes on after failed statements, even with several in one query", () =>
     Effect.gen(function* () {
       const { kept, proxy } = yield* setUp
       const client = yield* Postgres.connect(proxy.url)
@@ -119,7 +119,7 @@ Postgres.describe("A proxy before PostgreSQL", () => {
     })
   )
 
-  it.scoped("lets nothing pass while it is a wall, and then all of it", () =>
+  it.scoped("passes on nothing while it is partitioned, and everything afterwards", () =>
     Effect.gen(function* () {
       const { direct, kept, proxy } = yield* setUp
       const client = yield* Postgres.connect(proxy.url)

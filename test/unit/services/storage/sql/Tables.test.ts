@@ -58,7 +58,7 @@ describe("Tables", () => {
   })
 
   it.each<[string, Table]>(tables.map((table) => [table.name, table]))(
-    "%s is as the newest schema has it",
+    "%s matches the newest schema",
     (name, table) => {
       const schema = schemaOf(
         connection,
@@ -74,7 +74,7 @@ describe("Tables", () => {
   )
 
   it.each<[string, Table]>(tables.map((table) => [table.name, table]))(
-    "%s: what a repair stores in place of a value decodes",
+    "%s: the values that a repair stores can be decoded",
     (_, { columns }) => {
       for (const { least, schema } of Object.values(columns)) {
         if (least === undefined) continue
@@ -103,7 +103,7 @@ describe("Table", () => {
     expect(select(notes, ["text"], "own")).toBe("own.text")
   })
 
-  it("inserts values in the order of the columns, whatever that of the row", () => {
+  it("inserts values in the order of the columns, whatever the order in the row", () => {
     const { parameters, statement } = insertion(notes, ["id", "writtenAt", "text"])
     expect(statement).toMatch(/^INSERT INTO notes \(id, written_at, text\)\s+VALUES \(\?, \?, \?\)$/)
     expect(parameters({ text: "a", id: 1, writtenAt: 2 })).toEqual([1, 2, "a"])

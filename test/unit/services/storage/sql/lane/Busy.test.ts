@@ -25,21 +25,19 @@ it.scopedLive("P9 many processes: a write waits for another process's lock, and 
   }).pipe(Effect.provide(lane()))
 )
 
-it.scoped(
-  "P9 many processes: a lock that is held for a moment is waited for by turns of the event loop, not by time",
-  () =>
-    Effect.gen(function* () {
-      const unlock = yield* lock
-      const waiting = yield* Effect.fork(write("a"))
-      yield* Effect.repeatN(turn, 10)
-      expect(yield* stored).toEqual([])
-      yield* unlock
-      yield* Fiber.join(waiting)
-      expect(yield* stored).toEqual(["a"])
-    }).pipe(Effect.provide(lane()), Effect.provideService(EventLoop, { turn: EventLoopOfNode.turn }))
+it.scoped("P9 many processes: a lock held for a moment is awaited by turns of the event loop, not by a timer", () =>
+  Effect.gen(function* () {
+    const unlock = yield* lock
+    const waiting = yield* Effect.fork(write("a"))
+    yield* Effect.repeatN(turn, 10)
+    expect(yield* stored).toEqual([])
+    yield* unlock
+    yield* Fiber.join(waiting)
+    expect(yield* stored).toEqual(["a"])
+  }).pipe(Effect.provide(lane()), Effect.provideService(EventLoop, { turn: EventLoopOfNode.turn }))
 )
 
-it.scopedLive("P9 many processes: a write that has waited its time fails as busy, and leaves nothing behind", () =>
+it.scopedLive("P9 many processes: a write that has waited its full time fails as busy, and leaves nothing behind", () =>
   Effect.gen(function* () {
     const unlock = yield* lock
     const refusal = yield* refused(write("a"))
@@ -51,23 +49,25 @@ it.scopedLive("P9 many processes: a write that has waited its time fails as busy
   }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
 )
 
-it.scopedLive("P9 many processes: all who have waited their time are told so, while the lock is still held", () =>
-  Effect.gen(function* () {
-    yield* lock
-    const refusals = yield* Effect.forEach(
-      Array.from({ length: 40 }, (_, index) => `${index}`),
-      (value) => refused(write(value)),
-      { concurrency: "unbounded" }
-    )
-    expect(refusals.map(({ _tag }) => _tag)).toEqual(Array.from({ length: 40 }, () => "StorageBusy"))
-  }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
+it.scopedLive(
+  "P9 many processes: all writes that waited their full time fail as busy while the lock is still held",
+  () =>
+    Effect.gen(function* () {
+      yield* lock
+      const refusals = yield* Effect.forEach(
+        Array.from({ length: 40 }, (_, index) => `${index}`),
+        (value) => refused(write(value)),
+        { concurrency: "unbounded" }
+      )
+      expect(refusals.map(({ _tag }) => _tag)).toEqual(Array.from({ length: 40 }, () => "StorageBusy"))
+    }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
 )
 
 /** Lets time pass for the lane, which keeps retrying meanwhile. */
 const pass = (millis: number) =>
   Effect.repeatN(Effect.zipRight(TestClock.adjust("1 millis"), Quiescence.idle), millis - 1)
 
-it.scoped("P9 many processes: a write that got no place in a full group waits its whole time at the next lock", () =>
+it.scoped("P9 many processes: a write left out of a full group has its full time again at the next lock", () =>
   Effect.gen(function* () {
     const faults = yield* Faults
     const unlock = yield* lock
@@ -102,7 +102,7 @@ it.scoped("P9 many processes: a write that got no place in a full group waits it
   )
 )
 
-it.scopedLive("P9 many processes: nobody's event loop stops while a write waits", () =>
+it.scopedLive("P9 many processes: the event loop does not stop while a write waits", () =>
   Effect.gen(function* () {
     const turns = yield* Ref.make(0)
     yield* lock

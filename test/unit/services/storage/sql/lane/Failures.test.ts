@@ -62,7 +62,7 @@ describe("before the commit", () => {
       }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("of many that do not fit none takes a neighbour with it", () =>
+  it.scopedLive("several writes that do not fit take no neighbour with them", () =>
     Effect.gen(function* () {
       yield* sizedTo("1")
       const large = (letter: string) => letter.repeat(100_000)
@@ -76,7 +76,7 @@ describe("before the commit", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("when none fits, each is told, and nothing is stored", () =>
+  it.scopedLive("when no write fits, each one fails, and nothing is stored", () =>
     Effect.gen(function* () {
       yield* sizedTo("1")
       const refusals = yield* Effect.forEach(["a", "b", "c"], (value) => refused(write(value.repeat(100_000))), atOnce)
@@ -106,7 +106,7 @@ describe("before the commit", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("a ROLLBACK TO that fails ends the group: nobody is answered success for what is gone", () =>
+  it.scopedLive("a ROLLBACK TO that fails ends the group, and no lost write is answered as a success", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       faults.onRun = (statement, proceed) => (statement === "ROLLBACK TO member" ? fail("SQLITE_IOERR") : proceed())
@@ -124,7 +124,7 @@ describe("before the commit", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("a lock that cannot even be asked for fails those that wait, by the code", () =>
+  it.scopedLive("a lock that cannot even be requested fails the waiting writes with the code", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       faults.onRun = (statement, proceed) => (statement === "BEGIN IMMEDIATE" ? fail("SQLITE_IOERR_LOCK") : proceed())
@@ -150,7 +150,7 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("P10 wakes watchers and engines when the group is stored after all, and then answers", () =>
+  it.scopedLive("P10 wakes watchers and engines when the group is stored after all", () =>
     Effect.gen(function* () {
       const signals = yield* EventSignals
       const { write: writeBody } = yield* WriteLane
@@ -180,7 +180,7 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("takes the place in the log where the failed group may still stand, before it says so", () =>
+  it.scopedLive("overwrites the place in the log where the failed group may still be, before it answers", () =>
     Effect.gen(function* () {
       const { statements } = yield* Faults
       yield* notCommitted
@@ -229,7 +229,7 @@ describe("a COMMIT that fails", () => {
     })
   )
 
-  it.scopedLive("is unknown when the database cannot be opened again, until it can", () =>
+  it.scopedLive("has an unknown outcome while the database cannot be opened again", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       faults.onReopen = new StorageFailed({ operation: "open the database", code: "SQLITE_IOERR" })
@@ -245,7 +245,7 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("is unknown when the place in the log cannot be taken", () =>
+  it.scopedLive("has an unknown outcome when the place in the log cannot be overwritten", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       faults.onRun = (statement, proceed) => (statement === "COMMIT" ? fail("SQLITE_IOERR_FSYNC") : proceed())
@@ -256,7 +256,7 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("for want of room is surely not stored: what would complete it was not written", () =>
+  it.scopedLive("for lack of room counts as a failure, not as an unknown outcome", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       faults.onRun = (statement, proceed) => (statement === "COMMIT" ? fail("SQLITE_FULL") : proceed())
@@ -267,7 +267,7 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("keeps its callers until it is decided, interrupted or not", () =>
+  it.scopedLive("keeps its callers until it is decided, even if they are interrupted", () =>
     Effect.gen(function* () {
       const faults = yield* Faults
       const gate = yield* Deferred.make<void>()
@@ -286,7 +286,7 @@ describe("a COMMIT that fails", () => {
   )
 })
 
-it.scopedLive("a mistake within the database's code is told to those who wait, and the lane goes on", () =>
+it.scopedLive("a defect in the database's code reaches the waiting callers, and the lane goes on", () =>
   Effect.gen(function* () {
     const faults = yield* Faults
     faults.onRun = (statement, proceed) => {
@@ -301,7 +301,7 @@ it.scopedLive("a mistake within the database's code is told to those who wait, a
   }).pipe(Effect.provide(lane()))
 )
 
-it.scoped("a file that was replaced takes no more writes, and says so", () =>
+it.scoped("a database file that was replaced takes no more writes, and they fail as such", () =>
   Effect.gen(function* () {
     const { path } = yield* Database
     yield* write("a")

@@ -33,7 +33,7 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()), still)
   )
 
-  it.scopedLive("a group is bounded, what is left goes into the next", () =>
+  it.scopedLive("a group is bounded in size, and the rest goes into the next", () =>
     Effect.gen(function* () {
       const before = yield* commits
       yield* Effect.forEach(values(1_300), write, atOnce)
@@ -42,7 +42,7 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()), still)
   )
 
-  it.scopedLive("a group ends after some milliseconds, what is left goes into the next", () =>
+  it.scopedLive("a group ends after some milliseconds, and the rest goes into the next", () =>
     Effect.gen(function* () {
       const { clock, set } = StorageTest.handClock()
       let millis = 1_000
@@ -63,35 +63,33 @@ describe("groups", () => {
     })
   )
 
-  it.scopedLive(
-    "a group that has taken long lets others have their turn before it is committed, also when the lane closes",
-    () =>
-      Effect.gen(function* () {
-        const { clock, set } = StorageTest.handClock()
-        const turning = Effect.unsafeMakeLatch(false)
-        const turns = Layer.succeed(EventLoop, { turn: turning.await })
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(Layer.provide(lane(), turns), scope).pipe(Effect.withClock(clock))
-        const longWrite = Effect.flatMap(WriteLane, ({ write }) =>
-          write("put", nobody, function* (tx): Program<void> {
-            yield* put(tx, "long")
-            Effect.runSync(set(2_000))
-          })
-        )
-        const here = Effect.provide(context)
-        const writing = yield* Effect.fork(Effect.zipRight(longWrite, write("next")).pipe(here))
-        yield* Quiescence.idle.pipe(here)
-        expect(yield* stored.pipe(here)).toEqual([])
-        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-        yield* Quiescence.idle.pipe(here)
-        expect(closing.unsafePoll()).toBeNull()
-        yield* turning.open
-        yield* Fiber.join(closing)
-        expect(yield* Fiber.await(writing)).toEqual(Exit.fail(new StorageFailed({ operation: "put", code: "CLOSED" })))
-      })
+  it.scopedLive("a group that took long yields to the event loop before its commit, even while the lane closes", () =>
+    Effect.gen(function* () {
+      const { clock, set } = StorageTest.handClock()
+      const turning = Effect.unsafeMakeLatch(false)
+      const turns = Layer.succeed(EventLoop, { turn: turning.await })
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.provide(lane(), turns), scope).pipe(Effect.withClock(clock))
+      const longWrite = Effect.flatMap(WriteLane, ({ write }) =>
+        write("put", nobody, function* (tx): Program<void> {
+          yield* put(tx, "long")
+          Effect.runSync(set(2_000))
+        })
+      )
+      const here = Effect.provide(context)
+      const writing = yield* Effect.fork(Effect.zipRight(longWrite, write("next")).pipe(here))
+      yield* Quiescence.idle.pipe(here)
+      expect(yield* stored.pipe(here)).toEqual([])
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* Quiescence.idle.pipe(here)
+      expect(closing.unsafePoll()).toBeNull()
+      yield* turning.open
+      yield* Fiber.join(closing)
+      expect(yield* Fiber.await(writing)).toEqual(Exit.fail(new StorageFailed({ operation: "put", code: "CLOSED" })))
+    })
   )
 
-  it.scopedLive("each is answered with its own", () =>
+  it.scopedLive("each write is answered with its own result", () =>
     Effect.gen(function* () {
       const { write } = yield* WriteLane
       const answer = (n: number) =>
@@ -114,7 +112,7 @@ describe("groups", () => {
   )
 
   for (const way of ["run", "get", "all"] as const) {
-    it.scopedLive(`a refusal undoes what was written by way of ${way}`, () =>
+    it.scopedLive(`a refusal undoes what was written through ${way}`, () =>
       Effect.gen(function* () {
         const { write: writeBody } = yield* WriteLane
         const refuses = writeBody("refuse", nobody, function* (tx): Program<never, "refused"> {
@@ -151,7 +149,7 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("what changes nothing is not committed, alone or beside refusals", () =>
+  it.scopedLive("a write that changes nothing is not committed, alone or next to refusals", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
       const before = yield* commits
@@ -169,7 +167,7 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("a constraint that is broken fails its write alone, by its code", () =>
+  it.scopedLive("a broken constraint fails only its own write, with the code", () =>
     Effect.gen(function* () {
       const exits = yield* Effect.forEach(["a", "a", "c"], (value) => Effect.exit(write(value)), atOnce)
       const broken = new StorageFailed({ operation: "put", code: "SQLITE_CONSTRAINT_PRIMARYKEY" })
@@ -178,7 +176,7 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("a body that dies takes nobody with it, and what it wrote is undone", () =>
+  it.scopedLive("a body that dies takes no neighbour with it, and its own writes are undone", () =>
     Effect.gen(function* () {
       const dies = Effect.flatMap(WriteLane, ({ write }) =>
         write("die", nobody, function* (tx): Program<never> {
@@ -224,7 +222,7 @@ describe("groups", () => {
 })
 
 describe("waiting", () => {
-  it.scopedLive("interrupted while it waits, a write leaves the queue and is never stored", () =>
+  it.scopedLive("a write that is interrupted while it waits leaves the queue and is never stored", () =>
     Effect.gen(function* () {
       const unlock = yield* lock
       const kept = yield* Effect.fork(write("kept"))
@@ -238,7 +236,7 @@ describe("waiting", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("other work has its turn while one client writes on and on", () =>
+  it.scopedLive("other work has its turn while one client keeps writing", () =>
     Effect.gen(function* () {
       const { write } = yield* WriteLane
       let turns = 0
@@ -257,7 +255,7 @@ describe("waiting", () => {
   )
 
   it.scopedLive(
-    "what callers do between their writes counts: after some milliseconds of both, other work has its turn",
+    "the work of callers between writes counts, too: other work has its turn after some milliseconds of both",
     () =>
       Effect.gen(function* () {
         const { clock, set } = StorageTest.handClock()
@@ -325,7 +323,7 @@ describe("waiting", () => {
     )
   )
 
-  it.scopedLive("what callers write while others are still to be answered is one group after them", () =>
+  it.scopedLive("writes that come while other callers are still being answered form one group afterwards", () =>
     slowCallers(40, ({ answered, turn }) =>
       Effect.gen(function* () {
         const before = yield* commits
@@ -340,7 +338,7 @@ describe("waiting", () => {
     )
   )
 
-  it.scopedLive("interrupted when its write is stored, a caller waits for the answer", () =>
+  it.scopedLive("a caller that is interrupted once its write is stored waits for the answer", () =>
     slowCallers(40, ({ answered, fibers, turn }) =>
       Effect.gen(function* () {
         const last = fibers.at(-1)
@@ -356,7 +354,7 @@ describe("waiting", () => {
     )
   )
 
-  it.scopedLive("closing the lane answers all whose writes are stored", () =>
+  it.scopedLive("closing the lane answers all callers whose writes are stored", () =>
     Effect.gen(function* () {
       let left: ReadonlyArray<Fiber.RuntimeFiber<void, unknown>> = []
       yield* slowCallers(40, ({ fibers, turn }) =>
@@ -370,7 +368,7 @@ describe("waiting", () => {
     })
   )
 
-  it.scopedLive("marks of lanes that are long gone are removed, those of others stay", () =>
+  it.scopedLive("marks of lanes that are long gone are removed, other marks stay", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
       const { reader } = yield* Database
@@ -385,7 +383,7 @@ describe("waiting", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("closing the lane first writes what waits; then nothing more is taken", () =>
+  it.scopedLive("closing the lane stores the waiting writes, and refuses new ones", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Layer.build(lane()).pipe(Scope.extend(scope))
