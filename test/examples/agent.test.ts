@@ -32,7 +32,7 @@ it.scoped("asks for both cities, then answers", () =>
   }).pipe(Effect.provide(AgentTest))
 )
 
-it.effect("a tool on its own", () =>
+it.effect("runs a tool on its own", () =>
   Effect.gen(function* () {
     assert.deepStrictEqual(yield* SkeinTest.call(myOrders, {}, { metadata: { user: "ada" } }), ["a1"])
   }).pipe(
@@ -43,7 +43,7 @@ it.effect("a tool on its own", () =>
   )
 )
 
-it.scoped("the record keeps call order, whichever finishes first", () =>
+it.scoped("results are in call order, whichever call finishes first", () =>
   Effect.gen(function* () {
     const gate = yield* Gate.make
     const slow = Tool.make("slow", { description: "waits", access: "read", input: { name: Schema.String } }).handle(

@@ -37,7 +37,7 @@ const write = Tool.make("write", { description: "writes", input: { n: Schema.Int
 
 Browser.describe("the chat page", () => {
   it.scopedLive(
-    "asks, is reloaded, and shows each answer once",
+    "keeps its question when reloaded, and shows each answer once",
     () =>
       Effect.gen(function* () {
         const javascript = yield* script

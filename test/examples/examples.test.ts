@@ -81,7 +81,7 @@ const idOf = (response: Response, field: string) =>
 
 describe("the recipes", () => {
   it.scopedLive(
-    "answers: a value, asked for twice, and no more when the program is started again",
+    "answers: a value is asked for twice, and not again when the program is restarted",
     () =>
       Effect.gen(function* () {
         const { start } = yield* recipe("answers")
@@ -97,7 +97,7 @@ describe("the recipes", () => {
   )
 
   it.scopedLive(
-    "server: an owner's own sessions only; a server that is stopped leaves the run to the next, and the stream goes on",
+    "server: owners see only their own sessions; when a server stops, its run and stream go on in the next",
     () =>
       Effect.gen(function* () {
         const { start } = yield* recipe("server")
@@ -133,7 +133,7 @@ describe("the recipes", () => {
   )
 
   it.scopedLive(
-    "worker: killed in the middle of a charge and started again, it charges once and ends its job",
+    "worker: killed in the middle of a charge and restarted, it charges once and ends its job",
     () =>
       Effect.gen(function* () {
         const { read, start } = yield* recipe("worker")
@@ -160,7 +160,7 @@ describe("the recipes", () => {
   )
 
   it.scopedLive(
-    "command: its policy keeps, asks and refuses",
+    "command: its policy keeps short notes, asks about long ones and refuses secrets",
     () =>
       Effect.gen(function* () {
         const { read, start } = yield* recipe("command")
@@ -180,7 +180,7 @@ describe("the recipes", () => {
   )
 
   it.scopedLive(
-    "agents: each owner has the agent of the plan",
+    "agents: each owner gets the agent of their plan",
     () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* run("agents"), ["ada: There are three letters.", "bob: I have no archive."])
@@ -189,7 +189,7 @@ describe("the recipes", () => {
   )
 
   it.scopedLive(
-    "outbox: a transaction around a send is not one with it; an outbox and a key are",
+    "outbox: a rollback does not undo a send inside it; with an outbox and a key, it is sent once",
     () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* run("outbox"), [

@@ -35,7 +35,7 @@ export const agree = ({ shardLockMillis, shards }: Settings, isRunner: boolean) 
     if (other !== undefined) {
       return yield* new InvalidInput({
         field: "shards",
-        limit: `${other.shards}, the number of the cluster's runners`,
+        limit: `${other.shards}, like the cluster's runners`,
         actual: String(shards)
       })
     }

@@ -1,4 +1,4 @@
-/** A turn in the AI SDK: `generateText` with tools, and three rows written at FULL, as one would by hand. */
+/** A turn in the AI SDK: `generateText` with tools, and three rows written with synchronous = FULL, as by hand. */
 import Sqlite from "better-sqlite3"
 import { generateText, stepCountIs, tool } from "ai"
 import { join } from "node:path"
@@ -47,6 +47,6 @@ export const open = async (folder, count) => {
     insert.run(JSON.stringify(steps[0].response.messages))
     insert.run(JSON.stringify(response.messages.at(-1)))
     const results = steps[0].toolResults.length
-    if (text !== "done" || results !== count) throw new Error(`the AI SDK gave ${results} results and "${text}"`)
+    if (text !== "done" || results !== count) throw new Error(`the AI SDK returned ${results} results and "${text}"`)
   }
 }

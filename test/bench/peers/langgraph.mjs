@@ -1,4 +1,4 @@
-/** A turn in LangGraph: its agent of version 2, each call a task, with its SqliteSaver at FULL. */
+/** A turn in LangGraph: its version 2 agent, in which each call is a task, with its SqliteSaver at FULL. */
 import { BaseChatModel } from "@langchain/core/language_models/chat_models"
 import { AIMessage } from "@langchain/core/messages"
 import { tool } from "@langchain/core/tools"
@@ -8,7 +8,7 @@ import { setMaxListeners } from "node:events"
 import { join } from "node:path"
 import { z } from "zod"
 
-// Each task listens to one signal: that is meant, and Node would warn of it.
+// All tasks listen to the same signal. That is intended, but Node would warn about it.
 setMaxListeners(0)
 
 class BenchModel extends BaseChatModel {
@@ -51,6 +51,6 @@ export const open = async (folder, count) => {
       { messages: [{ role: "user", content: "go" }] },
       { configurable: { thread_id: `thread-${++thread}` } }
     )
-    if (messages.length !== count + 3) throw new Error(`LangGraph gave ${messages.length} messages`)
+    if (messages.length !== count + 3) throw new Error(`LangGraph returned ${messages.length} messages`)
   }
 }

@@ -104,7 +104,8 @@ const outlasting = (url: string, leases: ReadonlyArray<Held>) =>
           fence: lease.fence
         })
       )
-      if (Exit.isSuccess(exit)) broken("P9", `storage took a write of ${runId} after it had been taken over`)
+      if (Exit.isSuccess(exit))
+        broken("P9", `storage accepted a write by the former holder of ${runId}, which had been taken over`)
     }
     return taken.length
   })
@@ -262,7 +263,7 @@ export const play = (
             loads.push(loadavg()[0] ?? 0)
             const mine = yield* pendingAs(`${fault.kind} of ${target.name}`)(strike(url, runners, fault, target))
             outlasted += mine
-            yield* note(`${target.name}: ${fault.kind} is over${mine === 0 ? "" : `, ${mine} of its runs are others'`}`)
+            yield* note(`${target.name}: ${fault.kind} is over${mine === 0 ? "" : `, others have ${mine} of its runs`}`)
           })
         )
       }
@@ -291,12 +292,12 @@ export const play = (
                  round(extract(epoch FROM clock_timestamp() - state_change)::numeric, 1), left(query, 120)) AS backend
                FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`
             )
-            yield* note(`${first.id} is silent for ${first.millis} ms, at a load of ${loadavg()[0]?.toFixed(1)}`)
+            yield* note(`${first.id} has been silent for ${first.millis} ms, at a load of ${loadavg()[0]?.toFixed(1)}`)
             for (const pace of runners.paces()) log(`  ${pace}`)
             for (const { backend } of backends) log(`  ${backend}`)
           }
           if (first !== undefined && first.millis > silenceMillis)
-            broken("chaos", `${first.id} was silent for ${first.millis} ms, and ${silenceMillis} is the limit`)
+            broken("chaos", `${first.id} was silent for ${first.millis} ms; the limit is ${silenceMillis}`)
           if (runners.breaches[0] !== undefined) broken("chaos", runners.breaches[0])
           if (first === undefined && (yield* Ref.get(isOver))) return
         }
@@ -319,11 +320,11 @@ export const play = (
               Effect.zipRight(
                 Effect.sleep(millis + restMillis),
                 Effect.sync(() =>
-                  broken("chaos", `after ${millis + restMillis} ms not all is done: ${[...pending].join(", ")}`)
+                  broken("chaos", `not everything is done after ${millis + restMillis} ms: ${[...pending].join(", ")}`)
                 )
               )
             ),
-            Effect.zipRight(note("all messages are taken")),
+            Effect.zipRight(note("all messages are accepted")),
             Effect.zipRight(Ref.set(isOver, true)),
             // A broken promise is reported immediately, whatever is still going on.
             Effect.disconnect
@@ -348,14 +349,14 @@ export const play = (
       const ended = yield* Effect.provide(Verdict.check(folder, sent), storage)
       // A runner that was stopped for more than twice its lease wakes up with runs that belong to others by then.
       if (isStoppedForLong && runners.fenced() === 0)
-        broken("chaos", "no write was fenced though runners were stopped: nothing was tested")
+        broken("chaos", "no write was fenced although runners were stopped, so nothing was tested")
       if (isStoppedForLong && outlasted === 0)
-        broken("chaos", "no run outlasted a stop: whether it was the fence that refused them was not tested")
+        broken("chaos", "no run outlasted a stop, so no write of a former holder tested the fence")
       return ended
     }).pipe(Effect.scoped)
 
     const exit = yield* Effect.exit(played)
-    yield* note("it is over")
+    yield* note("the campaign is over")
     return {
       failure: Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : null,
       faults,

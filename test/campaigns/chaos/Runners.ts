@@ -67,7 +67,7 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
     const hearLease = (leases: Set<string>, lease: string) => {
       leases.add(lease)
       if (released.has(lease) && lost.has(lease))
-        breaches.push(`P9: ${lease} was released by one runner and taken from it by another`)
+        breaches.push(`P9: ${lease} was released by one runner and also taken from it by another`)
     }
 
     const answer = (text: string, took: boolean) => {
@@ -126,7 +126,7 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
           if (Option.isNone(line)) return
           const said = decode(line.value)
           if (Option.isSome(said)) hear(name, () => runners.get(name)?.isWell === true, said.value)
-          else breaches.push(`chaos: ${name} says what the driver does not understand: ${line.value}`)
+          else breaches.push(`chaos: the driver does not understand what ${name} says: ${line.value}`)
         }
       })
       yield* Effect.forkIn(listen, own)

@@ -38,7 +38,7 @@ export const check = (
       const { entries, events } = yield* Finale.record({ reader }, sessionId)
       const asked = entries.flatMap(({ message }) => (message.role === "user" ? [textOf(message)] : []))
       if (asked.toSorted().join() !== texts.toSorted().join())
-        broken("P5", `${session} was sent ${texts.join()} and has ${asked.join()}`)
+        broken("P5", `${session} was sent ${texts.join()} but has ${asked.join()}`)
       const settled = events.flatMap((event) => (SessionEvent.is("run.ended")(event) ? [event] : []))
       if (new Set(settled.map(({ runId }) => runId)).size !== settled.length)
         broken("P5", `${session} settled a run twice`)
@@ -49,7 +49,7 @@ export const check = (
         if (message.role !== "tool") continue
         count(outcomes, message.outcome)
         if (message.outcome === "success" && !existsSync(join(folder, message.callId)))
-          broken("P5", `${message.callId} is said to have succeeded and did not run`)
+          broken("P5", `${message.callId} is stored as a success but did not run`)
       }
     }
     for (const reason of ends.keys())

@@ -26,7 +26,7 @@ const options: Plan.Options = {
 }
 
 describe("A plan", () => {
-  it("follows from the seed, has each kind before any comes again, and the short form has these", () => {
+  it("follows from the seed and has each kind of fault before any repeats; the short form has four kinds", () => {
     const kinds = Plan.faults(options).map(({ kind }) => kind)
     expect(kinds).toEqual(["join", "stop", "kill", "database"])
     const long = Plan.faults({ ...options, millis: 61_000 }).map(({ kind }) => kind)

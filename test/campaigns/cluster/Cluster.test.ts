@@ -58,7 +58,7 @@ const working = Effect.fnUntraced(function* (
 
 Postgres.describe("a cluster of runners", () => {
   it.scopedLive(
-    "takes a message at any of them; the run of one that is killed goes on in another, no call twice",
+    "continues a killed runner's run in another runner, and runs no call twice",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -75,7 +75,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "goes on without one that is stopped, which writes nothing more once it is continued",
+    "continues a stopped runner's run in another runner; the stopped one writes nothing more when it wakes",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -102,7 +102,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "one that is told to end takes nothing more, lets its run come to its end, and ends",
+    "a runner that is told to end takes no new run, lets its own run end, and exits",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -123,7 +123,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "has one of them keep the database up, and another once that is killed",
+    "has one runner do the database's upkeep, and another once that runner is killed",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -146,7 +146,7 @@ Postgres.describe("a cluster of runners", () => {
         )
         const keepers = () => upkeeps.filter(({ keepsUp }) => keepsUp())
         const [keeper] = yield* Cluster.eventually(Effect.sync(keepers), (found) => found.length === 1)
-        yield* keeper?.runner.signal("SIGKILL") ?? Effect.dieMessage("nobody keeps up")
+        yield* keeper?.runner.signal("SIGKILL") ?? Effect.dieMessage("no runner does the upkeep")
         const next = () => keepers().filter((other) => other !== keeper)
         yield* Cluster.eventually(Effect.sync(next), (found) => found.length === 1)
       }),
@@ -154,7 +154,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "no run is broken off when a runner joins, though shards move",
+    "interrupts no run when a runner joins, although shards move",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -177,7 +177,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a front end is told by the runner what a run writes, without a gap or a duplicate, nor once that is killed",
+    "a front end hears what a run writes without a gap or duplicate, even when the runner is killed",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -218,7 +218,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a runner is told by another what that one's run writes, and does what it is asked by itself while it reaches none",
+    "a runner hears what another's run writes, and serves requests itself while it cannot reach the other",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -247,7 +247,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a front end says that no runner answers, and reads on",
+    "a front end without runners says that none can be reached, and can still read",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -262,7 +262,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a session with a placement runs where it is served, or nowhere",
+    "a session with a placement runs only on a runner that serves it",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -288,7 +288,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "refusals come back as what they are, and a key stands for one run",
+    "a front end gets a runner's refusals as the same typed errors, and one run per key",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -324,11 +324,11 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "members that divide sessions into another number of shards are refused, until no runner is left",
+    "members with another number of shards are refused until no runner is left",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
-        const refused = { _tag: "InvalidInput", field: "shards", limit: "32, as the cluster's runners have" }
+        const refused = { _tag: "InvalidInput", field: "shards", limit: "32, like the cluster's runners" }
         // A front end states no number of shards, and may be there before the runners.
         yield* Effect.scoped(cluster.clientWith({ shards: 8 }))
         yield* Effect.scoped(
@@ -347,7 +347,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a runner hangs up on who reaches its port and does not say the secret of the database",
+    "a runner hangs up on a client that does not send the secret of the database",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -364,7 +364,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "a front end cancels a run, and its end is stored with who wanted it",
+    "a front end cancels a run, and the end of the run records who cancelled it",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make
@@ -383,7 +383,7 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
-    "members whose connections to the database are ended again and again lose nothing and do nothing twice",
+    "members whose database connections are ended again and again lose nothing and do nothing twice",
     () =>
       Effect.gen(function* () {
         const cluster = yield* Cluster.make

@@ -83,7 +83,7 @@ export const over = Effect.fnUntraced(function* ({ schema, url }: Pick<PostgresS
           (calls) => calls.length >= count
         )
         const owner = runners.find(({ pid }) => pid === calls[count - 1]?.pid)
-        return owner ?? (yield* Effect.dieMessage("the call is in no runner of these"))
+        return owner ?? (yield* Effect.dieMessage("the call runs in none of these runners"))
       }),
     open,
     openAll: (sessionId: Session.Id) => Effect.zipRight(open(sessionId, "call"), open(sessionId, "text"))

@@ -12,7 +12,7 @@ import { nobody, withMounts, withNobody } from "./Machine.js"
 
 const { s1 } = Child
 
-withMounts("a folder that is read-only is refused by its path, until it is not", () =>
+withMounts("a read-only folder is refused by its path, and works once it is writable", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const child = yield* Child.open(data)
@@ -41,7 +41,7 @@ withMounts("a folder that is read-only is refused by its path, until it is not",
   })
 )
 
-withNobody("folders of somebody else are refused by name, and all works once they are given", () =>
+withNobody("another user's folders are refused as inaccessible, and work once they belong to this user", () =>
   Effect.gen(function* () {
     const root = yield* folder
     chmodSync(root, 0o755)

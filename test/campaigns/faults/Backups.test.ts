@@ -90,7 +90,7 @@ describe("stopped by Ctrl-C", () => {
     ...ofRestore.map((moment) => [restoring, moment] as const)
   ]) {
     withShim(
-      `a ${args[0]} leaves nothing, nor a folder that it made: ${call} ${path}`,
+      `a ${args[0]} leaves nothing behind, not even a folder that it made: ${call} ${path}`,
       () =>
         Effect.gen(function* () {
           const { home, names, shim } = yield* machine
@@ -112,7 +112,7 @@ describe("stopped by Ctrl-C", () => {
 describe("killed", () => {
   for (const [call, path, after] of [...ofBackup, ...placingBackup]) {
     withShim(
-      `a backup is not there, and the next one clears up: ${call} ${path}`,
+      `a backup leaves no file under its name, and the next one clears up: ${call} ${path}`,
       () =>
         Effect.gen(function* () {
           const { fresh, home, names, shim } = yield* machine
@@ -135,7 +135,7 @@ describe("killed", () => {
 
   for (const [call, path, after] of [...ofRestore, ...placingRestore]) {
     withShim(
-      `a restore has made no database, and the next one clears up: ${call} ${path}`,
+      `a restore leaves no database, and the next one clears up: ${call} ${path}`,
       () =>
         Effect.gen(function* () {
           const { fresh, home, names, shim } = yield* machine
@@ -178,7 +178,7 @@ describe("on a full disk", () => {
     ]
   ] as const) {
     withMounts(
-      `${name} says that it is full and where, and leaves nothing`,
+      `${name} says that the disk is full and where, and leaves nothing behind`,
       () =>
         Effect.gen(function* () {
           const { home } = yield* machine
@@ -201,13 +201,13 @@ describe("on a full disk", () => {
   }
 })
 
-describe("from a disk that takes nothing", () => {
+describe("from a disk that takes no writes", () => {
   for (const [name, close] of [
     ["full", (mounted: string) => leave(mounted, 0)],
     ["read-only", (mounted: string) => execFileSync("mount", ["-o", "remount,ro", mounted])]
   ] as const) {
     withMounts(
-      `a backup is made elsewhere, and is whole: ${name}`,
+      `a backup to another disk is whole: ${name}`,
       () =>
         Effect.gen(function* () {
           const { fresh, home } = yield* machine
@@ -229,7 +229,7 @@ describe("from a disk that takes nothing", () => {
 
 describe("as another user", () => {
   withNobody(
-    "what may not be written or removed is said by name",
+    "a path that cannot be written or removed is named in the error",
     () =>
       Effect.gen(function* () {
         const { home } = yield* machine

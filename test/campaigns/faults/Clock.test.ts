@@ -59,7 +59,7 @@ withShim(
     })
 )
 
-withShim("how long a lock is waited for is not told by the wall clock", () =>
+withShim("the wait for a lock does not depend on the wall clock", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const shim = yield* Shim.make(data)

@@ -40,7 +40,7 @@ const closed = Effect.gen(function* () {
 })
 
 describe("a database that cannot be used", () => {
-  it.scopedLive("is refused by its reason and left as it was; with the right file in its place all works again", () =>
+  it.scopedLive("is refused with the reason and left as it was; once the right file is back, all works again", () =>
     Effect.gen(function* () {
       const { child, data, path } = yield* closed
       const good = `${path}.good`
@@ -78,7 +78,7 @@ describe("a database that cannot be used", () => {
 })
 
 describe("one damaged session", () => {
-  it.scopedLive("on a page that says nothing any more: the others can be read and written, and nothing is moved", () =>
+  it.scopedLive("on an unreadable page: other sessions can be read and written, and nothing is moved", () =>
     Effect.gen(function* () {
       const { child, data, path } = yield* closed
       const bytes = readFileSync(path)
@@ -103,7 +103,7 @@ describe("one damaged session", () => {
     })
   )
 
-  it.scopedLive("in a row: it is named, the others run on", () =>
+  it.scopedLive("in a row that does not decode: the row is named, and other sessions go on", () =>
     Effect.gen(function* () {
       const { child, path } = yield* closed
       yield* child.get({ do: "open" })
@@ -133,47 +133,45 @@ describe("one damaged session", () => {
 })
 
 describe("the log", () => {
-  it.scopedLive(
-    "cut short or gone: what is left is sound, a beginning of what was stored, and can be gone on with",
-    () =>
-      Effect.gen(function* () {
-        const data = yield* folder
-        const child = yield* Child.open(data)
-        yield* child.get({ do: "create", session: s1 })
-        yield* child.get(append(s1, "first", 5))
-        yield* child.get({ do: "close" })
-        yield* child.get({ do: "open" })
-        yield* child.get(append(s1, "logged", 20))
-        yield* child.kill
-        const path = join(data, "skein.db")
-        const spoilt = (name: string, spoil: (log: string) => void) =>
-          Effect.gen(function* () {
-            const copy = yield* folder
-            copyFileSync(path, join(copy, "skein.db"))
-            copyFileSync(`${path}-wal`, join(copy, "skein.db-wal"))
-            spoil(join(copy, "skein.db-wal"))
-            const names = yield* Reopened.names(copy, s1)
-            expect(names, name).toEqual(child.stored().slice(0, names.length))
-            return names.length
-          })
-        const half = yield* spoilt("cut", (log) => truncateSync(log, Math.floor(statSync(log).size / 2)))
-        expect(half).toBeGreaterThan(5)
-        expect(half).toBeLessThan(25)
-        expect(yield* spoilt("gone", (log) => rmSync(log))).toBe(5)
-        const flipped = yield* spoilt("flipped", (log) => {
-          const bytes = readFileSync(log)
-          const at = Math.floor(bytes.length / 2)
-          bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
-          writeFileSync(log, bytes)
+  it.scopedLive("cut short, lost or damaged: the database is sound and holds a beginning of what was stored", () =>
+    Effect.gen(function* () {
+      const data = yield* folder
+      const child = yield* Child.open(data)
+      yield* child.get({ do: "create", session: s1 })
+      yield* child.get(append(s1, "first", 5))
+      yield* child.get({ do: "close" })
+      yield* child.get({ do: "open" })
+      yield* child.get(append(s1, "logged", 20))
+      yield* child.kill
+      const path = join(data, "skein.db")
+      const spoilt = (name: string, spoil: (log: string) => void) =>
+        Effect.gen(function* () {
+          const copy = yield* folder
+          copyFileSync(path, join(copy, "skein.db"))
+          copyFileSync(`${path}-wal`, join(copy, "skein.db-wal"))
+          spoil(join(copy, "skein.db-wal"))
+          const names = yield* Reopened.names(copy, s1)
+          expect(names, name).toEqual(child.stored().slice(0, names.length))
+          return names.length
         })
-        expect(flipped).toBeGreaterThanOrEqual(5)
-        expect(flipped).toBeLessThan(25)
+      const half = yield* spoilt("cut", (log) => truncateSync(log, Math.floor(statSync(log).size / 2)))
+      expect(half).toBeGreaterThan(5)
+      expect(half).toBeLessThan(25)
+      expect(yield* spoilt("gone", (log) => rmSync(log))).toBe(5)
+      const flipped = yield* spoilt("flipped", (log) => {
+        const bytes = readFileSync(log)
+        const at = Math.floor(bytes.length / 2)
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+        writeFileSync(log, bytes)
       })
+      expect(flipped).toBeGreaterThanOrEqual(5)
+      expect(flipped).toBeLessThan(25)
+    })
   )
 })
 
 describe("a database that is taken away while it is open", () => {
-  it.scopedLive("takes no more writes and says so; put back, it does again", () =>
+  it.scopedLive("takes no writes and says why; once it is back, it takes writes again", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const path = join(data, "skein.db")
@@ -206,7 +204,7 @@ describe("a database that is taken away while it is open", () => {
     })
   )
 
-  it.scopedLive("is not written without its log, which only this process still has; opened anew, all is there", () =>
+  it.scopedLive("takes no writes when only its log is taken away; reopened, it holds everything acknowledged", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const child = yield* Child.open(data)
@@ -229,7 +227,7 @@ describe("a database that is taken away while it is open", () => {
 })
 
 describe("an asset", () => {
-  it.scopedLive("whose bytes are not those that were saved is named when it is read to its end", () =>
+  it.scopedLive("whose bytes have changed since it was saved is named when it is read to its end", () =>
     Effect.gen(function* () {
       const { child, data } = yield* closed
       yield* child.get({ do: "open" })

@@ -60,8 +60,8 @@ const saidTooEarly = (trace: ReadonlyArray<Shim.Call>): number => {
   }).length
 }
 
-describe("an error of the disk", () => {
-  withShim("P2 a sync that fails once: what became of the commit is looked up, and told as it is", () =>
+describe("a disk error", () => {
+  withShim("P2 a sync that fails once: the outcome of the commit is looked up, and reported as it is", () =>
     Effect.gen(function* () {
       const { append, child, data, failOnce, shim } = yield* onDisk
       shim.set({ trace: true })
@@ -76,7 +76,7 @@ describe("an error of the disk", () => {
     })
   )
 
-  withShim("P2 syncs that go on failing: nothing is acknowledged, and all works again once they pass", () =>
+  withShim("P2 syncs that keep failing: nothing is acknowledged, and all works again once they succeed", () =>
     Effect.gen(function* () {
       const { append, child, data, shim } = yield* onDisk
       yield* append("before")
@@ -100,7 +100,7 @@ describe("an error of the disk", () => {
     })
   )
 
-  withShim("P2 killed before it could look a failed commit up: the same key asks again, and nothing is doubled", () =>
+  withShim("P2 a process killed before it looks up a failed commit: a retry under the same key doubles nothing", () =>
     Effect.gen(function* () {
       const { child, data, shim } = yield* onDisk
       const send = { do: "send", session: s1, text: "once", key: "k" } as const
@@ -119,7 +119,7 @@ describe("an error of the disk", () => {
     })
   )
 
-  withShim("a write that fails is refused by its code, its neighbours are not, and nothing is lost", () =>
+  withShim("a write that fails is refused with its code, later writes are stored, and nothing is lost", () =>
     Effect.gen(function* () {
       const { append, child, data, failOnce, shim } = yield* onDisk
       yield* append("before")
@@ -141,7 +141,7 @@ describe("an error of the disk", () => {
     })
   )
 
-  withShim("a read that fails is no damage: nothing is moved, mended or removed, and it can be read again", () =>
+  withShim("a read that fails is not damage: nothing is moved, repaired or removed, and the next read succeeds", () =>
     Effect.gen(function* () {
       const { append, child, data, shim } = yield* onDisk
       yield* append("before", 3)
@@ -167,7 +167,7 @@ describe("an error of the disk", () => {
     })
   )
 
-  withShim("an asset that cannot be written or synced is refused and leaves nothing; then it can be saved", () =>
+  withShim("an asset that cannot be written or synced is refused and leaves nothing; a later save succeeds", () =>
     Effect.gen(function* () {
       const { child, data, shim } = yield* onDisk
       const save = { do: "save", session: s1, bytes: 100_000 } as const
@@ -195,7 +195,7 @@ describe("an error of the disk", () => {
 })
 
 describe("a slow disk", () => {
-  withShim("makes others wait for one sync and never for more, a cancel for its own commits", () =>
+  withShim("blocks the event loop for less than two syncs, and a cancel takes at most four commits", () =>
     Effect.gen(function* () {
       const { append, child, data, shim } = yield* onDisk
       const hanging = SessionId.make("hanging")

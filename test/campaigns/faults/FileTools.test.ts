@@ -57,7 +57,7 @@ withShim("edit syncs the new content before the rename, and the folder after it"
   })
 )
 
-withShim("write syncs a new file before the rename, its folder after it, and each folder that got a new one", () =>
+withShim("write syncs a new file before the rename, its folder after it, and the parents of new folders", () =>
   Effect.gen(function* () {
     const { name, result, steps } = yield* traced(() => {}, "write", { path: "new/er/a.txt", content: "x" })
     expect(result).toBe("Created new/er/a.txt (1 bytes)")
@@ -65,7 +65,7 @@ withShim("write syncs a new file before the rename, its folder after it, and eac
   })
 )
 
-withShim("a sync that fails before the rename leaves the old content, and the call says so", () =>
+withShim("a sync that fails before the rename leaves the old content, and the call reports the error", () =>
   Effect.gen(function* () {
     const root = yield* folder
     writeFileSync(join(root, "a.txt"), "old")
@@ -77,7 +77,7 @@ withShim("a sync that fails before the rename leaves the old content, and the ca
   })
 )
 
-withNobody("what a user may not write is not replaced, and what it may not read is said not to be searched", () =>
+withNobody("files that the user cannot write are not replaced, and grep counts those that the user cannot read", () =>
   Effect.gen(function* () {
     const root = yield* folder
     chmodSync(root, 0o755)

@@ -17,7 +17,7 @@ const assetsIn = (data: string) => Reopened.files(data).filter((file) => file.st
 const append = (name: string, count: number, bytes: number) =>
   ({ do: "append", session: s1, name, count, bytes, atOnce: false }) as const
 
-withMounts("P2 a full disk: what does not fit is refused by name, and all goes on once there is room", () =>
+withMounts("P2 a full disk: writes that do not fit are refused with the reason, and all works once there is room", () =>
   Effect.gen(function* () {
     const mounted = yield* disk(4 * 1024 * 1024)
     const data = join(mounted, "data")
@@ -58,7 +58,7 @@ withMounts("P2 a full disk: what does not fit is refused by name, and all goes o
   })
 )
 
-withLimits("P2 a file that may grow no more: nothing stored is lost, and all goes on once it may", () =>
+withLimits("P2 a file at its size limit: nothing stored is lost, and all works once the limit is lifted", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const child = yield* Child.open(data)

@@ -12,7 +12,7 @@ const { s1 } = Child
 const append = (name: string, count: number) =>
   ({ do: "append", session: s1, name, count, bytes: 100, atOnce: false }) as const
 
-withLimits("too many open files: what needs another is refused by name, and all works again with more", () =>
+withLimits("too many open files: what needs one more is refused with the reason, and works with a higher limit", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const child = yield* Child.open(data)
@@ -41,7 +41,7 @@ withLimits("too many open files: what needs another is refused by name, and all 
   })
 )
 
-it.scopedLive("P2 out of memory: the process dies, and all that it had acknowledged is there", () =>
+it.scopedLive("P2 out of memory: the process dies, and everything that it had acknowledged is stored", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const child = yield* Child.open(data, { node: ["--max-old-space-size=96"] })

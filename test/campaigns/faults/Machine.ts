@@ -43,7 +43,7 @@ const needing =
 
 export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")
-export const withMounts = needing(canMount, "may not mount a disk here")
+export const withMounts = needing(canMount, "needs the right to mount disks")
 export const withOtherTime = needing(canBeElsewhen, "needs unshare and the right to use it")
 export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")
 

@@ -9,7 +9,7 @@ import { ids, killed } from "../../unit/adapters/sqlite/killed.js"
 import { databaseIn, spoil } from "../../unit/adapters/sqlite/populated.js"
 import { disk, withMounts } from "./Machine.js"
 
-withMounts("a disk that is full while a database is rebuilt: the damaged one is untouched until there is room", () =>
+withMounts("a full disk while a database is rebuilt: the damaged database is untouched until there is room", () =>
   Effect.gen(function* () {
     const mounted = yield* disk(8 * 1024 * 1024)
     const home = yield* Program.make()

@@ -44,7 +44,7 @@ const isSynced = (shim: Shim.Shim, name: string): boolean =>
     .filter(({ call, file }) => file === name && ["write", "truncate", "sync"].includes(call))
     .at(-1)?.call === "sync"
 
-withShim("a backup is synced before it has its name, and its folder after it", () =>
+withShim("a backup is synced before it gets its name, and its folder afterwards", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
     yield* populate(home.data)
@@ -54,7 +54,7 @@ withShim("a backup is synced before it has its name, and its folder after it", (
   })
 )
 
-withShim("a restore syncs each file and folder before any has its place, and the data folder after each rename", () =>
+withShim("a restore syncs each file and folder before any is in place, and the data folder after each rename", () =>
   Effect.gen(function* () {
     const { home, traced } = yield* machine
     yield* populate(home.data)
@@ -70,7 +70,7 @@ withShim("a restore syncs each file and folder before any has its place, and the
   })
 )
 
-withShim("the copy before a migration is synced before it has its name, and its folder before the migration", () =>
+withShim("the copy before a migration is synced before it gets its name, and its folder before the migration", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
     Golden.copy(join(Golden.golden("0.1.0"), "data"), home.data)
@@ -95,7 +95,7 @@ const damage = (data: string) => {
   connection.close()
 }
 
-withShim("a rebuilt database is synced before it has its name, and so is the damaged one's name in aside", () =>
+withShim("a rebuilt database takes its name only once it and the damaged one's name in aside are synced", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
     yield* populate(home.data)
@@ -118,7 +118,7 @@ withShim("a rebuilt database is synced before it has its name, and so is the dam
   })
 )
 
-withShim("a row that is replaced is kept on disk before the change is", () =>
+withShim("the old content of a replaced row is synced before the change is", () =>
   Effect.gen(function* () {
     const { home, traced } = yield* machine
     yield* populate(home.data)
@@ -139,7 +139,7 @@ withShim("a row that is replaced is kept on disk before the change is", () =>
   })
 )
 
-withShim("a restore that is killed at any of its renames has made no database, and the next one restores it all", () =>
+withShim("a restore that is killed at any of its renames leaves no database, and the next one restores it all", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
     yield* populate(home.data)

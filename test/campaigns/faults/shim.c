@@ -1,17 +1,17 @@
 /*
- * Faults of a disk and a clock, for one process: preloaded into it, it stands between the program and the system calls
- * on files below FAULTS_ROOT. What it does is read from the file FAULTS_CONTROL, which may change at any time:
+ * Faults of a disk and a clock, for one process. Preloaded into it, this library stands between the program and the
+ * system calls on files below FAULTS_ROOT. Its rules are in the file FAULTS_CONTROL, which may change at any time:
  *
- *   v<number>                                          first line: another number, another set of rules
- *   clock <seconds>                                    the wall clock shows this much more
+ *   v<number>                                          first line: each set of rules has another number
+ *   clock <seconds>                                    the wall clock is ahead by this much
  *   trace                                              each call is written to the file FAULTS_TRACE
- *   <call> <path part> <skip> <times> errno <number>   the calls after the first <skip> fail, <times> of them (-1: all)
- *   <call> <path part> <skip> <times> delay <millis>   they take longer
- *   <call> <path part> <skip> <times> abort 0          the process dies there, as if killed
+ *   <call> <path part> <skip> <times> errno <number>   after the first <skip> calls, the next <times> fail (-1: all)
+ *   <call> <path part> <skip> <times> delay <millis>   they take this much longer
+ *   <call> <path part> <skip> <times> abort 0          the process is killed there
  *   end v<number>                                      last line
  *
  * Calls are read, write, sync, truncate, rename and link (to a path), open (to write or create) and openr (to read). The
- * monotonic clock is left alone. Only what the tests need: Linux, 64 bits.
+ * monotonic clock is left alone. Supports only what the tests need: 64-bit Linux.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,7 +56,7 @@ __attribute__((constructor)) static void begin(void) {
   if (trace != NULL) trace_file = syscall(SYS_openat, AT_FDCWD, trace, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
-/* Reads the rules when they have changed, unless they are just being written. The mutex is held. */
+/* Reads the rules if they have changed, unless they are just being written. The caller holds the mutex. */
 static void look(void) {
   static char text[CONTROL_BYTES + 1];
   if (memcmp(control, current, CONTROL_BYTES) == 0) return;
@@ -86,7 +86,7 @@ static void note(const char *call, const char *path, int fd, const char *result)
   if (tracing && trace_file >= 0) syscall(SYS_write, trace_file, line, length < 512 ? length : 511);
 }
 
-/* Gives the number of the error with which a call is to fail, 0 if it is not. */
+/* Returns the number of the error with which the call must fail, or 0. */
 static int on_path(const char *call, const char *path, int fd) {
   if (control == NULL || strstr(path, root) == NULL) return 0;
   struct rule found = { .action = "" };
@@ -164,7 +164,7 @@ int open64(const char *path, int flags, ...) { MODE(flags) return opened(AT_FDCW
 int openat(int folder, const char *path, int flags, ...) { MODE(flags) return opened(folder, path, flags, mode); }
 int openat64(int folder, const char *path, int flags, ...) { MODE(flags) return opened(folder, path, flags, mode); }
 
-/* A folder may be given by its descriptor. */
+/* Resolves the folder first: the path may name it by its descriptor. */
 static int on_name(const char *call, const char *to) {
   char folder[1024], real[PATH_MAX], path[PATH_MAX + 256];
   const char *name = strrchr(to, '/');

@@ -24,7 +24,7 @@ let failed = 0
 const tell = (what: string, { alarms, looks, said }: Looks.Looks) =>
   Effect.sync(() => {
     failed += alarms
-    console.log(`${what}: ${looks} looks, ${alarms} alarms`)
+    console.log(`${what}: ${looks} checks, ${alarms} false alarms`)
     for (const alarm of said) console.log(`  ${alarm}`)
   })
 

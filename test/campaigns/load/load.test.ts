@@ -14,7 +14,7 @@ const patience = 120_000
 
 describe("load", () => {
   it.scopedLive(
-    "P1 P2 200 sessions run at once, each with 8 tools in parallel; every transcript is whole and in order",
+    "P1 P2 200 sessions run at the same time with 8 parallel tools each; every transcript is whole and in order",
     () =>
       Effect.gen(function* () {
         const shape = { steps: 1, tools: 8, millis: 20 }
@@ -44,7 +44,7 @@ describe("load", () => {
   )
 
   it.scopedLive(
-    "P10 of 1,000 subscribers 100 never read: the others see everything, and those resume from their cursor",
+    "P10 of 1,000 subscribers, 100 stop reading: the others see everything, and the 100 go on where they stopped",
     () =>
       Effect.gen(function* () {
         const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
@@ -95,7 +95,7 @@ describe("load", () => {
   )
 
   it.scopedLive(
-    "a doctor that looks at an engine at work finds no damage",
+    "a doctor that checks the folder of a working engine finds no damage",
     () =>
       Effect.gen(function* () {
         const shape = { steps: 2, tools: 6, millis: 12 }

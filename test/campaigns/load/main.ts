@@ -109,7 +109,9 @@ const once = Effect.gen(function* () {
   )
   const faults = turns.flatMap(({ faults }) => faults)
   const { heapMiB, rssMiB } = yield* Ref.get(peak)
-  console.log(`${sessions} sessions at once, ${shape.steps} steps of ${shape.tools} tools: ${Duration.format(took)}`)
+  console.log(
+    `${sessions} sessions at the same time, ${shape.steps} steps of ${shape.tools} tools: ${Duration.format(took)}`
+  )
   console.log(`memory before ${before.rssMiB} MiB, at most ${rssMiB} MiB (heap ${heapMiB} MiB)`)
   return faults
 })
@@ -146,5 +148,5 @@ const runtime = ManagedRuntime.make(engine)
 const faults = await runtime.runPromise(Effect.scoped(process.argv.includes("--once") ? once : soak))
 await runtime.dispose()
 for (const fault of faults) console.log(fault)
-console.log(faults.length === 0 ? "all is flat and whole" : `${faults.length} faults`)
+console.log(faults.length === 0 ? "nothing grew, and every transcript is whole" : `${faults.length} faults`)
 process.exit(faults.length === 0 ? 0 : 1)

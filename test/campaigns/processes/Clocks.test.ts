@@ -9,7 +9,7 @@ import * as Child from "./Child.js"
 
 const hanging = SessionId.make("hanging")
 
-withOtherTime("P9 many processes: a clock that began at another time takes no living run from its engine", () =>
+withOtherTime("P9 many processes: a monotonic clock that began at another time takes no run from a living engine", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const leaseMillis = 3_000

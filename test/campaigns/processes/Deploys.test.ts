@@ -9,9 +9,9 @@ import * as Reopened from "./Reopened.js"
 const checked = (root: string, jobs: ReadonlyArray<string>) =>
   Effect.map(Reopened.records(Life.dataOf(root), sessionsOf(jobs)), (records) => check(root, jobs, records))
 
-describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middle, again and again", () => {
+describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middle again and again", () => {
   it.scopedLive(
-    "by SIGTERM: each is completed, and no run ends in any other way",
+    "by SIGTERM: each job is completed, and no run ends in any other way",
     () =>
       Effect.gen(function* () {
         const root = yield* folder
@@ -28,7 +28,7 @@ describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middl
   )
 
   it.scopedLive(
-    "by kill -9: each is completed",
+    "by kill -9: each job is completed",
     () =>
       Effect.gen(function* () {
         const root = yield* folder
@@ -45,7 +45,7 @@ describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middl
   )
 
   it.scopedLive(
-    "by both, two workers at once: each is completed, and both workers are told so",
+    "by both, with two workers at the same time: each job is completed, and both workers learn so",
     () =>
       Effect.gen(function* () {
         const root = yield* folder
@@ -77,14 +77,14 @@ describe("P9 many processes: a host that is told to end while a tool works", () 
       return { root, setup }
     })
 
-  it.scopedLive("lets the run end before it does, in the time that it has for that", () =>
+  it.scopedLive("lets its run end first, within its drain time", () =>
     Effect.gen(function* () {
       const { root } = yield* host(1_000, 10_000)
       expect(yield* checked(root, ["job"])).toEqual({ ends: new Set(["completed"]), released: 0 })
     })
   )
 
-  it.scopedLive("without that time releases the run, and the next host goes on with it though nobody asks", () =>
+  it.scopedLive("releases its run if it has no drain time, and the next host goes on with the run by itself", () =>
     Effect.gen(function* () {
       const { root, setup } = yield* host(1_000, 0)
       // It looks for left runs when it opens, and then not for a day.

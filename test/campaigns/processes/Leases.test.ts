@@ -23,7 +23,7 @@ const running = (session: SessionId, leaseMillis = 15_000) =>
     return { one, other, run, end }
   })
 
-it.scopedLive("P3 P9 many processes: a cancel reaches the process that has the run, and comes back with its end", () =>
+it.scopedLive("P3 P9 many processes: a cancel reaches the process that has the run, and both see the run end", () =>
   Effect.gen(function* () {
     const { end, one, other, run } = yield* running(hanging)
     const ended = yield* Effect.fork(end(one))
@@ -56,7 +56,7 @@ it.scopedLive("P9 many processes: what a running step has written so far is hear
   })
 )
 
-it.scopedLive("P9 many processes: a killed process's run is taken over at once", () =>
+it.scopedLive("P9 many processes: a killed process's run is taken over when another process sends a message", () =>
   Effect.gen(function* () {
     const { end, one, other } = yield* running(hanging)
     yield* one.kill
@@ -65,7 +65,7 @@ it.scopedLive("P9 many processes: a killed process's run is taken over at once",
   })
 )
 
-it.scopedLive("P9 many processes: a list tells the runs of a killed process from those of one that lives", () =>
+it.scopedLive("P9 many processes: a list shows a killed process's runs as crashed, and a living one's as running", () =>
   Effect.gen(function* () {
     const { one, other } = yield* running(hanging)
     const session = SessionId.make("hanging-on")
@@ -80,7 +80,7 @@ it.scopedLive("P9 many processes: a list tells the runs of a killed process from
   })
 )
 
-it.scopedLive("P9 many processes: one that is stopped past its lease writes nothing more when it wakes up", () =>
+it.scopedLive("P9 many processes: a process that is stopped past its lease writes nothing more when it wakes up", () =>
   Effect.gen(function* () {
     const { end, one, other } = yield* running(halfway, 600)
     const again = (key: string) => ({ do: "send", session: halfway, text: "again", key }) as const
@@ -100,7 +100,7 @@ it.scopedLive("P9 many processes: one that is stopped past its lease writes noth
 )
 
 it.scopedLive(
-  "P9 many hosts: one that is stopped past its lease has its tools interrupted before they do more, twice in a row",
+  "P9 many hosts: an engine stopped past its lease interrupts its tools before they do more, twice in a row",
   () =>
     Effect.gen(function* () {
       const data = yield* folder
@@ -126,17 +126,15 @@ it.scopedLive(
   90_000
 )
 
-it.scopedLive(
-  "P9 many processes: one that lives keeps its run through many times its lease, and though others wait",
-  () =>
-    Effect.gen(function* () {
-      const { end, one, other, run } = yield* running(hanging, 300)
-      const ended = yield* Effect.fork(end(other))
-      yield* one.get({ do: "wait", millis: 1_500 })
-      expect(ended.unsafePoll()).toBeNull()
-      yield* one.get({ do: "cancel", run })
-      expect(yield* Fiber.join(ended)).toBe("cancelled")
-    })
+it.scopedLive("P9 many processes: a living engine keeps its run for many times its lease, even while others wait", () =>
+  Effect.gen(function* () {
+    const { end, one, other, run } = yield* running(hanging, 300)
+    const ended = yield* Effect.fork(end(other))
+    yield* one.get({ do: "wait", millis: 1_500 })
+    expect(ended.unsafePoll()).toBeNull()
+    yield* one.get({ do: "cancel", run })
+    expect(yield* Fiber.join(ended)).toBe("cancelled")
+  })
 )
 
 it.scopedLive(
@@ -173,7 +171,7 @@ it.scopedLive(
   60_000
 )
 
-it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, whoever looks at it", () =>
+it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, whoever checks it", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const one = yield* Child.open(data, { leaseMillis: 60_000 })

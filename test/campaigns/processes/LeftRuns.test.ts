@@ -28,7 +28,7 @@ for (const [how, leave, isReleased] of [
   ["was left by a killed engine", (one: Child.Child) => one.kill, false]
 ] as const) {
   it.scopedLive(
-    `P5 P9 many processes: one that ${how} waits for a person, who goes on with it`,
+    `P5 P9 many processes: an old run that ${how} waits until a person resumes it`,
     () =>
       Effect.gen(function* () {
         const { next, run, session } = yield* left(leave)

@@ -10,7 +10,7 @@ const { s1 } = Child
 const append = (name: string) => ({ do: "append", session: s1, name, count: 1, bytes: 10, atOnce: false }) as const
 
 it.scopedLive(
-  "P9 many processes: a lock that another holds for 2 s stops no event loop, and then the write is stored",
+  "P9 many processes: a lock that another holds for 2 s blocks no event loop, and the write is then stored",
   () =>
     Effect.gen(function* () {
       const data = yield* folder
@@ -31,7 +31,7 @@ it.scopedLive(
     })
 )
 
-it.scopedLive("P9 many processes: past the bound each write gets one typed error, and nothing is half done", () =>
+it.scopedLive("P9 many processes: each write past its time limit gets one typed error, and nothing is half done", () =>
   Effect.gen(function* () {
     const data = yield* folder
     const child = yield* Child.open(data, { busyMaxMillis: 200 })

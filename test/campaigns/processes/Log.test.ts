@@ -13,7 +13,7 @@ const { s1 } = Child
 const roundBytes = 1000 * 4096
 
 it.scopedLive(
-  "P9 many processes: with constant readers the log is written back, and used again from its beginning",
+  "P9 many processes: despite constant readers, the log is written back and reused from its beginning",
   () =>
     Effect.gen(function* () {
       const data = yield* folder

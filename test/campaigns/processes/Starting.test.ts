@@ -12,7 +12,7 @@ import * as Reopened from "./Reopened.js"
 const all = { concurrency: "unbounded" } as const
 
 it.scopedLive(
-  "P9 many processes: eight that open an empty folder at once all come up, one migrates, and no write is lost",
+  "P9 many processes: eight open an empty folder at the same time; all come up, one migrates, no write is lost",
   () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")

@@ -98,7 +98,9 @@ const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logg
 NodeRuntime.runMain(
   Effect.forEach(jobs, doing, { concurrency: atOnce, discard: true }).pipe(
     Effect.provide(engine),
+    // A line of the log among what the host says would not be understood.
+    Effect.tapErrorCause(Effect.logError),
     Effect.provide(logger)
   ),
-  { disablePrettyLogger: true }
+  { disableErrorReporting: true }
 )

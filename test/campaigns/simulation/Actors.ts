@@ -40,7 +40,7 @@ const isGone = (error: { readonly _tag: string }): boolean =>
 const pause = (world: World, most = 200) => Effect.suspend(() => Effect.sleep(world.random.below(most)))
 
 const mustBeThere = (session: KnownSession, error: { readonly _tag: string }): void => {
-  if (isGone(error) && session.deletion === "none") broken("P11", `${session.id} is gone and nobody deleted it`)
+  if (isGone(error) && session.deletion === "none") broken("P11", `${session.id} is gone although nobody deleted it`)
 }
 
 const sender = (world: World, process: Process, session: KnownSession) =>
@@ -153,7 +153,7 @@ const administrator = (world: World, process: Process, session: KnownSession) =>
       const renamed = yield* attempt(process.gateway.patch({ sessionId: session.id, title }))
       if (Either.isRight(renamed)) session.title = { acknowledged: title, pending: null }
       else mustBeThere(session, renamed.left)
-      if (Either.isRight(renamed) && renamed.right.title !== title) broken("P7", "a rename answered another title")
+      if (Either.isRight(renamed) && renamed.right.title !== title) broken("P7", "a rename returned another title")
       yield* attempt(process.gateway.patch({ sessionId: session.id, model: { provider: "dice", model: title } }))
     }
   })
@@ -230,7 +230,7 @@ const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.fini
     if (Either.isLeft(entries) || Either.isLeft(batch)) return
     const stored = [...entries.right, ...batch.right.stored].find(({ seq }) => seq === event.seq)
     if (stored?.message.role !== "tool" || stored.message.callId !== event.callId) {
-      broken("P2", `${event.callId} was announced and is not stored`)
+      broken("P2", `${event.callId} was announced but is not stored`)
     }
   })
 
@@ -276,7 +276,7 @@ const deleter = (world: World, process: Process, session: KnownSession) =>
     if (Either.isRight(deleted)) session.deletion = "done"
     if (session.deletion !== "done") return
     const after = yield* Effect.either(process.gateway.session(session.id))
-    if (Either.isRight(after)) broken("P11", `${session.id} was deleted and can be read`)
+    if (Either.isRight(after)) broken("P11", `${session.id} was deleted but can be read`)
   })
 
 const content = (bytes: number) => Stream.make(new Uint8Array(bytes))
@@ -312,8 +312,9 @@ export const succession = (world: World, before: Process, after: Process) => {
     if (Either.isLeft(there)) return
     const read = after.gateway.openAsset({ sessionId: id, assetId: saved.right.id })
     const size = yield* Effect.either(Stream.runFold(read, 0, (sum, bytes) => sum + bytes.length))
-    if (Either.isLeft(size) || size.right !== 20) broken("P11", `${saved.right.id} went with a session that was before`)
-    world.note("a session deleted by one engine and made again by another")
+    if (Either.isLeft(size) || size.right !== 20)
+      broken("P11", `${saved.right.id} was deleted with an earlier session of the same id`)
+    world.note("a session deleted by one engine and created again by another")
   })
   return [[before, deletes] as const, [after, makesAgain] as const]
 }

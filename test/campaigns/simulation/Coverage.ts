@@ -9,18 +9,18 @@ export const faults = [
   "a full disk in the middle of a write",
   "a COMMIT that fails and is stored",
   "a COMMIT that fails and is not stored",
-  "a failed look for the commits of others"
+  "a failed check for the commits of others"
 ] as const
 
 /** What kills and many concurrent clients lead to. */
 export const situations = [
   "an engine killed",
   "an engine closed during a run",
-  "a run queued by one engine behind a run of one that left",
+  "a run queued behind the run of an engine that left",
   "a snapshot of an open batch",
-  "a session deleted by one engine and made again by another",
+  "a session deleted by one engine and created again by another",
   "a run released",
-  "a run gone on with by another engine",
+  "a run continued by another engine",
   "a run resumed by its key",
   "sessions recovered",
   "messages appended again under their key"

@@ -31,7 +31,7 @@ const look = (writer: Writer, breaches: Array<string>): void => {
     const breach = Invariants.breach(writer)
     if (breach !== null) breaches.push(breach)
   } catch (thrown) {
-    breaches.push(`an invariant cannot be looked at: ${String(thrown)}`)
+    breaches.push(`an invariant cannot be checked: ${String(thrown)}`)
   }
 }
 
@@ -67,7 +67,7 @@ const faulty = (writer: Writer, process: string, { breaches, dice, isFull, note 
   }
   const foreignVersion = () => {
     if (chance(chances.look)) {
-      note("a failed look for the commits of others")
+      note("a failed check for the commits of others")
       throw SqliteFailure.fromCode("SQLITE_IOERR_READ")
     }
     return writer.foreignVersion()

@@ -9,26 +9,26 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
      AND head <> (SELECT count(*) FROM messages WHERE session = s.ordinal AND seq BETWEEN 1 AND s.head)`
   ],
   [
-    "P1: a session's row has another head or cursor than its other rows tell",
+    "P1: a session's head or cursor differs from what its other rows say",
     `SELECT id FROM session_rows AS s WHERE state <> 'hidden' AND (
        head <> coalesce((SELECT min(seq) - 1 FROM calls WHERE session = s.ordinal),
          (SELECT max(seq) FROM messages WHERE session = s.ordinal), 0)
        OR cursor <> (SELECT max(cursor) FROM events WHERE session = s.ordinal))`
   ],
   [
-    "P1: a call without a result stands before the head",
+    "P1: a call without a result is at or before the head",
     "SELECT s.id FROM session_rows AS s JOIN calls AS c ON c.session = s.ordinal WHERE s.state <> 'hidden' AND c.seq <= s.head"
   ],
   [
-    "P1: a call has a result and is open",
+    "P1: an open call has a result",
     "SELECT c.id FROM calls AS c JOIN messages AS m ON m.session = c.session AND m.seq = c.seq"
   ],
   [
-    "P4: no run, and a call is open",
+    "P4: a call is open although no run is running",
     "SELECT id FROM calls AS c WHERE NOT EXISTS (SELECT 1 FROM runs WHERE session = c.session AND state = 'running')"
   ],
   [
-    "P5: a message of a run is there twice",
+    "P5: a run's message is stored twice",
     "SELECT run AS id FROM messages WHERE role = 'user' AND run IS NOT NULL GROUP BY run HAVING count(*) > 1"
   ],
   [
@@ -38,7 +38,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
        (SELECT 1 FROM append_keys WHERE session = a.session AND key <> a.key AND first <= a.last AND last >= a.first))`
   ],
   [
-    "P9: a run is released and has an engine, or has none and is not released",
+    "P9: a released run has an engine, or a run that is not released has none",
     "SELECT id FROM runs WHERE state = 'running' AND (released_at IS NULL) <> (engine IS NOT NULL)"
   ],
   [

@@ -86,7 +86,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
 
   private take(): void {
     const keys = [...this.ready.keys()]
-    if (keys.length === 0) throw new Deadlock("nobody is ready and no timer is set")
+    if (keys.length === 0) throw new Deadlock("no fiber is ready and no timer is set")
     const place = this.random.integer(keys.length)
     this.trace.push(keys.length, place)
     const key = keys[place]

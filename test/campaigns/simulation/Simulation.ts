@@ -36,7 +36,7 @@ const close = (world: World.World, { process }: Process, scope: Scope.CloseableS
     if (world.random.chance(0.4)) world.full.add(process)
     const closing = yield* Effect.forkDaemon(Effect.locally(Scope.close(scope, Exit.void), processOf, process))
     const hasEnded = Effect.sync(() => closing.unsafePoll() !== null)
-    if (!(yield* Verdicts.eventually(hasEnded, 60))) broken("closing", `${process} does not come to an end`)
+    if (!(yield* Verdicts.eventually(hasEnded, 60))) broken("closing", `${process} does not end`)
   })
 
 const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["note"]) =>
@@ -74,8 +74,8 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       })
     )
     const [
-      { process: first, scope } = broken("simulation", "no first"),
-      { process: second } = broken("simulation", "no second")
+      { process: first, scope } = broken("simulation", "no first engine"),
+      { process: second } = broken("simulation", "no second engine")
     ] = engines
 
     const sessions = Array.from({ length: 1 + below(2) }, (_, n) => known(`session-${n}`))
@@ -118,7 +118,7 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       for (const { id } of sessions) {
         left.set(id, yield* Effect.orElseSucceed(Finale.entriesOf(second, id), () => []))
         if (yield* Verdicts.hasAbandoned(world, second, id)) {
-          world.note("a run queued by one engine behind a run of one that left")
+          world.note("a run queued behind the run of an engine that left")
         }
       }
       for (const session of sessions) {

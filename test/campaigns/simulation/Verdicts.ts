@@ -49,7 +49,7 @@ export const queueMoves = (world: World, process: Process, { deletion, id }: Kno
     if (deletion !== "none") return
     if (world.recovery.continueWithinMillis < 1_000) yield* Effect.ignore(process.gateway.resume(id))
     const isFree = Effect.map(hasAbandoned(world, process, id), (has) => !has)
-    if (!(yield* eventually(isFree, 20))) broken("P9", `a run is queued in ${id} and nobody will start it`)
+    if (!(yield* eventually(isFree, 20))) broken("P9", `a run is queued in ${id}, and no engine starts it`)
   })
 
 /**
@@ -62,7 +62,8 @@ export const snapshotGoesOn = (
 ): void => {
   const later = events.filter((event) => event.cursor > cursor)
   const expectLater = (what: string, isTold: (event: SessionEvent.Durable) => boolean) => {
-    if (!later.some(isTold)) broken("P10", `${sessionId} at ${cursor} shows ${what}, of whose end no later event tells`)
+    if (!later.some(isTold))
+      broken("P10", `${sessionId} at ${cursor} shows ${what}, and no later event reports its end`)
   }
   for (const callId of calls) {
     expectLater(callId, (event) => SessionEvent.is("call.finished")(event) && event.callId === callId)
@@ -92,7 +93,7 @@ export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Pro
     ) {
       broken(
         "P10",
-        `${id} is at ${cursor}, and watchers are left at ${watchers
+        `${id} is at ${cursor}, but watchers are still at ${watchers
           .filter(isBehind)
           .map((one) => one.cursor)
           .join()}`
@@ -104,7 +105,7 @@ export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Pro
 export const staysAsItWas = (before: ReadonlyArray<Entry>, entries: ReadonlyArray<Entry>): void => {
   const textOfEntry = (entry: Entry | undefined) => JSON.stringify(entry)
   const changed = before.find((entry, place) => textOfEntry(entry) !== textOfEntry(entries[place]))
-  if (changed !== undefined) broken("P1", `place ${changed.seq} is not what it was before an engine left`)
+  if (changed !== undefined) broken("P1", `place ${changed.seq} has changed since an engine left`)
 }
 
 /**
@@ -120,7 +121,7 @@ export const keysAreKept = (world: World, { id, sent }: KnownSession, entries: R
     if (sessionId !== id) continue
     const places = entries.flatMap(({ message, seq }) => (textOf(message) === text ? [seq] : []))
     if (places.length > 1 || (seq !== null && places[0] !== seq)) {
-      broken("P5", `${text} was told to be at ${seq}, and is at ${places.join()}`)
+      broken("P5", `${text} was reported at ${seq}, but is at ${places.join()}`)
     }
   }
 }
@@ -133,7 +134,7 @@ export const noteReleases = ({ note }: World, events: ReadonlyArray<SessionEvent
       note("a run released")
       released.add(event.runId)
     } else if (SessionEvent.is("message.appended")(event) && event.role === "assistant" && event.runId !== null) {
-      if (released.delete(event.runId)) note("a run gone on with by another engine")
+      if (released.delete(event.runId)) note("a run continued by another engine")
     }
   }
 }

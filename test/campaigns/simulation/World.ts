@@ -146,7 +146,8 @@ const work = (world: World) =>
       const resource = `${yield* FiberRef.get(processOf)}/${sessionId}/${key}`
       const together = (world.running.get(resource) ?? 0) + 1
       world.running.set(resource, together)
-      if (key !== "" && together > 1) world.breaches.push(`keys: ${together} calls work on ${resource} at once`)
+      if (key !== "" && together > 1)
+        world.breaches.push(`keys: ${together} calls work on ${resource} at the same time`)
       return yield* Effect.gen(function* () {
         switch (behaviour) {
           case "quick":

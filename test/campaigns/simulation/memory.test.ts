@@ -13,7 +13,7 @@ describe("simulation over storage in memory", () => {
     assert.deepStrictEqual(played, { failures: [], missing: [] })
   })
 
-  it("a seed is one interleaving, and another seed another", { timeout }, async () => {
+  it("a seed always plays the same interleaving, and another seed another one", { timeout }, async () => {
     assert.strictEqual(await Seeds.interleavings(Stores.memory, 7, 4), 1)
     assert.notStrictEqual(simulate(8, Stores.memory).fingerprint, simulate(9, Stores.memory).fingerprint)
   })

@@ -12,7 +12,7 @@ describe("simulation over SQLite", () => {
     assert.deepStrictEqual(played, { failures: [], missing: [] })
   })
 
-  it("a seed is one interleaving", { timeout }, async () => {
+  it("a seed always plays the same interleaving", { timeout }, async () => {
     assert.strictEqual(await Seeds.interleavings(Stores.sqlite, 7, 4), 1)
   })
 })

@@ -92,7 +92,7 @@ const model = (stage: Stage): Model.Model => ({
     Stream.suspend(() => {
       const { calls, cross, dice } = stage
       cross("model asked")
-      for (const complaint of complaints(view)) stage.breach(`P4: no provider takes it: ${complaint}`)
+      for (const complaint of complaints(view)) stage.breach(`P4: no provider accepts the view: ${complaint}`)
       const wanted = stepsOf(view) < calls.steps ? calls.least + dice.below(calls.most - calls.least + 1) : 0
       const parts: ReadonlyArray<Model.Part> = [
         { type: "text", id: "t", delta: `words ${dice.below(1_000)} ` },

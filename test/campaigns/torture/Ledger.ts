@@ -132,7 +132,7 @@ export const make = (): Ledger => {
   /** Applies an answer to the wish that was announced before. */
   const later = (child: string, number: number, change: (known: Known, wish: Wish) => void): void => {
     const wish = wishes.get(`${child} ${number}`)
-    if (wish === undefined) breaches.push(`torture: ${child} answers what was not asked`)
+    if (wish === undefined) breaches.push(`torture: ${child} answers a wish that it never announced`)
     else change(knownOf(wish.session), wish)
   }
   const see = (event: Durable): void => {

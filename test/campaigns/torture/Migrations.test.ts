@@ -85,9 +85,9 @@ const calls = new Set(["write amid", "sync before", "sync after", "rename before
 const most = (name: string, times: number): number =>
   name === "statement before" ? times : name.endsWith("after") && Points.isOwn(name) ? 4 : calls.has(name) ? 3 : 0
 
-describe.each(Golden.versions)("P13 a migration of what version %s left", (version) => {
+describe.each(Golden.versions)("P13 a migration of a folder that version %s left", (version) => {
   it.live(
-    `P13 ${version}: killed at a statement, it comes to the same as one that nobody disturbs`,
+    `P13 ${version}: killed and reopened, it leaves the same database as an undisturbed migration`,
     () =>
       Effect.gen(function* () {
         const golden = Golden.golden(version)

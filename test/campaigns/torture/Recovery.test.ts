@@ -187,7 +187,7 @@ describe("P4 recovery is lazy and incremental", () => {
   )
 
   it.live(
-    "going on in one crashed session of 100 changes as many rows as if it were the only one, and no other session",
+    "a message to one of 100 crashed sessions changes as many rows as if it were the only one, and no other",
     () =>
       Effect.gen(function* () {
         const few = yield* openings(yield* databaseOf(3, 1))

@@ -61,7 +61,7 @@ const checkEvents = (known: Known, events: ReadonlyArray<SessionEvent.Durable>):
     const found = stored.get(cursor)
     if (known.wasDeleted && cursor < first) continue
     if (found === undefined || faceOf(found) !== faceOf(seen)) {
-      broken("P2", `${known.id} announced ${faceOf(seen)}, and has ${found === undefined ? "nothing" : faceOf(found)}`)
+      broken("P2", `${known.id} announced ${faceOf(seen)}, but has ${found === undefined ? "nothing" : faceOf(found)}`)
     }
   }
 }
@@ -72,7 +72,7 @@ const checkValues = Effect.fnUntraced(function* ({ gateway }: Process, known: Kn
     const kept = metadata[field.replace("metadata ", "")]
     const found = field === "title" ? title : field === "model" ? (model?.model ?? "") : JSON.stringify(kept ?? "")
     if (!values.has(found) && !values.has(unset)) {
-      broken("P2", `${known.id} has ${field} ${found}, and may have ${[...values].join(", ")}`)
+      broken("P2", `${known.id} has ${field} ${found}, but may only have ${[...values].join(", ")}`)
     }
   }
 })
@@ -81,15 +81,15 @@ const checkAssets = Effect.fnUntraced(function* ({ gateway }: Process, known: Kn
   const there = new Set((yield* gateway.assets(known.id)).map(({ id }) => id))
   for (const [asset, { sha256 }] of known.saved) {
     if (known.dropped.has(asset)) continue
-    if (!there.has(asset)) broken("P2", `asset ${asset} was saved and is gone`)
+    if (!there.has(asset)) broken("P2", `asset ${asset} was saved but is gone`)
     const digest = createHash("sha256")
     yield* Stream.runForEach(gateway.openAsset({ sessionId: known.id, assetId: asset }), (bytes) =>
       Effect.sync(() => digest.update(bytes))
     )
-    if (digest.digest("hex") !== sha256) broken("P8", `asset ${asset} is not what was saved`)
+    if (digest.digest("hex") !== sha256) broken("P8", `asset ${asset} differs from what was saved`)
   }
   for (const [asset, dropped] of known.dropped) {
-    if (dropped === "gone" && there.has(asset)) broken("P11", `asset ${asset} was deleted and is there`)
+    if (dropped === "gone" && there.has(asset)) broken("P11", `asset ${asset} was deleted but is still there`)
   }
 })
 
@@ -99,10 +99,10 @@ const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Kno
   const found = yield* Effect.either(gateway.session(known.id))
   if (Either.isLeft(found)) {
     if (found.left._tag !== "SessionNotFound") broken("P2", `${known.id} cannot be read: ${found.left.message}`)
-    if (known.presence === "must") broken("P2", `${known.id} was created and is gone`)
+    if (known.presence === "must") broken("P2", `${known.id} was created but is gone`)
     return
   }
-  if (known.presence === "gone") broken("P11", `${known.id} was deleted and is there`)
+  if (known.presence === "gone") broken("P11", `${known.id} was deleted but is still there`)
   if (known.presence !== "must") return
   checkEvents(known, yield* Finale.eventsOf(process, known.id))
   const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: known.id })))
@@ -111,7 +111,7 @@ const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Kno
     if (entry === undefined || textOf(entry.message) !== text) broken("P2", `${known.id}: ${text} is not at ${seq}`)
   }
   for (const run of known.sent.keys()) {
-    if (Either.isLeft(yield* Effect.either(gateway.run(run)))) broken("P2", `run ${run} was answered and is gone`)
+    if (Either.isLeft(yield* Effect.either(gateway.run(run)))) broken("P2", `run ${run} was acknowledged but is gone`)
   }
   yield* checkValues(process, known)
   yield* checkAssets(process, known)
@@ -183,7 +183,7 @@ const checkKept = (before: Rows.Rows, after: Rows.Rows, ledger: Ledger): void =>
   )
   const results = new Map(after.results.map((result) => [result.callId, result.body]))
   for (const { body, callId, session } of before.results) {
-    if (stays.has(session) && results.get(callId) !== body) broken("P2", `the result of ${callId} is not what it was`)
+    if (stays.has(session) && results.get(callId) !== body) broken("P2", `the result of ${callId} has changed`)
   }
 }
 
@@ -216,7 +216,7 @@ const checked = (folder: string, ledger: Ledger, way: Way, all: Doing) =>
     const gateway = Context.get(context, Gateway)
     const process: Process = { process: way, gateway, reader: Context.get(context, StorageReader) }
     for (const known of ledger.sessions.values()) {
-      yield* doing(all, `P2: what was announced of ${known.id}`)(checkAnnounced(process, known))
+      yield* doing(all, `P2: what was announced about ${known.id}`)(checkAnnounced(process, known))
     }
 
     const fresh = SessionId.make("fresh")

@@ -115,12 +115,13 @@ const checkCalls = (folder: string, { open, results }: Rows): void => {
   const files = new Set(existsSync(callsOf(folder)) ? readdirSync(callsOf(folder)) : [])
   for (const file of files) if (file.endsWith(".twice")) broken("P5", `call ${file.slice(0, -6)} was run twice`)
   for (const { callId, state } of open) {
-    if (state === "pending" && files.has(`${callId}.entered`)) broken("P5", `${callId} runs and has not started`)
+    if (state === "pending" && files.has(`${callId}.entered`)) broken("P5", `${callId} ran but is stored as pending`)
   }
   for (const { callId, outcome } of results) {
     const entered = files.has(`${callId}.entered`)
-    if (outcome === "never-started" && entered) broken("P4", `${callId} is told never started, and it was`)
-    if (outcome === "success" && !files.has(`${callId}.left`)) broken("P5", `${callId} has a result and none was given`)
+    if (outcome === "never-started" && entered) broken("P4", `${callId} ran but is stored as never started`)
+    if (outcome === "success" && !files.has(`${callId}.left`))
+      broken("P5", `${callId} is stored as a success but did not finish`)
   }
 }
 

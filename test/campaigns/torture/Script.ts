@@ -54,7 +54,7 @@ const wish = <A, E extends { readonly _tag: string; readonly message: string }>(
     return Effect.match(effect, {
       onFailure: ({ _tag, message }) => {
         say({ _tag: "Refused", number, error: _tag })
-        if (!expected.has(_tag)) say({ _tag: "Breach", text: `${wish._tag} met ${_tag}: ${message}` })
+        if (!expected.has(_tag)) say({ _tag: "Breach", text: `${wish._tag} failed with ${_tag}: ${message}` })
         return null
       },
       onSuccess: (value) => {

@@ -139,7 +139,7 @@ const played = ({ opens, rounds, seed, ways }: Plan, kills: Ref.Ref<number>) =>
       )
       crossed = ends[0]?.crossed ?? crossed
       yield* Ref.update(kills, (count) => count + ends.filter(({ isStopped }) => isStopped).length)
-      if (ledger.breaches[0] !== undefined) return broken("told", ledger.breaches[0])
+      if (ledger.breaches[0] !== undefined) return broken("reported by a process", ledger.breaches[0])
       Rows.look(folder)
       yield* NoAlarm.check(join(folder, "data"))
       if (opens === "last" && round < rounds.length - 1) continue

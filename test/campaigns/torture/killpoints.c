@@ -1,13 +1,13 @@
 /*
- * Named points of a process's life on disk: preloaded into it, this counts the system calls that change files below
- * KILL_ROOT, and ends the process by SIGKILL at one of them.
+ * Points at which a process is killed while it changes files. Preloaded into the process, this library counts the
+ * system calls that change files below KILL_ROOT, and ends the process by SIGKILL at one of them.
  *
- *   KILL_COUNTS   a file of eight 64-bit numbers, in view of the process: how often each call was made so far
+ *   KILL_COUNTS   a file of eight 64-bit numbers, mapped into the process: how often each call was made so far
  *   KILL_CALL     the call to die at: open, write, sync, truncate, rename, unlink, mkdir or rmdir
- *   KILL_WHEN     before it, after it, or (write only) amid: half of it is written
- *   KILL_AT       the how manieth such call, from 1
+ *   KILL_WHEN     before, after, or (write only) amid: once half of the bytes are written
+ *   KILL_AT       the number of that call among those of its kind, from 1
  *
- * Only opens that may write count. Only what the tests need: Linux, 64 bits.
+ * Only opens that may write are counted. Supports only what the tests need: 64-bit Linux.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -64,7 +64,7 @@ static void die(void) {
   for (;;) pause();
 }
 
-/* Whether the process is to die at this crossing, and not before it. */
+/* Counts the call and kills the process if it must die before it. Returns whether it must die amid or after it. */
 static int cross(enum call call) {
   long at = __sync_add_and_fetch(&counts[call], 1);
   if ((int)call != deadly || at != deadly_at) return 0;

@@ -9,7 +9,7 @@ import * as Torture from "./Torture.js"
 const play = (plans: ReadonlyArray<Torture.Plan>) =>
   Effect.map(Effect.forEach(plans, Torture.play, { concurrency: 4 }), (outcomes) => ({
     broken: outcomes.flatMap(({ failure }, place) =>
-      failure === null ? [] : [`${failure}; to play it again: ${plans[place]?.command}`]
+      failure === null ? [] : [`${failure}; to replay it: ${plans[place]?.command}`]
     ),
     kills: outcomes.reduce((sum, { kills }) => sum + kills, 0)
   }))
@@ -43,7 +43,7 @@ const calls = new Set([
 
 describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no tool runs twice, nothing is left over", () => {
   it.live(
-    "before every commit, after some, where a tool is and where something is announced",
+    "before and after commits, in a tool, and at an announcement",
     () =>
       Effect.gen(function* () {
         const plans = plansFor(yield* crossings, (name) =>
@@ -59,7 +59,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
 
   it.live(
     Points.canCountCalls
-      ? "at system calls on files, before, after and amid"
+      ? "before, after and in the middle of system calls on files"
       : "not at system calls: there is no C compiler here",
     () =>
       Effect.gen(function* () {
@@ -72,7 +72,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
   )
 
   it.live(
-    "in the middle of a migration, before its statements: the next open migrates",
+    "before the statements of a migration: the next open migrates",
     () =>
       Effect.gen(function* () {
         const { crossed, failure } = yield* Torture.play(Torture.dry(1, "open"))

@@ -9,7 +9,7 @@ const AgentTest = SkeinTest.layer({ tools: ScriptedToolbox.tools(add), policy: P
   Layer.provideMerge(ScriptedToolbox.layer)
 )
 
-it.scoped("results stand in call order, though the second was there first", () =>
+it.scoped("results are in call order, although the second call finished first", () =>
   Effect.gen(function* () {
     const model = yield* ScriptedModel.ScriptedModel
     const tools = yield* ScriptedToolbox.ScriptedToolbox

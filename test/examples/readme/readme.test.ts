@@ -46,7 +46,7 @@ describe("the documents", () => {
     }
   })
 
-  it("lead to files and sections that are there", () => {
+  it("link only to files that exist", () => {
     for (const document of documents) {
       const links = [...read(`../../../${document}`).matchAll(/\]\(([^)#]+)\)/g)].map(([, to]) => to ?? "")
       for (const to of links.filter((to) => !to.startsWith("http"))) {
@@ -55,7 +55,7 @@ describe("the documents", () => {
     }
   })
 
-  it("name files of the source that are there", () => {
+  it("name only source files that exist", () => {
     const text = read("../../../src/README.md")
     const named = [...text.matchAll(/`([A-Za-z][\w/.-]*\.ts)`/g)].map(([, file]) => file ?? "")
     assert.isAbove(named.length, 20)
@@ -67,7 +67,7 @@ describe("the documents", () => {
       )
   })
 
-  it.scopedLive("its app runs as it stands in an empty folder", () =>
+  it.scopedLive("have an app that runs unchanged in an empty folder", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-readme-"))),
@@ -80,7 +80,7 @@ describe("the documents", () => {
     })
   )
 
-  it.scopedLive("its program serves a storage", () =>
+  it.scopedLive("have a program that serves a storage", () =>
     Effect.gen(function* () {
       const program = yield* bundle(new URL("serve.ts", import.meta.url))
       const { code, stdout } = yield* (yield* Process.start(process.execPath, [program])).ended
@@ -88,7 +88,7 @@ describe("the documents", () => {
     })
   )
 
-  it.scoped("its tool answers a model", () =>
+  it.scoped("have a tool that a model can call", () =>
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel

@@ -2,7 +2,7 @@
 
 const promises = {
   P1: "one order: results are in the order in which the model asked for them, messages without a gap",
-  P2: "seen means stored: what was answered is there, for every reader, after every crash",
+  P2: "seen means stored: what was acknowledged is there, for every reader, after every crash",
   P4: "always sendable: every transcript is one that a provider accepts, however a run ends",
   P5: "at most once: a call starts once, its first result wins, a key makes one run",
   P6: "reads never write",

@@ -44,7 +44,7 @@ const whose = (after = 0) =>
 const actorsOf = <A extends { readonly actor: string | null }>(all: ReadonlyArray<A>) => all.map(({ actor }) => actor)
 
 export const actorTests = (test: Test) => {
-  test("a change of a session is its fiber's actor's, and nobody's where nobody is named", () =>
+  test("a change to a session records its fiber's actor, or no actor if none is set", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* asAnn(create())
@@ -64,7 +64,7 @@ export const actorTests = (test: Test) => {
       ])
     }))
 
-  test("appended messages have their actor, as entries and as events; a retry leaves them as they are", () =>
+  test("appended messages and their events record the actor; another actor's retry leaves them unchanged", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -78,7 +78,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(1)).toEqual(["ann message.appended", "ann message.appended", "nobody message.appended"])
     }))
 
-  test("writes that are asked for at once have each their own actor", () =>
+  test("concurrent writes record an actor each", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create()
@@ -94,7 +94,7 @@ export const actorTests = (test: Test) => {
       ])
     }))
 
-  test("a run, its start, its message and its title are its sender's; what it does itself is nobody's, whoever asks", () =>
+  test("a run's start, message and title record the sender; its own work records no actor, whoever does it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -118,7 +118,7 @@ export const actorTests = (test: Test) => {
       expect(actorsOf(yield* reader.runs({ sessionId: s1 }))).toEqual(["ann"])
     }))
 
-  test("a message that waited is its sender's, whoever starts its run", () =>
+  test("a queued message records its sender, whoever starts its run", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -132,7 +132,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(cursor)).toEqual(["bob run.started", "bob message.appended"])
     }))
 
-  test("a session is gone on with for whoever resumes it", () =>
+  test("a resumed run records the actor who resumed it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* asAnn(createAndStart())
@@ -143,7 +143,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(cursor)).toEqual(["bob run.started"])
     }))
 
-  test("an answer is its actor's, and so is each that it gives as well; a denial at a run's end is nobody's", () =>
+  test("an answer for the session records its actor with each question that it answers", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -155,7 +155,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(cursor)).toEqual(["bob permission.answered", "bob permission.answered"])
     }))
 
-  test("a run's end is that of whoever cancelled it, the first of them", () =>
+  test("a run's end records the first actor who cancelled the run", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -171,7 +171,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(cursor)).toEqual(["bob run.ended", "ann run.ended"])
     }))
 
-  test("a released run that somebody cancelled ends as theirs, whoever takes it over", () =>
+  test("the end of a released run records who cancelled it, whoever takes it over", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()

@@ -34,7 +34,7 @@ export const assetTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ cursor: 3, updatedAt: 2_000 })
     }))
 
-  test("P11 a deleted asset is gone, the messages that name it stay", () =>
+  test("P11 a deleted asset is gone; the messages that name it stay", () =>
     Effect.gen(function* () {
       yield* create()
       const storage = yield* Storage

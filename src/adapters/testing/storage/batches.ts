@@ -96,7 +96,7 @@ const openTests = (test: Test) => {
       expect(yield* eventLines(before.cursor)).toEqual(["message.appended 2 assistant"])
     }))
 
-  test("P5 calls that start with their step are started in its commit; others and unknown ones are not", () =>
+  test("P5 a step's commit starts the calls that it names, leaves others pending and ignores unknown ones", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -150,7 +150,7 @@ const openTests = (test: Test) => {
       expect((yield* appendStep(lease, assistant("More"))).entry.seq).toBe(5)
     }))
 
-  test("P4 always sendable: a partial message holds no calls", () =>
+  test("P4 always sendable: a partial message with calls is refused", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const partial = assistant("I ca", ["c1"], { partial: true })
@@ -224,7 +224,7 @@ const completeTests = (test: Test) => {
       expect(Transcript.isSendable(yield* transcript())).toBe(true)
     }))
 
-  test("P1 one order: after each result the head is where the rule of the batch puts it", () =>
+  test("P1 one order: each result moves the head exactly as far as the batch's rule says", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       for (const [round, order] of FastCheck.sample(someOrder, 40).entries()) {
@@ -305,7 +305,7 @@ const completeTests = (test: Test) => {
       })
     }))
 
-  test("P5 compare-and-set: the first result of a call wins, before the head and beyond it", () =>
+  test("P5 compare-and-set: a call's first result wins, whether the head has passed it or not", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -390,7 +390,7 @@ const closeTests = (test: Test) => {
       }
     }))
 
-  test("P1 closing completes the open calls in call order, then ends the run", () =>
+  test("P1 ending a run first completes its open calls, in call order", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3", "c4")
@@ -428,7 +428,7 @@ const closeTests = (test: Test) => {
       yield* expectLost(lease)
     }))
 
-  test("P9 fencing: a run that has ended writes nothing more, though another holds the session", () =>
+  test("P9 fencing: a run that has ended writes nothing more, even when another run holds the session", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* (yield* Storage).endRun(lease, cancelled)

@@ -26,7 +26,7 @@ const heard = Effect.gen(function* () {
 })
 
 export const changeTests = (test: Test) => {
-  test("P2 each commit tells which session it has changed, once readers see it, and that one is gone", () =>
+  test("P2 each commit signals which session it changed, and hiding a session signals that it is gone", () =>
     Effect.gen(function* () {
       const [reader, storage] = [yield* StorageReader, yield* Storage]
       const told = yield* heard
@@ -48,7 +48,7 @@ export const changeTests = (test: Test) => {
       expect((yield* reader.changes({ from: 0, to: 9_000, limit: 9 })).deletions).toBe(2)
     }))
 
-  test("the states of sessions are read by their ids: where each is, what happened last, what it does", () =>
+  test("states are read by session id: cursor, newest event, activity and holder", () =>
     Effect.gen(function* () {
       const [reader, storage] = [yield* StorageReader, yield* Storage]
       yield* create({ owner: smith })
@@ -83,7 +83,7 @@ export const changeTests = (test: Test) => {
       expect(yield* reader.states([])).toEqual([])
     }))
 
-  test("sessions that changed in a time are found, the oldest first, each with its newest change", () =>
+  test("sessions that changed in a period are found by their newest change, the oldest first", () =>
     Effect.gen(function* () {
       const [now, reader, storage] = [yield* Now, yield* StorageReader, yield* Storage]
       yield* create()

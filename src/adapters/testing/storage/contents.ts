@@ -40,7 +40,7 @@ const read = (id: AssetId, range: { readonly offset?: number; readonly length?: 
 const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 export const contentTests = (test: Test<WithAssets>) => {
-  test("P2 seen means stored: a content comes back byte for byte, under its size and hash, however it was cut", () =>
+  test("P2 seen means stored: content is read back byte for byte, with its size and hash, however it was cut", () =>
     Effect.gen(function* () {
       yield* create()
       const assets = yield* Assets
@@ -53,7 +53,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       }
     }))
 
-  test("P2 seen means stored: a range of a content returns exactly those bytes", () =>
+  test("P2 seen means stored: reading a range of an asset returns exactly those bytes", () =>
     Effect.gen(function* () {
       yield* create()
       for (const { content, pieces } of FastCheck.sample(Cut, 20)) {
@@ -84,7 +84,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(yield* (yield* StorageReader).assets(s1)).toEqual([first])
     }))
 
-  test("P12 clear refusal: the same id with another content changes nothing", () =>
+  test("P12 clear refusal: saving other content under an existing id is refused and changes nothing", () =>
     Effect.gen(function* () {
       yield* create()
       const first = yield* save(text("content"), { id: a1 })
@@ -101,7 +101,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(yield* refused(read(a1, { length: -1 }))).toMatchObject({ _tag: "InvalidInput", field: "length" })
     }))
 
-  test("P11 no leftovers: a content that fails or is interrupted half-way leaves no asset", () =>
+  test("P11 no leftovers: a save that fails or is interrupted halfway leaves no asset", () =>
     Effect.gen(function* () {
       yield* create()
       const broken = Stream.concat(text("half"), Stream.fail({ _tag: "Broken" as const }))
@@ -126,7 +126,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(yield* read(kept.id)).toBe(toHex(new TextEncoder().encode("two")))
     }))
 
-  test("P7 delete: a session that is missing or being deleted takes no content", () =>
+  test("P7 delete: a session that is missing or being deleted accepts no content", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Storage).beginDelete(s1)

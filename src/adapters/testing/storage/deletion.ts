@@ -64,7 +64,7 @@ export const deletionTests = (test: Test) => {
 }
 
 const stepTests = (test: Test) => {
-  test("P7 delete: from the first step on, no message, run or answer is taken", () =>
+  test("P7 delete: from the first step on, no message, run or answer is accepted", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -98,7 +98,7 @@ const stepTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P7 delete: a used idempotency key does not open a session that is being deleted", () =>
+  test("P7 delete: a used idempotency key is refused while its session is being deleted", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* createAndStart({ idempotencyKey: "k" })
@@ -108,7 +108,7 @@ const stepTests = (test: Test) => {
       })
     }))
 
-  test("P7 delete: the run that holds the session closes, and watchers see it", () =>
+  test("P7 delete: the run that holds the session can still end, and watchers see it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -250,7 +250,7 @@ const leftoverTests = (test: Test) => {
       yield* session()
     }))
 
-  test("P11 no leftovers: a long session is purged in bounded steps", () =>
+  test("P11 no leftovers: a session of 3,000 messages is purged whole", () =>
     Effect.gen(function* () {
       yield* create()
       yield* append(
@@ -262,7 +262,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* transcript()).toEqual([])
     }))
 
-  test("P11 no leftovers: as many rows are purged as were counted before, a neighbour's aside", () =>
+  test("P11 no leftovers: a purge removes as many rows as were counted before, and none of a neighbour", () =>
     Effect.gen(function* () {
       const [storage, reader] = [yield* Storage, yield* StorageReader]
       yield* full
@@ -333,7 +333,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(events(cursor))).toMatchObject({ _tag: "CursorGone" })
     }))
 
-  test("P7 nothing resurrects a session: an old lease is void, also in a new session with the same id", () =>
+  test("P7 nothing resurrects a session: an old lease stays void, even in a new session with the same id", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const lease = yield* full
@@ -352,7 +352,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
-  test("P7 nothing resurrects a session: an operation on a deleted session finds none and makes none", () =>
+  test("P7 nothing resurrects a session: an operation on a deleted session is refused and creates nothing", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -367,7 +367,7 @@ const leftoverTests = (test: Test) => {
       expect((yield* (yield* StorageReader).sessions({ total: true })).total).toBe(0)
     }))
 
-  test("P11 a session can be deleted many times over", () =>
+  test("P11 sessions can be created and deleted concurrently, and again under the same ids", () =>
     Effect.gen(function* () {
       const ids = Array.from({ length: 5 }, (_, index) => SessionId.make(`n${index}`))
       yield* Effect.forEach(ids, (id) => Effect.zipRight(create({ id }), destroy(id)), { concurrency: "unbounded" })

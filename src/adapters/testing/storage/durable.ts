@@ -84,7 +84,7 @@ export const durableTests = (
     ),
 
     StorageTest.make(
-      "P9 many processes: of two engines one starts, and fences off the other",
+      "P9 many processes: of two engines one starts the run, and of two takeovers of it one succeeds",
       Effect.gen(function* () {
         const here = yield* folder
         const engines = yield* Effect.all([open(here), open(here)])

@@ -57,7 +57,7 @@ export const eventTests = (test: Test) => {
       }
     }))
 
-  test("P10 a cursor that does not belong to the session is refused: reload", () =>
+  test("P10 a cursor past the session's newest event is refused as gone", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       expect(yield* events(3)).toEqual([])
@@ -71,7 +71,7 @@ export const eventTests = (test: Test) => {
       expect(yield* events(0)).toHaveLength(3)
     }))
 
-  test("P10 a replayed event shows today's values", () =>
+  test("P10 replayed events show the current title and model", () =>
     Effect.gen(function* () {
       yield* create({ title: "First" })
       const storage = yield* Storage

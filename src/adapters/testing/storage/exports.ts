@@ -144,7 +144,7 @@ export const exportTests = (test: Test) => {
 }
 
 const settledTests = (test: Test) => {
-  test("P2 seen means stored: an exported session that is imported is as it was, with one event", () =>
+  test("P2 seen means stored: an imported session is as it was when exported, with one event", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* full
@@ -171,7 +171,7 @@ const settledTests = (test: Test) => {
       expect(yield* reader.deleting).toEqual([])
     }))
 
-  test("P5 at most once: keys are known after an import, and the session goes on", () =>
+  test("P5 at most once: an imported session knows its keys and can go on", () =>
     Effect.gen(function* () {
       yield* full
       const out = yield* exported()
@@ -198,7 +198,7 @@ const settledTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ usage: { steps: 4, inputTokens: 31 } })
     }))
 
-  test("P2 seen means stored: under other ids a session is imported beside itself", () =>
+  test("P2 seen means stored: a session can be imported under other ids, next to the original", () =>
     Effect.gen(function* () {
       yield* full
       const before = yield* seen()
@@ -212,7 +212,7 @@ const settledTests = (test: Test) => {
       expect(yield* (yield* StorageReader).asset(s2, a1)).toMatchObject({ sessionId: s2 })
     }))
 
-  test("P4 always sendable: of a session with a run only what is settled is exported", () =>
+  test("P4 always sendable: only the settled part of a session with a run is exported", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create()
@@ -240,7 +240,7 @@ const settledTests = (test: Test) => {
       expect((yield* exported()).session).toMatchObject({ head: 6, going: r1, usage: { steps: 2, inputTokens: 40 } })
     }))
 
-  test("P4 always sendable: what went on is gone on with where it is imported", () =>
+  test("P4 always sendable: a run that was going on when exported can be resumed after the import", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create()
@@ -260,7 +260,7 @@ const settledTests = (test: Test) => {
 }
 
 const importTests = (test: Test) => {
-  test("P7 one boundary: a session that is being imported is not there until its last step", () =>
+  test("P7 one boundary: a session that is being imported is missing until the last step", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -286,7 +286,7 @@ const importTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ head: 6 })
     }))
 
-  test("P7 one boundary: several sessions are shown in one commit, or none", () =>
+  test("P7 one boundary: several imported sessions appear in one commit, or none of them does", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -334,7 +334,7 @@ const importTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ head: 6 })
     }))
 
-  test("P12 clear refusal: an id that another session has is refused, and nothing of the portion is added", () =>
+  test("P12 clear refusal: an imported id that another session has is refused with its whole portion", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* full

@@ -58,7 +58,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P9 an engine's host is kept with the runs that it holds, and where it names none", () =>
+  test("P9 an engine's host is stored with the runs that it holds, and is null if the engine names none", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       expect((yield* holder).engine?.host).toBeNull()
@@ -70,7 +70,7 @@ export const leaseTests = (test: Test) => {
       expect((yield* holder).engine).toEqual(elsewhere.engine)
     }))
 
-  test("P9 an engine that has given a sign of life since it was last looked at is not taken over", () =>
+  test("P9 an engine that has given a sign of life since it was last checked is not taken over", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -80,7 +80,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* storage.takeOver(takeover(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
-  test("P9 a silent engine's run is not taken over by who looked before storage was held up", () =>
+  test("P9 a silent engine's run is not taken over if the check of its lease is older than a second", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -91,14 +91,14 @@ export const leaseTests = (test: Test) => {
       expect(yield* takenAt(2_000)).toEqual({ _tag: "Ended" })
     }))
 
-  test("P9 a run that is taken over because its lease expired says so", () =>
+  test("P9 a run that is taken over because its lease expired ends as lease-lost", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       yield* (yield* Storage).takeOver({ ...takeover(lease), reason: "lease-lost" }, secondEngine)
       expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
     }))
 
-  test("P9 an engine learns which of its runs it still holds, and which are to end", () =>
+  test("P9 an engine learns which of its runs it still holds, and which of them must end", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -117,7 +117,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* held).toEqual([`r2 ${second.lease.fence} deleted`])
     }))
 
-  test("P9 an engine that holds runs is woken by a request for one of them", () =>
+  test("P9 an engine is woken by a cancel, a deletion or a takeover of one of its runs", () =>
     Effect.gen(function* () {
       const signals = yield* EventSignals
       const storage = yield* Storage
@@ -186,7 +186,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* reader.draft(s1)).toEqual(Option.none())
     }))
 
-  test("P9 a draft goes with its run, and a draft of another run is not kept", () =>
+  test("P9 a draft is removed with its run, and the draft of a run that is over is not stored", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader

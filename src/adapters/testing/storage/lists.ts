@@ -37,7 +37,7 @@ export const listTests = (test: Test) => {
       })
     )
 
-  test("sessions can be listed by the one that they were created under", () =>
+  test("sessions can be listed by their parent", () =>
     Effect.gen(function* () {
       for (const [id, parent] of [
         ["top", null],
@@ -52,7 +52,7 @@ export const listTests = (test: Test) => {
       expect(yield* session(SessionId.make("below"))).toMatchObject({ parent: "one" })
     }))
 
-  test("sessions are listed last created first, whatever the clock says", () =>
+  test("sessions are listed in reverse order of creation, whatever the clock says", () =>
     Effect.gen(function* () {
       yield* createAll(2)
       yield* (yield* Now).set(10)
@@ -74,7 +74,7 @@ export const listTests = (test: Test) => {
       expect(yield* list({ limit: 6 })).toMatchObject({ next: null })
     }))
 
-  test("a page without its total has none", () =>
+  test("a page has no total unless the query asks for it", () =>
     Effect.gen(function* () {
       yield* createAll(2)
       const reader = yield* StorageReader
@@ -110,7 +110,7 @@ export const listTests = (test: Test) => {
       expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
     }))
 
-  test("sessions are listed last changed first, in any millisecond, page by page", () =>
+  test("a list by activity shows the last changed session first, to the millisecond, page by page", () =>
     Effect.gen(function* () {
       const [now, storage] = [yield* Now, yield* Storage]
       yield* createAll(5)
@@ -136,7 +136,7 @@ export const listTests = (test: Test) => {
       expect((yield* list({ order: "activity" })).ids).toEqual(["n5", "n3", "n2", "n4", "n1"])
     }))
 
-  test("a list by activity can be of an owner, a folder, a parent and a title, too", () =>
+  test("a list by activity can be filtered by owner, folder, parent and title", () =>
     Effect.gen(function* () {
       const now = yield* Now
       for (const [at, id, fields] of [
@@ -159,7 +159,7 @@ export const listTests = (test: Test) => {
       expect((yield* list({ owner: smith, order: "activity", after: first.next ?? undefined })).ids).toEqual(["b"])
     }))
 
-  test("a list says what each session does and who holds it, and can be of those that do it", () =>
+  test("a list shows each session's activity and holder, and can be filtered by activity", () =>
     Effect.gen(function* () {
       const [storage, reader] = [yield* Storage, yield* StorageReader]
       const s3 = SessionId.make("s3")
@@ -194,7 +194,7 @@ export const listTests = (test: Test) => {
       expect((yield* list({ activity: ["idle", "running", "asks"], order: "activity", limit: 2 })).total).toBe(3)
     }))
 
-  test("P9 a session is listed as crashed by the newest lease that its caller has looked at, not by an older one", () =>
+  test("P9 a session is listed as crashed only if the caller names its current lease as crashed", () =>
     Effect.gen(function* () {
       const [storage, reader] = [yield* Storage, yield* StorageReader]
       const { lease } = yield* createAndStart()
@@ -215,7 +215,7 @@ export const listTests = (test: Test) => {
       expect(yield* idsOf("running")).toEqual(["s2", "s1", 2])
     }))
 
-  test("a released run holds its session, and nobody holds the run", () =>
+  test("a released run still holds its session, but no engine holds the run", () =>
     Effect.gen(function* () {
       const [storage, reader] = [yield* Storage, yield* StorageReader]
       const { lease } = yield* createAndStart()

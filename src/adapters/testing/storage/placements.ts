@@ -8,7 +8,7 @@ const [placement = ""] = firstEngine.placements
 const notServed = { _tag: "PlacementNotServed", sessionId: s1, placement, served: [] }
 
 export const placementTests = (test: Test) => {
-  test("a session keeps its placement, and storage tells it with what of its runs has not ended", () =>
+  test("a session keeps its placement, and lists, activities and unsettled sessions show it", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect((yield* create({ placement })).placement).toBe(placement)
@@ -30,7 +30,7 @@ export const placementTests = (test: Test) => {
       expect((yield* session()).placement).toBe(placement)
     }))
 
-  test("P9 a session that is placed elsewhere takes no message from an engine, whether it would start or wait", () =>
+  test("P9 an engine that does not serve a session's placement can neither start nor queue a message in it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create({ placement })
@@ -47,7 +47,7 @@ export const placementTests = (test: Test) => {
       expect((yield* storage.admit({ ...next, presence: firstEngine }))._tag).toBe("Queued")
     }))
 
-  test("P9 nor does it go on there", () =>
+  test("P9 an engine that does not serve a session's placement cannot resume it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create({ placement })

@@ -125,7 +125,7 @@ export const processTests = (
         }).pipe(Effect.provide(here))
       })),
 
-    test("P5 at most once: after a process is killed during its batch, each result is there once and no call starts again", (start, here) =>
+    test("P5 at most once: after a kill during a batch, each result is there once and no call starts again", (start, here) =>
       Effect.gen(function* () {
         const remote = yield* start
         const ids = Array.from({ length: 60 }, (_, index) => `c${index}`)
@@ -162,7 +162,7 @@ export const processTests = (
         }).pipe(Effect.provide(engine))
       })),
 
-    test("P9 many processes: one of those that claim a session gets it, and one of those that take it over", (start, here) =>
+    test("P9 many processes: of two claims to a session one succeeds, and of two takeovers of it one", (start, here) =>
       Effect.gen(function* () {
         yield* Effect.provide(create(), here)
         const [first, second, third] = yield* Effect.all([start, start, start], { concurrency: 3 })

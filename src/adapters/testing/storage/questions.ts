@@ -61,7 +61,7 @@ const inquire = (lease: Lease, id: QuestionId, place: number, callId: string) =>
   )
 
 const inquiryTests = (test: Test) => {
-  test("P12 only a call that has started asks something, and what was filled in is kept with the answer", () =>
+  test("P12 only a call that has started can make an inquiry, and its answer keeps the values filled in", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -78,7 +78,7 @@ const inquiryTests = (test: Test) => {
       expect(answered).toEqual({ ...asked, answer: { ...allowOnce, values } })
     }))
 
-  test("an answer for the session answers nothing that a call of the tool asks", () =>
+  test("allowing a tool for the session answers none of its inquiries", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -89,7 +89,7 @@ const inquiryTests = (test: Test) => {
       expect(yield* waiting(s1)).toEqual([q1])
     }))
 
-  test("P11 the end of a call answers what it asked: by its result, or when its engine lets go or dies", () =>
+  test("P11 the end of a call denies its inquiry: with its result, in a takeover and in a release", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -179,7 +179,7 @@ const askTests = (test: Test) => {
       expect(yield* refused((yield* StorageReader).question(q1))).toEqual({ _tag: "QuestionNotFound", questionId: q1 })
     }))
 
-  test("P7 the first answer wins; a later one learns which", () =>
+  test("P7 the first answer wins; a later answer is refused with the verdict that won", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -312,7 +312,7 @@ const takeOverTests = (test: Test) => {
   const takeOver = (lease: Lease) =>
     Effect.flatMap(Storage, (storage) => storage.takeOver(takeover(lease), secondEngine))
 
-  test("P5 at most once: a dead run's calls are closed by what is known of them, and the run ends as crashed", () =>
+  test("P5 at most once: a dead run's calls are closed by what is known about them, and it ends as crashed", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -389,7 +389,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
     }))
 
-  test("P2 a question that was answered while no engine ran the session keeps its call open too", () =>
+  test("P2 a question that was answered before the takeover keeps its call open too", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -433,7 +433,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* takeOver(lease)).toEqual({ _tag: "Lost" })
     }))
 
-  test("P9 a run that has ended is not taken over, nor one of a missing session", () =>
+  test("P9 neither a run that has ended nor a run of a missing session is taken over", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })

@@ -54,7 +54,7 @@ const queue = (runId: RunId) =>
   Effect.flatMap(Storage, (storage) => storage.admit(admission({ runId, whenBusy: "queue" })))
 
 export const recoveryTests = (test: Test) => {
-  test("P5 a released run is held by nobody: its started calls are interrupted, the others and its questions stay", () =>
+  test("P5 releasing a run interrupts its started calls; no engine holds it, its other calls and questions stay", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -82,7 +82,7 @@ export const recoveryTests = (test: Test) => {
       expect(yield* reader.heldRuns(firstEngine.engine.instance)).toEqual([])
     }))
 
-  test("P9 the lease is lost with a released run, and its session stays busy", () =>
+  test("P9 after a run is released, its lease is lost and its session stays busy", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -95,7 +95,7 @@ export const recoveryTests = (test: Test) => {
       expect(yield* Effect.exit(start({ runId: r2 }))).toMatchObject({ _tag: "Failure" })
     }))
 
-  test("P9 a released run is taken up once, under a new lease, and goes on with its pending calls", () =>
+  test("P9 a released run is taken over once, under a new lease, with its pending calls", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -111,7 +111,7 @@ export const recoveryTests = (test: Test) => {
       expect(calls.map(({ state }) => state)).toEqual(["pending"])
     }))
 
-  test("P9 a released run that nobody wants any more ends: as crashed, as cancelled, or with its session", () =>
+  test("P9 taking over a released run that must not go on ends it as crashed, cancelled or deleted", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const ended = (recovery: Takeover["recovery"]) =>
@@ -131,7 +131,7 @@ export const recoveryTests = (test: Test) => {
       expect(yield* ended("continue")).toBe("run.ended r3 deleted")
     }))
 
-  test("P5 a run of a crashed engine goes on where that is wanted: started calls are interrupted, pending ones stay", () =>
+  test("P5 a crashed engine's run goes on if asked to: started calls are interrupted, pending calls stay", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -154,7 +154,7 @@ export const recoveryTests = (test: Test) => {
       expect(batch.stored).toHaveLength(1)
     }))
 
-  test("P9 a run that is taken over three times and gets no further is given up; one that gets on never is", () =>
+  test("P9 a run that makes no progress in three takeovers is given up; a run that makes progress never is", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       let { lease } = yield* createAndStart()
@@ -187,7 +187,7 @@ export const recoveryTests = (test: Test) => {
       })
     }))
 
-  test("sessions with runs that have not ended are found, with who holds each, the longest waiting first", () =>
+  test("sessions with runs that have not ended are found with their holders, the longest waiting first", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader

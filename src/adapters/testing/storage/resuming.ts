@@ -34,7 +34,7 @@ const ended = (stopReason: StopReason, fields: Parameters<typeof start>[0] = {})
   })
 
 export const resumeTests = (test: Test) => {
-  test("a session without runs resumes from its transcript as it is, and gets no title from that", () =>
+  test("a session without runs resumes from its transcript as it is, and its title does not change", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* append(s1, [userText("from elsewhere")])
@@ -44,7 +44,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ head: 1, title: "New session" })
     }))
 
-  test("P5 a run that ended without an answer is gone on with once, in a run with its metadata that stands for it", () =>
+  test("P5 a run that ended without an answer is resumed once, by a run that takes on its metadata and key", () =>
     Effect.gen(function* () {
       yield* create()
       yield* ended("crashed", { metadata: { who: "Ann" }, idempotencyKey: "k" })
@@ -58,7 +58,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
-  test("P5 a key stands for its message through any number of crashes", () =>
+  test("P5 a key finds the newest run of its message after any number of crashes", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create()
@@ -73,7 +73,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* storage.admit(admission({ runId: RunId.make("r5"), idempotencyKey: "k" }))).toMatchObject(last)
     }))
 
-  test("P5 when nothing is open, nothing begins: the run that is meant is returned", () =>
+  test("P5 resuming a run that is running or has its answer returns that run and starts nothing", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       expect(yield* resume({ runId: r1 })).toMatchObject({ _tag: "Existing", run: { id: r1, state: "running" } })
@@ -89,7 +89,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* resume("newest")).toMatchObject({ _tag: "Started", run: { id: r2 } })
     }))
 
-  test("a run that the session went on without is not gone on with", () =>
+  test("a run is not resumed once the session has gone on without it", () =>
     Effect.gen(function* () {
       yield* create()
       yield* ended("crashed")
@@ -100,7 +100,7 @@ export const resumeTests = (test: Test) => {
       })
     }))
 
-  test("a session whose next message waits is busy", () =>
+  test("a session cannot be resumed while its next message waits: it is busy", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -109,7 +109,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* resume("newest", r3)).toEqual({ _tag: "Busy", runId: r2 })
     }))
 
-  test("what there is nothing of cannot be gone on with", () =>
+  test("resuming an unknown run or an unknown key is refused", () =>
     Effect.gen(function* () {
       yield* create()
       expect(yield* refused(resume({ runId: r1 }))).toEqual({ _tag: "RunNotFound", runId: r1 })
@@ -120,7 +120,7 @@ export const resumeTests = (test: Test) => {
       expect(yield* refused((yield* StorageReader).run(r2))).toMatchObject({ _tag: "RunNotFound" })
     }))
 
-  test("P5 messages that are appended under a key are appended once, and returned again", () =>
+  test("P5 messages appended under a key are stored once, and a retry returns the same entries", () =>
     Effect.gen(function* () {
       yield* create()
       const key = { key: "k", hash: "h" }
@@ -144,7 +144,7 @@ export const resumeTests = (test: Test) => {
       ])
     }))
 
-  test("P5 messages that were appended under a key are found while a run holds the session", () =>
+  test("P5 a retry finds the messages appended under its key even while a run holds the session", () =>
     Effect.gen(function* () {
       yield* create()
       const key = { key: "k", hash: "h" }

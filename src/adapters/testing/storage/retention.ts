@@ -34,7 +34,7 @@ const renames = (times: number) =>
 const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
 
 export const retentionTests = (test: Test) => {
-  test("P10 events beyond the newest ones are deleted; a cursor before the rest is refused, one among them is not", () =>
+  test("P10 only the newest events are kept, and only a cursor that would miss deleted events is refused", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -74,7 +74,7 @@ export const retentionTests = (test: Test) => {
       expect(yield* transcript()).toEqual(kept)
     }))
 
-  test("P10 the newest event stays, however old it is, and the session as it was", () =>
+  test("P10 the newest event stays, however old it is, and the session is unchanged", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()
@@ -99,7 +99,7 @@ export const retentionTests = (test: Test) => {
       expect(other.map(({ type }) => type)).toEqual(["run.started", "message.appended", "message.appended"])
     }))
 
-  test("P10 the first event that is young enough is found among many, whether it has a message or not", () =>
+  test("P10 deletion by age stops at the first event that is young enough, with or without a message", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()
@@ -114,7 +114,7 @@ export const retentionTests = (test: Test) => {
       }
     }))
 
-  test("P10 every session is visited, and one with many events loses all that is due", () =>
+  test("P10 every session is pruned, and a session with many events loses all that are due", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -132,7 +132,7 @@ export const retentionTests = (test: Test) => {
       }
     }))
 
-  test("P10 nothing is deleted from sessions that were visited since the given time", () =>
+  test("P10 sessions that were pruned since the given time lose nothing", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()
@@ -145,7 +145,7 @@ export const retentionTests = (test: Test) => {
       expect(yield* cursors).toEqual([4])
     }))
 
-  test("P10 a clock that was ahead when events were deleted does not keep later ones for ever", () =>
+  test("P10 a prune while the clock was ahead does not keep later prunes from deleting", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()

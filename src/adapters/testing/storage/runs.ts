@@ -46,7 +46,7 @@ export const runTests = (test: Test) => {
 }
 
 const startTests = (test: Test) => {
-  test("P7 a free session starts the run in one commit: lease, message, events, a ref from just before", () =>
+  test("P7 a free session starts a run in one commit: lease, message and events, and a ref from just before", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -102,7 +102,7 @@ const startTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ title: "Fix the build" })
     }))
 
-  test("a title made of a message is cut to the limit; a given one stays", () =>
+  test("a title taken from a message is cut to the limit; a given title stays", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* start({ message: userText("ä".repeat(300)) })
@@ -112,7 +112,7 @@ const startTests = (test: Test) => {
       expect((yield* session(s2)).title).toBe("New session")
     }))
 
-  test("P9 one run per session: the second is refused and leaves nothing behind", () =>
+  test("P9 one run per session: a second run is refused and leaves nothing behind", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const before = yield* session()
@@ -124,7 +124,7 @@ const startTests = (test: Test) => {
       expect(yield* admit({ runId: r2, idempotencyKey: "k", hash: "other" })).toMatchObject({ _tag: "Started" })
     }))
 
-  test("P9 one run per session: of many concurrent ones one starts", () =>
+  test("P9 one run per session: of many concurrent runs exactly one starts", () =>
     Effect.gen(function* () {
       yield* create()
       const admitted = yield* Effect.forEach(
@@ -198,7 +198,7 @@ const startTests = (test: Test) => {
       expect(yield* admit({ message })).toMatchObject({ _tag: "Started" })
     }))
 
-  test("P12 the refusal names a missing run", () =>
+  test("P12 a refusal names the run or session that is missing", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
@@ -248,7 +248,7 @@ const queueTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 
-  test("a run has the form of the answer that was asked for, from the queue to its end and when it is gone on with", () =>
+  test("a run keeps the requested form of its answer in the queue, to its end and when it is resumed", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -266,7 +266,7 @@ const queueTests = (test: Test) => {
       expect((yield* reader.runs({ sessionId: s1 })).map(({ output }) => output)).toEqual([form, form, null])
     }))
 
-  test("a session's runs are listed newest first, from any of them on, and found by their key", () =>
+  test("a session's runs are listed newest first, from any run on, and can be found by key", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* createAndStart()
@@ -299,7 +299,7 @@ const queueTests = (test: Test) => {
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r2)
     }))
 
-  test("P7 a run that may queue starts at once when the session is free", () =>
+  test("P7 a run that may queue starts immediately when the session is free", () =>
     Effect.gen(function* () {
       yield* create()
       expect(yield* queue(r1, "first")).toMatchObject({ _tag: "Started" })
@@ -334,7 +334,7 @@ const queueTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user third"])
     }))
 
-  test("a queued message may give the title when it starts", () =>
+  test("a queued message gives an unnamed session its title when its run starts", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create({ title: null })
@@ -349,7 +349,7 @@ const queueTests = (test: Test) => {
 }
 
 const keyTests = (test: Test) => {
-  test("P5 a key belongs to one message: sent again, it returns the same run, whatever its state", () =>
+  test("P5 a key belongs to one message: sending it again returns the same run, whatever the run's state", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -378,7 +378,7 @@ const keyTests = (test: Test) => {
       })
     }))
 
-  test("P5 a key for another message is a conflict, even while the session is busy", () =>
+  test("P5 a key that is reused for another message is a conflict, even while the session is busy", () =>
     Effect.gen(function* () {
       yield* create()
       yield* start({ idempotencyKey: "k1", hash: "h1" })
@@ -391,7 +391,7 @@ const keyTests = (test: Test) => {
       expect(yield* admit({ runId: r2, hash: "h1" })).toMatchObject({ _tag: "Busy" })
     }))
 
-  test("P5 a key belongs to a message that is stored under either of its hashes", () =>
+  test("P5 a message that was stored under its text hash is recognized when it is sent again under its key", () =>
     Effect.gen(function* () {
       yield* create()
       yield* start({ idempotencyKey: "k1", hash: "h1", textHash: "t1" })

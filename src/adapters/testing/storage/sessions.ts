@@ -9,7 +9,7 @@ import { expect } from "./Vitest.js"
 const smith = Owner.make("smith")
 
 export const sessionTests = (test: Test) => {
-  test("a new session has the fields that it was made with, and an event says so", () =>
+  test("a new session has the fields that it was created with, and one event, session.created", () =>
     Effect.gen(function* () {
       const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
@@ -35,13 +35,13 @@ export const sessionTests = (test: Test) => {
       ])
     }))
 
-  test("a title is folded; without one a session is unnamed", () =>
+  test("white space in a title is folded; a session created without a title is unnamed", () =>
     Effect.gen(function* () {
       expect(yield* create({ title: "  a\n\tb  " })).toMatchObject({ title: "a b", named: true })
       expect(yield* create({ id: s2, title: null })).toMatchObject({ title: "New session", named: false })
     }))
 
-  test("P12 clear refusal: a session's title has a limit, and nothing is stored past it", () =>
+  test("P12 clear refusal: a session with an empty or too long title is not created", () =>
     Effect.gen(function* () {
       const title = { _tag: "InvalidInput", field: "title", limit: "1 to 200 characters" }
       expect(yield* refused(create({ title: " \n " }))).toEqual({ ...title, actual: "0" })
@@ -57,7 +57,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ title: "first" })
     }))
 
-  test("renaming folds the title, names the session and makes an event", () =>
+  test("renaming folds the title, marks the session as named and adds an event", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* (yield* Now).set(2_000)
@@ -74,7 +74,7 @@ export const sessionTests = (test: Test) => {
       })
     }))
 
-  test("P12 clear refusal: a bad title names the field and the limit, and changes nothing", () =>
+  test("P12 clear refusal: renaming to an empty title is refused by field, and changes nothing", () =>
     Effect.gen(function* () {
       const before = yield* create()
       const storage = yield* Storage
@@ -110,7 +110,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* eventLines(1)).toEqual(["session.agent none", "session.agent none"])
     }))
 
-  test("several fields change at once, with an event for each, and all or none of them", () =>
+  test("a patch changes all its fields or none; title, model, agent and folder get an event each", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { a: 1 } })
       const storage = yield* Storage
@@ -145,7 +145,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* session()).toEqual(changed)
     }))
 
-  test("the folder can be changed, and left out", () =>
+  test("the folder can be left out, set and reset", () =>
     Effect.gen(function* () {
       yield* create({ workdir: null })
       const storage = yield* Storage
@@ -157,7 +157,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* eventLines(1)).toEqual(["session.moved nowhere", "session.moved nowhere"])
     }))
 
-  test("metadata is patched field by field: other fields stay, null removes one, there is no event", () =>
+  test("metadata is patched field by field: other fields stay, null removes a field, no event is added", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { a: 1, b: { c: 2 }, toString: "kept" } })
       const storage = yield* Storage
@@ -171,7 +171,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* session()).toEqual(patched)
     }))
 
-  test("metadata may have odd field names", () =>
+  test("metadata can have unusual field names", () =>
     Effect.gen(function* () {
       yield* create()
       const patch: { readonly [field: string]: number } = Object.fromEntries([
@@ -228,7 +228,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* storage.patch(s1, { metadata: { a: 1 } })).toMatchObject({ title: "Other", metadata: { a: 1 } })
     }))
 
-  test("P12 the refusal names a missing session", () =>
+  test("P12 a refusal names the session that is missing", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -248,7 +248,7 @@ export const sessionTests = (test: Test) => {
       expect((yield* reader.granted(s1)).size).toBe(0)
     }))
 
-  test("P6 reads never write: a session that is read from all sides stays as it is", () =>
+  test("P6 reads never write: reading a session leaves it and its events unchanged", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       const reader = yield* StorageReader

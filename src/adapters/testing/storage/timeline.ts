@@ -75,7 +75,7 @@ const call = (index: number, fields: object) => ({
 })
 
 export const timelineTests = (test: Test) => {
-  test("the timeline has a row for each step and each call: asked, started, ended, and in which order", () =>
+  test("a timeline has a row per step and per call: its times, its outcome and the order in which calls ended", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const now = yield* Now
@@ -104,7 +104,7 @@ export const timelineTests = (test: Test) => {
       expect([last, first, second]).toEqual([last, first, second].toSorted((one, other) => Number(one) - Number(other)))
     }))
 
-  test("a part of the timeline knows of its calls' step; a session that is not there has none", () =>
+  test("a part of a timeline still names the step of each call; a range past its end is empty", () =>
     Effect.gen(function* () {
       yield* threeCalls
       const all = yield* timeline()
@@ -114,7 +114,7 @@ export const timelineTests = (test: Test) => {
       expect(yield* timeline({ from: 9 })).toEqual([])
     }))
 
-  test("a timeline is as long as its session, and each call knows its step wherever it is read from", () =>
+  test("a timeline of 600 calls is whole, and each call names its step wherever reading begins", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -135,12 +135,12 @@ export const timelineTests = (test: Test) => {
       expect((yield* timeline({ from: 4, to: 6 })).map(({ seq }) => Number(seq))).toEqual([4, 5, 6])
     }))
 
-  test("the timeline of a session that is not there is refused", () =>
+  test("the timeline of a missing session is refused", () =>
     Effect.gen(function* () {
       expect(yield* refused(timeline())).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
     }))
 
-  test("the timeline outlives the events that told of it", () =>
+  test("a timeline stays whole after its events are deleted", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const lease = yield* threeCalls
@@ -152,7 +152,7 @@ export const timelineTests = (test: Test) => {
       expect(yield* timeline()).toEqual(before)
     }))
 
-  test("what a host appends is in the timeline, without what nobody knows of it", () =>
+  test("messages that a host appends are in the timeline, without runs and start times", () =>
     Effect.gen(function* () {
       yield* create()
       yield* append(s1, [userText("Hi"), assistant("I call", ["c1"]), result("c1"), assistant("Done")])
@@ -164,7 +164,7 @@ export const timelineTests = (test: Test) => {
       ])
     }))
 
-  test("a call's display is in its open call, its question and its events", () =>
+  test("a call's display is part of the open call, its question and its events", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -188,7 +188,7 @@ export const timelineTests = (test: Test) => {
       ])
     }))
 
-  test("a page of events with entries has no more messages than a mebibyte, and pages join without a gap", () =>
+  test("a page of events with entries is limited to about a mebibyte of messages, and pages join without a gap", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       const { lease } = yield* createAndStart()
@@ -206,7 +206,7 @@ export const timelineTests = (test: Test) => {
       expect(Math.max(...told.map((page) => page.length))).toBeLessThanOrEqual(3)
     }))
 
-  test("with entries, events bring along the message or the question that they tell of", () =>
+  test("events that are read with entries carry the message or question that they announce", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader

@@ -85,7 +85,7 @@ export const transcriptTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ title: "New session", named: false })
     }))
 
-  test("nothing to append changes nothing", () =>
+  test("appending nothing changes nothing", () =>
     Effect.gen(function* () {
       const before = yield* create()
       yield* (yield* Now).set(2_000)
@@ -93,7 +93,7 @@ export const transcriptTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P4 always sendable: messages that may not come next are refused, and none of them is stored", () =>
+  test("P4 always sendable: messages that must not come next are refused, and none of them is stored", () =>
     Effect.gen(function* () {
       yield* create()
       const before = yield* session()
@@ -120,7 +120,7 @@ export const transcriptTests = (test: Test) => {
       expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
     }))
 
-  test("P7 a run that waits keeps others from appending, though no run holds the session", () =>
+  test("P7 a queued run keeps others from appending, even when no run holds the session", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -131,7 +131,7 @@ export const transcriptTests = (test: Test) => {
       expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
     }))
 
-  test("P2 every message comes back as it was: any text, parts and roles of other versions, metadata of vendors", () =>
+  test("P2 every message is read back unchanged: any text, unknown parts and roles, vendors' metadata", () =>
     Effect.gen(function* () {
       yield* create()
       const messages: ReadonlyArray<Message> = [
@@ -147,7 +147,7 @@ export const transcriptTests = (test: Test) => {
       expect((yield* transcript()).map(({ message }) => message)).toEqual(messages)
     }))
 
-  test("P1 ranges: the transcript from place to place, and never past the head", () =>
+  test("P1 a transcript can be read from place to place, and never past the head", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage

@@ -62,7 +62,7 @@ describe("idle", () => {
   )
 
   test(
-    "does not wait for a fiber that waits on a deferred, and waits for what that one does afterwards",
+    "does not wait for a fiber that waits on a deferred, until the deferred is done",
     Effect.gen(function* () {
       const { add, count } = counter()
       const told = yield* Deferred.make<void>()
@@ -87,14 +87,14 @@ describe("idle", () => {
   )
 
   test(
-    "returns at once when nothing is ready, again and again",
+    "returns when nothing is ready, again and again",
     Effect.gen(function* () {
       for (let n = 0; n < 100; n++) yield* Quiescence.idle
     })
   )
 
   test(
-    "may be waited for by several fibers: each returns once nobody else is ready",
+    "lets several fibers wait: each returns once no other fiber is ready",
     Effect.gen(function* () {
       const { add, count } = counter()
       const waiting = Effect.map(Quiescence.idle, count)
@@ -138,7 +138,7 @@ describe("idle", () => {
     })
   )
 
-  it.effect("dies when no layer was built that knows who is ready", () =>
+  it.effect("dies without Quiescence.layer", () =>
     Effect.map(defect(Quiescence.idle), (text) => expect(text).toContain("needs Quiescence.layer"))
   )
 })
@@ -146,7 +146,7 @@ describe("idle", () => {
 describe("layer", () => {
   const scheduler = FiberRef.get(FiberRef.currentScheduler)
 
-  it.effect("leaves the scheduler as it was afterwards", () =>
+  it.effect("restores the scheduler afterwards", () =>
     Effect.gen(function* () {
       const before = yield* scheduler
       const inside = yield* Effect.provide(scheduler, Quiescence.layer)
@@ -156,7 +156,7 @@ describe("layer", () => {
   )
 
   test(
-    "of an engine within another layer counts with those outside it",
+    "of an engine inside another layer also counts the fibers outside",
     Effect.gen(function* () {
       const { add, count } = counter()
       const outside = yield* scheduler
@@ -169,7 +169,7 @@ describe("layer", () => {
     })
   )
 
-  it.effect("comes with an engine of SkeinTest", () =>
+  it.effect("comes with SkeinTest.layer", () =>
     Quiescence.idle.pipe(Effect.provide(SkeinTest.layer({ policy: Permissions.allowAll })))
   )
 })

@@ -54,7 +54,7 @@ describe("ScriptedToolbox", () => {
     }).pipe(Effect.provide(AgentTest))
   )
 
-  it.scoped("plays outcomes one a call, by the name of a tool whose handler is left alone, and keeps the calls", () =>
+  it.scoped("plays one outcome per call instead of running the tool's handler, and records the calls", () =>
     Effect.gen(function* () {
       const tools = yield* ScriptedToolbox.ScriptedToolbox
       yield* tools.play(weather, ScriptedToolbox.succeed({ celsius: -3 }))
@@ -74,7 +74,7 @@ describe("ScriptedToolbox", () => {
     }).pipe(Effect.provide(AgentTest))
   )
 
-  it.scoped("answers by the input where no outcome waits, and says so where there is no answer either", () =>
+  it.scoped("answers by input when no outcome is queued, and fails a call without an answer", () =>
     Effect.gen(function* () {
       const tools = yield* ScriptedToolbox.ScriptedToolbox
       yield* Run.await(yield* ask("Oslo"))
@@ -109,7 +109,7 @@ describe("ScriptedToolbox", () => {
     }).pipe(Effect.provide(AgentTest))
   )
 
-  it.scoped("a call that hangs ends with its run, one that dies by itself", () =>
+  it.scoped("a hanging call ends with its run, and a dying call ends by itself", () =>
     Effect.gen(function* () {
       const tools = yield* ScriptedToolbox.ScriptedToolbox
       const gateway = yield* Gateway.Gateway
@@ -134,7 +134,7 @@ describe("ScriptedToolbox", () => {
     }).pipe(Effect.provide(AgentTest))
   )
 
-  it.effect("P12 clear refusal: a name that is none, or given twice", () =>
+  it.effect("P12 clear refusal: an invalid name, or the same name twice", () =>
     Effect.gen(function* () {
       const build = (...names: ReadonlyArray<string>) => Effect.flip(Toolbox.make(...ScriptedToolbox.tools(...names)))
       assert.strictEqual((yield* build("two", "two"))._tag, "DuplicateTool")

@@ -16,7 +16,8 @@ const failing = (tests: ReadonlyArray<StorageTest>, patience: "2 seconds" | "60 
     { concurrency: 8 }
   ).pipe(Effect.map((names) => names.flat()))
 
-const generated = "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does"
+const generated =
+  "P1 P4 P5 P11 after any sequence of operations, answers and reads equal those of the in-memory storage"
 
 /** The tests of the same promise as this test. */
 const like = (name: string, tests: ReadonlyArray<StorageTest>) => {
@@ -25,7 +26,7 @@ const like = (name: string, tests: ReadonlyArray<StorageTest>) => {
 }
 
 describe("the storage tests", () => {
-  it.live("pass a storage that is sound", () =>
+  it.live("pass on a sound storage", () =>
     Effect.gen(function* () {
       const tests = storageTests({ layer: sound, assets: withAssets(MemoryFiles.layer), runs: 5 })
       expect(new Set(tests.map(({ name }) => name)).size).toBe(tests.length)
@@ -41,17 +42,17 @@ describe("the storage tests", () => {
     )
   }
 
-  it.live("notice when an asset is not what its hash says", () =>
+  it.live("notice when an asset's content does not match its hash", () =>
     Effect.gen(function* () {
       const caughtBy =
-        "P2 seen means stored: a content comes back byte for byte, under its size and hash, however it was cut"
+        "P2 seen means stored: content is read back byte for byte, with its size and hash, however it was cut"
       const tests = storageTests({ layer: sound, assets: assetsCutShort })
       expect(yield* failing(like(caughtBy, tests))).toContain(caughtBy)
     })
   )
 
   it.live(
-    "find by sequences that are made up what no test was written for, and show the shortest",
+    "find a defect by generated sequences, and show a counterexample",
     () =>
       Effect.gen(function* () {
         const found = yield* Effect.forEach(
@@ -63,7 +64,7 @@ describe("the storage tests", () => {
     90_000
   )
 
-  it.live("notice when a process that is killed had acknowledged what it had not stored", () =>
+  it.live("notice when a killed process had acknowledged messages that it had not stored", () =>
     Effect.gen(function* () {
       const caughtBy = "P2 seen means stored: a process killed while it writes loses nothing that was acknowledged"
       const processes = Effect.gen(function* () {

@@ -178,8 +178,7 @@ export const startsTwice = broken(({ storage }) => ({
 export const defects = [
   {
     defect: "a released run closes the questions that it waits for",
-    caughtBy:
-      "P5 a released run is held by nobody: its started calls are interrupted, the others and its questions stay",
+    caughtBy: "P5 releasing a run interrupts its started calls; no engine holds it, its other calls and questions stay",
     layer: broken(({ reader, storage }) => ({
       storage: {
         releaseRun: (lease) =>
@@ -196,8 +195,8 @@ export const defects = [
     }))
   },
   {
-    defect: "a run of a crashed engine is taken up for ever",
-    caughtBy: "P9 a run that is taken over three times and gets no further is given up; one that gets on never is",
+    defect: "a crashed engine's run is taken over for ever",
+    caughtBy: "P9 a run that makes no progress in three takeovers is given up; a run that makes progress never is",
     layer: broken(({ storage }) => ({
       storage: {
         takeOver: (seen, presence) =>
@@ -207,15 +206,14 @@ export const defects = [
   },
   {
     defect: "a retry under a key appends its messages again",
-    caughtBy: "P5 messages that are appended under a key are appended once, and returned again",
+    caughtBy: "P5 messages appended under a key are stored once, and a retry returns the same entries",
     layer: broken(({ storage }) => ({
       storage: { append: (sessionId, messages) => storage.append(sessionId, messages) }
     }))
   },
   {
-    defect: "a run that ended without an answer is gone on with each time that it is asked for",
-    caughtBy:
-      "P5 a run that ended without an answer is gone on with once, in a run with its metadata that stands for it",
+    defect: "a run that ended without an answer is resumed again with each request",
+    caughtBy: "P5 a run that ended without an answer is resumed once, by a run that takes on its metadata and key",
     layer: broken(({ storage }) => ({
       storage: { resume: (resumption) => storage.resume({ ...resumption, of: "newest" }) }
     }))
@@ -226,12 +224,12 @@ export const defects = [
     layer: broken(lostUpdate)
   },
   {
-    defect: "results stand in the order in which they came",
+    defect: "results appear in the order in which they arrived",
     caughtBy: "P1 one order: results appear in call order, whatever order they arrive in",
     layer: broken(completionOrder)
   },
   {
-    defect: "a batch that is half done is shown",
+    defect: "a half-done batch is shown",
     caughtBy: "P2 seen means stored, P3 never late: a result is announced while earlier calls still run",
     layer: broken(halfDone)
   },
@@ -241,8 +239,8 @@ export const defects = [
     layer: broken(early)
   },
   {
-    defect: "a batch of messages that is refused leaves its first ones",
-    caughtBy: "P4 always sendable: messages that may not come next are refused, and none of them is stored",
+    defect: "a refused append leaves its first messages",
+    caughtBy: "P4 always sendable: messages that must not come next are refused, and none of them is stored",
     layer: broken(({ storage }) => ({
       storage: {
         append: (sessionId, messages) =>
@@ -255,14 +253,14 @@ export const defects = [
   },
   {
     defect: "an idempotency key is ignored",
-    caughtBy: "P5 a key belongs to one message: sent again, it returns the same run, whatever its state",
+    caughtBy: "P5 a key belongs to one message: sending it again returns the same run, whatever the run's state",
     layer: broken(({ storage }) => ({
       storage: { admit: (admission) => storage.admit({ ...admission, idempotencyKey: null }) }
     }))
   },
   {
-    defect: "a message that an earlier version stored is taken for another one",
-    caughtBy: "P5 a key belongs to a message that is stored under either of its hashes",
+    defect: "a message that an earlier version stored is not recognized",
+    caughtBy: "P5 a message that was stored under its text hash is recognized when it is sent again under its key",
     layer: broken(({ storage }) => ({
       storage: { admit: (admission) => storage.admit({ ...admission, textHash: admission.hash }) }
     }))
@@ -274,7 +272,7 @@ export const defects = [
   },
   {
     defect: "reading a session touches it",
-    caughtBy: "P6 reads never write: a session that is read from all sides stays as it is",
+    caughtBy: "P6 reads never write: reading a session leaves it and its events unchanged",
     layer: broken(({ reader, storage }) => ({
       reader: {
         session: (sessionId) =>
@@ -283,8 +281,8 @@ export const defects = [
     }))
   },
   {
-    defect: "messages and runs are taken after a deletion has begun",
-    caughtBy: "P7 delete: from the first step on, no message, run or answer is taken",
+    defect: "messages and runs are accepted after a deletion has begun",
+    caughtBy: "P7 delete: from the first step on, no message, run or answer is accepted",
     layer: broken(({ reader, storage }) => ({
       storage: {
         beginDelete: (sessionId) => Effect.catchTag(Effect.asVoid(reader.session(sessionId)), "RowDamaged", Effect.die),
@@ -294,17 +292,17 @@ export const defects = [
   },
   {
     defect: "a message brings a deleted session back",
-    caughtBy: "P7 nothing resurrects a session: an operation on a deleted session finds none and makes none",
+    caughtBy: "P7 nothing resurrects a session: an operation on a deleted session is refused and creates nothing",
     layer: broken(resurrecting)
   },
   {
-    defect: "the fencing number is not looked at",
-    caughtBy: "P9 fencing: a run that has ended writes nothing more, though another holds the session",
+    defect: "the fence is not checked",
+    caughtBy: "P9 fencing: a run that has ended writes nothing more, even when another run holds the session",
     layer: broken(noFence)
   },
   {
-    defect: "an owner is taken over though it has given a sign of life",
-    caughtBy: "P9 an engine that has given a sign of life since it was last looked at is not taken over",
+    defect: "an engine is taken over although it has given a sign of life",
+    caughtBy: "P9 an engine that has given a sign of life since it was last checked is not taken over",
     layer: broken(({ reader, storage }) => ({
       storage: {
         takeOver: (seen, owner) =>
@@ -317,7 +315,7 @@ export const defects = [
     }))
   },
   {
-    defect: "an event is lost where two pages of them meet",
+    defect: "an event is lost where two pages meet",
     caughtBy: "P10 cursors have no gaps, and pages of events join without one",
     layer: broken(({ reader }) => ({
       reader: {
@@ -334,7 +332,7 @@ export const defects = [
     )
   },
   {
-    defect: "part of a patch that is refused stays",
+    defect: "part of a refused patch stays",
     caughtBy: "P12 clear refusal: a refused patch changes nothing",
     layer: broken(({ reader, storage }) => ({
       storage: {

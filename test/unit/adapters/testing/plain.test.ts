@@ -4,9 +4,9 @@ import { bundle } from "../../../support/programs/Bundle.js"
 import * as Process from "../../../support/programs/Process.js"
 
 describe("skein/testing in a program that vitest does not run", () => {
-  const environments = { "one of a test's": { VITEST: "true" }, "any other": {} }
+  const environments = { "in a test's environment": { VITEST: "true" }, "in any other environment": {} }
   for (const [name, env] of Object.entries(environments)) {
-    it.scopedLive(`can be imported, and says what a suite needs: ${name}`, () =>
+    it.scopedLive(`can be imported ${name}, and a suite says what it needs`, () =>
       Effect.gen(function* () {
         const program = yield* bundle(new URL("plain.ts", import.meta.url))
         const running = yield* Process.start(process.execPath, [program], { env })

@@ -90,7 +90,7 @@ export const generatedTests = (
   isInOrder: boolean
 ): ReadonlyArray<StorageTest.StorageTest> => [
   StorageTest.make(
-    "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does",
+    "P1 P4 P5 P11 after any sequence of operations, answers and reads equal those of the in-memory storage",
     Effect.gen(function* () {
       const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
       const bounded = { ...config, limits: { ...config.limits, ...limits } }
