@@ -36,7 +36,10 @@ export const live = (setup: Options, stop: Stop | null = null): Effect.Effect<Li
     while (true) {
       const line = yield* running.line
       if (Option.isNone(line)) break
-      const said = yield* Effect.orDie(Schema.decodeUnknown(Line)(line.value))
+      const said = yield* Effect.mapError(
+        Schema.decodeUnknown(Line)(line.value),
+        () => new Error(`a host says what is not understood: ${line.value}`)
+      ).pipe(Effect.orDie)
       if (said._tag === "Ended") ends.push(said)
       else if (++entered === stop?.after) yield* running.signal(stop.signal)
     }

@@ -102,5 +102,5 @@ NodeRuntime.runMain(
     Effect.tapErrorCause(Effect.logError),
     Effect.provide(logger)
   ),
-  { disableErrorReporting: true }
+  { disablePrettyLogger: true, disableErrorReporting: true }
 )
