@@ -18,8 +18,8 @@ const failure = (promise: Promise<unknown>) =>
     )
   )
 
-describe("choices of an editor", () => {
-  it.scopedLive("are the agent, the model and its effort; each shows once it is made, by whomever", () =>
+describe("an editor", () => {
+  it.scopedLive("chooses agent, model and effort, sees changes made elsewhere, and is refused unknown choices", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const { configOptions, modes, sessionId } = yield* editor.session("/")
@@ -62,7 +62,7 @@ describe("choices of an editor", () => {
     })
   )
 
-  it.scopedLive("may be to have every call of its own prompts allowed, and of no others", () =>
+  it.scopedLive("may allow every call of its own prompts, but of no others", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const asked: Array<string> = []
@@ -93,30 +93,28 @@ describe("choices of an editor", () => {
     })
   )
 
-  it.scopedLive(
-    "see commands once the session is known, and the context's fill with each step and at each opening",
-    () =>
-      Effect.gen(function* () {
-        const editor = yield* TestEditor.open()
-        const { sessionId } = yield* editor.session("/")
-        yield* editor.until((update) => update.sessionUpdate === "available_commands_update")
-        yield* editor.model.play({
-          text: "Yes.",
-          usage: { inputTokens: 400, outputTokens: 20, reasoningTokens: 0, cachedInputTokens: 0 }
-        })
-        yield* editor.prompt(sessionId, "Go")
-        const fill = { sessionUpdate: "usage_update", used: 420, size: 1000 }
-        expect(editor.updates).toContainEqual(fill)
-        editor.updates.length = 0
-        yield* Effect.promise(() =>
-          editor.agent.request(methods.agent.session.resume, { sessionId, cwd: "/", mcpServers: [] })
-        )
-        yield* editor.until((update) => update.sessionUpdate === "usage_update")
-        expect(editor.updates).toContainEqual(fill)
+  it.scopedLive("sees the commands of a new session, and the context's fill after a step and on resuming", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const { sessionId } = yield* editor.session("/")
+      yield* editor.until((update) => update.sessionUpdate === "available_commands_update")
+      yield* editor.model.play({
+        text: "Yes.",
+        usage: { inputTokens: 400, outputTokens: 20, reasoningTokens: 0, cachedInputTokens: 0 }
       })
+      yield* editor.prompt(sessionId, "Go")
+      const fill = { sessionUpdate: "usage_update", used: 420, size: 1000 }
+      expect(editor.updates).toContainEqual(fill)
+      editor.updates.length = 0
+      yield* Effect.promise(() =>
+        editor.agent.request(methods.agent.session.resume, { sessionId, cwd: "/", mcpServers: [] })
+      )
+      yield* editor.until((update) => update.sessionUpdate === "usage_update")
+      expect(editor.updates).toContainEqual(fill)
+    })
   )
 
-  it.scopedLive("are asked for by prompts with a slash; other slashes are said to the model", () =>
+  it.scopedLive("runs commands by prompts with a slash; other slashes go to the model", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const { sessionId } = yield* editor.session("/")
@@ -135,7 +133,7 @@ describe("choices of an editor", () => {
     })
   )
 
-  it.scopedLive("may be servers of its own, whose names become those of tools; none is taken that cannot be", () =>
+  it.scopedLive("brings MCP servers of its own, under names fit for tools; unusable servers are refused", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const open = (mcpServers: ReadonlyArray<object>) => editor.agent.request("session/new", { cwd: "/", mcpServers })

@@ -19,94 +19,94 @@ const never = (asked: Deferred.Deferred<void>) => () => {
   return new Promise<never>(() => {})
 }
 
-describe("files of an editor", () => {
-  it.scopedLive("count before those on disk, saved or not; what the workspace does not hold is never asked for", () =>
-    Effect.gen(function* () {
-      const { at, base, workdir } = yield* TestWorkspace.make({
-        "a.txt": "on disk\n",
-        "b.bin": new Uint8Array([1, 0, 2]),
-        "odd.txt": "odd\n"
-      })
-      yield* Effect.promise(() => symlink(`${base}/outside/secret.txt`, at("link.txt")))
-      const buffers = new Map([[at("a.txt"), "not saved\n"]])
-      const asked: Array<string> = []
-      const editor = yield* TestEditor.open({
-        capabilities: { fs: { readTextFile: true, writeTextFile: true } },
-        handle: (app) =>
-          app
-            .onRequest(methods.client.fs.readTextFile, ({ params }) => {
-              asked.push(`read ${params.path}`)
-              const content = buffers.get(params.path)
-              if (content === undefined) throw new RequestError(-32002, "not open")
-              return { content }
-            })
-            .onRequest(methods.client.fs.writeTextFile, ({ params }) => {
-              asked.push(`write ${params.path}`)
-              buffers.set(params.path, params.content)
-              return {}
-            })
-      })
-      const { sessionId } = yield* editor.session(workdir)
-      yield* editor.model.play(
-        ScriptedModel.calls(call("read", { path: "a.txt" })),
-        ScriptedModel.calls(call("edit", { path: "a.txt", oldText: "not saved", newText: "edited" })),
-        ScriptedModel.calls(call("write", { path: "new/c.txt", content: "new\n" })),
-        ScriptedModel.calls(call("read", { path: "odd.txt" })),
-        ScriptedModel.calls(call("read", { path: "b.bin" })),
-        ScriptedModel.calls(call("read", { path: "link.txt" })),
-        ScriptedModel.calls(call("write", { path: "link.txt", content: "x" })),
-        ScriptedModel.text("Done.")
-      )
-      yield* editor.prompt(sessionId, "Go")
-      const [read, edited, written, odd, binary, ...outside] = TestEditor.results(editor.updates)
-      expect(textOf(read)).toContain("not saved")
-      expect(edited?.content).toMatchObject([
-        { type: "diff", path: at("a.txt"), oldText: "not saved\n", newText: "edited\n" },
-        {}
-      ])
-      expect(buffers.get(at("a.txt"))).toBe("edited\n")
-      expect(textOf(written)).toContain("Created new/c.txt")
-      expect(buffers.get(at("new/c.txt"))).toBe("new\n")
-      expect(textOf(odd)).toContain("odd")
-      expect(binary?.status).toBe("failed")
-      expect(outside.map(({ status }) => status)).toEqual(["failed", "failed"])
-      expect(asked.filter((one) => /link|bin/.test(one))).toEqual([])
-      expect(yield* Effect.promise(() => readFile(at("a.txt"), "utf8"))).toBe("on disk\n")
-    })
-  )
-
+describe("an editor's files", () => {
   it.scopedLive(
-    "are not changed when somebody has typed since the tool looked, nor touched when the editor refuses",
+    "take precedence over those on disk, even unsaved; links out and binary files are never requested",
     () =>
       Effect.gen(function* () {
-        const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "one\n", ".env": "KEY=1\n" })
-        let reads = 0
+        const { at, base, workdir } = yield* TestWorkspace.make({
+          "a.txt": "on disk\n",
+          "b.bin": new Uint8Array([1, 0, 2]),
+          "odd.txt": "odd\n"
+        })
+        yield* Effect.promise(() => symlink(`${base}/outside/secret.txt`, at("link.txt")))
+        const buffers = new Map([[at("a.txt"), "not saved\n"]])
+        const asked: Array<string> = []
         const editor = yield* TestEditor.open({
           capabilities: { fs: { readTextFile: true, writeTextFile: true } },
           handle: (app) =>
             app
               .onRequest(methods.client.fs.readTextFile, ({ params }) => {
-                if (params.path === at(".env")) throw new RequestError(-32603, "private")
-                return { content: reads++ === 0 ? "one\n" : "one typed\n" }
+                asked.push(`read ${params.path}`)
+                const content = buffers.get(params.path)
+                if (content === undefined) throw new RequestError(-32002, "not open")
+                return { content }
               })
-              .onRequest(methods.client.fs.writeTextFile, () => {
-                throw new RequestError(-32603, "read-only buffer")
+              .onRequest(methods.client.fs.writeTextFile, ({ params }) => {
+                asked.push(`write ${params.path}`)
+                buffers.set(params.path, params.content)
+                return {}
               })
         })
         const { sessionId } = yield* editor.session(workdir)
         yield* editor.model.play(
-          ScriptedModel.calls(call("edit", { path: "a.txt", oldText: "one", newText: "two" })),
-          ScriptedModel.calls(call("write", { path: "a.txt", content: "two\n" })),
-          ScriptedModel.calls(call("read", { path: ".env" })),
+          ScriptedModel.calls(call("read", { path: "a.txt" })),
+          ScriptedModel.calls(call("edit", { path: "a.txt", oldText: "not saved", newText: "edited" })),
+          ScriptedModel.calls(call("write", { path: "new/c.txt", content: "new\n" })),
+          ScriptedModel.calls(call("read", { path: "odd.txt" })),
+          ScriptedModel.calls(call("read", { path: "b.bin" })),
+          ScriptedModel.calls(call("read", { path: "link.txt" })),
+          ScriptedModel.calls(call("write", { path: "link.txt", content: "x" })),
           ScriptedModel.text("Done.")
         )
         yield* editor.prompt(sessionId, "Go")
-        const [edited, written, secret] = TestEditor.results(editor.updates)
-        expect(textOf(edited)).toContain("changed in the meantime")
-        expect(textOf(written)).toContain("Cannot write a.txt: the editor refused (read-only buffer)")
-        expect(textOf(secret)).toContain("Cannot read .env: the editor refused (private)")
-        expect(yield* Effect.promise(() => readFile(at("a.txt"), "utf8"))).toBe("one\n")
+        const [read, edited, written, odd, binary, ...outside] = TestEditor.results(editor.updates)
+        expect(textOf(read)).toContain("not saved")
+        expect(edited?.content).toMatchObject([
+          { type: "diff", path: at("a.txt"), oldText: "not saved\n", newText: "edited\n" },
+          {}
+        ])
+        expect(buffers.get(at("a.txt"))).toBe("edited\n")
+        expect(textOf(written)).toContain("Created new/c.txt")
+        expect(buffers.get(at("new/c.txt"))).toBe("new\n")
+        expect(textOf(odd)).toContain("odd")
+        expect(binary?.status).toBe("failed")
+        expect(outside.map(({ status }) => status)).toEqual(["failed", "failed"])
+        expect(asked.filter((one) => /link|bin/.test(one))).toEqual([])
+        expect(yield* Effect.promise(() => readFile(at("a.txt"), "utf8"))).toBe("on disk\n")
       })
+  )
+
+  it.scopedLive("stay unchanged when somebody has typed since the tool read them, or when the editor refuses", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "one\n", ".env": "KEY=1\n" })
+      let reads = 0
+      const editor = yield* TestEditor.open({
+        capabilities: { fs: { readTextFile: true, writeTextFile: true } },
+        handle: (app) =>
+          app
+            .onRequest(methods.client.fs.readTextFile, ({ params }) => {
+              if (params.path === at(".env")) throw new RequestError(-32603, "private")
+              return { content: reads++ === 0 ? "one\n" : "one typed\n" }
+            })
+            .onRequest(methods.client.fs.writeTextFile, () => {
+              throw new RequestError(-32603, "read-only buffer")
+            })
+      })
+      const { sessionId } = yield* editor.session(workdir)
+      yield* editor.model.play(
+        ScriptedModel.calls(call("edit", { path: "a.txt", oldText: "one", newText: "two" })),
+        ScriptedModel.calls(call("write", { path: "a.txt", content: "two\n" })),
+        ScriptedModel.calls(call("read", { path: ".env" })),
+        ScriptedModel.text("Done.")
+      )
+      yield* editor.prompt(sessionId, "Go")
+      const [edited, written, secret] = TestEditor.results(editor.updates)
+      expect(textOf(edited)).toContain("changed in the meantime")
+      expect(textOf(written)).toContain("Cannot write a.txt: the editor refused (read-only buffer)")
+      expect(textOf(secret)).toContain("Cannot read .env: the editor refused (private)")
+      expect(yield* Effect.promise(() => readFile(at("a.txt"), "utf8"))).toBe("one\n")
+    })
   )
 
   /** An editor that never answers the request of `read`, with a session in which the model calls `read`. */
@@ -122,7 +122,7 @@ describe("files of an editor", () => {
     return { asked, editor, sessionId }
   })
 
-  it.scopedLive("fail the call when the editor goes before it answers", () =>
+  it.scopedLive("fail the call when the editor disconnects before it answers", () =>
     Effect.gen(function* () {
       const { asked, editor, sessionId } = yield* silent
       yield* Effect.fork(Effect.ignore(Effect.tryPromise(() => editor.sent(sessionId, "Go"))))
@@ -144,8 +144,8 @@ describe("files of an editor", () => {
   )
 })
 
-describe("terminals of an editor", () => {
-  it.scopedLive("run commands, stay in sight, and are given back when the command has ended or was stopped", () =>
+describe("an editor's terminals", () => {
+  it.scopedLive("run commands, stay visible, and are released when the command ends or is cancelled", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const told: Array<string> = []
@@ -190,7 +190,7 @@ describe("terminals of an editor", () => {
     })
   )
 
-  it.scoped("end a command whose time is over", () =>
+  it.scoped("kill a command at its timeout", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const killed: Array<string> = []

@@ -22,8 +22,8 @@ const codeOf = (promise: Promise<unknown>) =>
 
 const write = (path: string) => ScriptedModel.calls({ name: "write", input: JSON.stringify({ path, content: "x" }) })
 
-describe("requests of an editor", () => {
-  it.scopedLive("say images and files to the model, and refuse what is neither", () =>
+describe("an editor", () => {
+  it.scopedLive("sends images and files to the model; audio and invalid images are refused", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const { sessionId } = yield* editor.session("/")
@@ -51,7 +51,7 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive("are told the plan of a session, as it is and as it was when the session is loaded", () =>
+  it.scopedLive("is sent each plan of a session as it changes, and all of them again on loading the session", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const { sessionId } = yield* editor.session("/")
@@ -88,7 +88,7 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive("of a prompt that is cancelled while it asks end as cancelled, once the question is taken back", () =>
+  it.scopedLive("cancels a prompt that asks: the question is withdrawn before the prompt ends as cancelled", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const asked = yield* Deferred.make<void>()
@@ -119,7 +119,7 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive("have an answer stored as a rule, so that the next call like it is not asked about", () =>
+  it.scopedLive("answers with allow-always, and is not asked about the next call like it", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const asked: Array<ReadonlyArray<string>> = []
@@ -142,7 +142,7 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive("to close a session stop its prompt and what is told of it; it can be opened again", () =>
+  it.scopedLive("closes a session, which cancels its prompt and stops its updates; it can be prompted again", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const { sessionId } = yield* editor.session("/")
@@ -160,7 +160,7 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive("out of order are refused one by one, and what comes next is served", () =>
+  it.scopedLive("gets an error for each invalid request, and is still served afterwards", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
       const request = (method: string, params: object) => codeOf(editor.agent.request(method, params))
@@ -185,7 +185,7 @@ describe("requests of an editor", () => {
 
   const inquire = (link: boolean) => ScriptedModel.calls({ name: "inquire", input: JSON.stringify({ link }) })
 
-  it.scopedLive("show what a call asks while it runs as a form, once more where the answer does not fit", () =>
+  it.scopedLive("is shown a running call's inquiry as a form, again if the answer does not fit, or as a link", () =>
     Effect.gen(function* () {
       const asked: Array<object> = []
       const editor = yield* TestEditor.open({
@@ -217,35 +217,33 @@ describe("requests of an editor", () => {
     })
   )
 
-  it.scopedLive(
-    "let an editor without forms refuse them and say that a page was seen, but allow nothing by a guess",
-    () =>
-      Effect.gen(function* () {
-        const options: Array<ReadonlyArray<string>> = []
-        const editor = yield* TestEditor.open({
-          handle: (app) =>
-            app.onRequest(methods.client.session.requestPermission, ({ params }) => {
-              options.push([params.toolCall.title ?? "", ...params.options.map(({ optionId }) => optionId)])
-              return { outcome: { outcome: "selected", optionId: params.options[0]?.optionId ?? "" } }
-            })
-        })
-        const { sessionId } = yield* editor.session("/")
-        yield* Effect.promise(() =>
-          editor.agent.request(methods.agent.session.setConfigOption, {
-            sessionId,
-            configId: "permission",
-            value: "allow"
+  it.scopedLive("without forms may deny a form or confirm a link; allowing every call answers neither", () =>
+    Effect.gen(function* () {
+      const options: Array<ReadonlyArray<string>> = []
+      const editor = yield* TestEditor.open({
+        handle: (app) =>
+          app.onRequest(methods.client.session.requestPermission, ({ params }) => {
+            options.push([params.toolCall.title ?? "", ...params.options.map(({ optionId }) => optionId)])
+            return { outcome: { outcome: "selected", optionId: params.options[0]?.optionId ?? "" } }
           })
-        )
-        yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
-        yield* editor.prompt(sessionId, "Go")
-        expect(options).toEqual([
-          ["painter: Which one?", "deny"],
-          ["painter: Which one? https://painter.example/", "allow-once", "deny"]
-        ])
-        const [colour, page] = yield* editor.answers(sessionId)
-        expect(colour).toContain("Declined")
-        expect(page).toContain("Given")
       })
+      const { sessionId } = yield* editor.session("/")
+      yield* Effect.promise(() =>
+        editor.agent.request(methods.agent.session.setConfigOption, {
+          sessionId,
+          configId: "permission",
+          value: "allow"
+        })
+      )
+      yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
+      yield* editor.prompt(sessionId, "Go")
+      expect(options).toEqual([
+        ["painter: Which one?", "deny"],
+        ["painter: Which one? https://painter.example/", "allow-once", "deny"]
+      ])
+      const [colour, page] = yield* editor.answers(sessionId)
+      expect(colour).toContain("Declined")
+      expect(page).toContain("Given")
+    })
   )
 })

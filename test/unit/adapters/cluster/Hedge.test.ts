@@ -10,8 +10,8 @@ const settles = (exit: Exit.Exit<string, string>) =>
 
 const ask = (...ways: ReadonlyArray<Effect.Effect<string, string>>) => Hedge.ask(ways, settles, patience)
 
-describe("whoever is asked in several ways", () => {
-  it.effect("asks in one only, while that answers in time", () =>
+describe("Hedge.ask", () => {
+  it.effect("tries only the first way while it answers in time", () =>
     Effect.gen(function* () {
       const exit = yield* ask(Effect.succeed("one"), Effect.dieMessage("was asked"))
       expect(exit).toEqual(Option.some(Exit.succeed("one")))
@@ -19,14 +19,14 @@ describe("whoever is asked in several ways", () => {
     })
   )
 
-  it.effect("goes on to the next when one refuses what another may do", () =>
+  it.effect("tries the next way when a way refuses what another may do", () =>
     Effect.gen(function* () {
       expect(yield* ask(Effect.fail("elsewhere"), Effect.succeed("two"))).toEqual(Option.some(Exit.succeed("two")))
       expect(yield* ask(Effect.fail("elsewhere"))).toEqual(Option.some(Exit.fail("elsewhere")))
     })
   )
 
-  it.effect("asks the next beside a silent one, takes who answers first, and waits for no other", () =>
+  it.effect("tries the next way while one is silent, and takes the first answer without waiting for others", () =>
     Effect.gen(function* () {
       const late = yield* Deferred.make<string>()
       const asked = yield* Effect.fork(
@@ -44,7 +44,7 @@ describe("whoever is asked in several ways", () => {
     })
   )
 
-  it.effect("gives up in the end, with the last refusal if there was one", () =>
+  it.effect("gives up at its time limit, with the last refusal if there was one", () =>
     Effect.gen(function* () {
       const silent = yield* Effect.fork(ask(Effect.never, Effect.never))
       const refused = yield* Effect.fork(ask(Effect.never, Effect.fail("elsewhere")))
@@ -54,7 +54,7 @@ describe("whoever is asked in several ways", () => {
     })
   )
 
-  it.effect("is interrupted at once, though nobody it asked can be", () =>
+  it.effect("is interrupted at once, even if the way it tries cannot be", () =>
     Effect.gen(function* () {
       const asked = yield* Effect.fork(ask(Effect.uninterruptible(Effect.never)))
       yield* TestClock.adjust("1 millis")

@@ -7,8 +7,8 @@ import { expect } from "vitest"
 import * as MemberPool from "../../../../src/adapters/cluster/MemberPool.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 
-Postgres.describe("the connections of a member", () => {
-  it.scopedLive("end with it, also one that nobody gave back as its taker was interrupted", () =>
+Postgres.describe("the connections of a cluster member", () => {
+  it.scopedLive("end with it, even if a fiber was interrupted while it waited for one", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const scope = yield* Scope.make()

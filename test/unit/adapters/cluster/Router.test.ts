@@ -66,8 +66,8 @@ const waited = <A, E>(effect: Effect.Effect<A, E>, time: "2 seconds" | "30 secon
     return yield* Fiber.join(fiber)
   })
 
-describe("a message of a cluster", () => {
-  it.scoped("is stored once though its answer is lost, also without a key of the host's, with who sent it", () =>
+describe("a message in a cluster", () => {
+  it.scoped("is stored once, with its actor, when its answer is lost, even without a key from the host", () =>
     Effect.gen(function* () {
       const { asked, gateway, model, one } = yield* routed(true, lost)
       yield* model.play(ScriptedModel.text("done"))
@@ -80,7 +80,7 @@ describe("a message of a cluster", () => {
     })
   )
 
-  it.scoped("that was lost with the answer to a question is no second answer", () =>
+  it.scoped("that answers a question counts once when its reply is lost; a second answer is refused", () =>
     Effect.gen(function* () {
       const { gateway, model, one } = yield* routed(true, lost)
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})), ScriptedModel.text("done"))
@@ -96,7 +96,7 @@ describe("a message of a cluster", () => {
     })
   )
 
-  it.scoped("that nobody answers fails in the end where there is no engine, once eight runners were asked", () =>
+  it.scoped("fails where there is no engine, after eight runners have been asked and none has answered", () =>
     Effect.gen(function* () {
       const { asked, gateway, one } = yield* routed(false, () => Effect.never)
       const { id } = yield* one.session()
@@ -107,7 +107,7 @@ describe("a message of a cluster", () => {
     })
   )
 
-  it.scoped("is refused as it was there, and nobody else is asked", () =>
+  it.scoped("fails with the error of the runner that refused it, and no other runner is asked", () =>
     Effect.gen(function* () {
       const { asked, gateway, model, one } = yield* routed(true, (answer) => answer)
       yield* model.play(ScriptedModel.hang)
@@ -118,7 +118,7 @@ describe("a message of a cluster", () => {
     })
   )
 
-  it.scoped("whose connection breaks is not lost", () =>
+  it.scoped("is not lost when its connection breaks", () =>
     Effect.gen(function* () {
       const broken = new SocketGenericError({ reason: "Write", cause: new Error("write EPIPE") })
       const { gateway, model, one } = yield* routed(true, () => Effect.die(broken))

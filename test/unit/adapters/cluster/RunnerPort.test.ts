@@ -16,7 +16,7 @@ const connected = (port: number) =>
   )
 
 describe("a runner's port", () => {
-  it.scopedLive("ends though somebody connects while it does, and stays", () =>
+  it.scopedLive("closes even if somebody connects meanwhile and stays connected", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const layer = RunnerPort.layer({ host: "127.0.0.1", port: 0 })

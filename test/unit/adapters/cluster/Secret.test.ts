@@ -10,8 +10,8 @@ const told = { _tag: "Request", text: "où est la laine ? 🧶" }
 
 const bytesOf = (encoded: Uint8Array | string | undefined) => Buffer.from(encoded ?? "")
 
-describe("P9 the secret that members of a cluster say first", () => {
-  it("is said once a connection, and again by what is sent as it was encoded; what follows is understood, however it is cut", () => {
+describe("P9 the secret that cluster members send first", () => {
+  it("is sent once per connection; what follows, even the secret again, is understood however it is cut", () => {
     const member = Secret.says(plain, secret).unsafeMake()
     const first = bytesOf(member.encode(ping))
     const all = Buffer.concat([first, bytesOf(member.encode(told)), first])
@@ -25,7 +25,7 @@ describe("P9 the secret that members of a cluster say first", () => {
   })
 
   it.each(["", `"another secret of the lot"\n`, `"a secret of the cluster`, `${JSON.stringify(told)}\n`])(
-    "ends the connection of who says something else: %s",
+    "ends a connection that begins with anything else: %s",
     (said) => {
       const runner = Secret.demands(plain, secret).unsafeMake()
       expect(() => runner.decode(Buffer.from(`${said}${JSON.stringify(ping)}\n${JSON.stringify(told)}\n`))).toThrow(
@@ -34,7 +34,7 @@ describe("P9 the secret that members of a cluster say first", () => {
     }
   )
 
-  it("is not said by a runner that answers, whose answers are understood however they are cut", () => {
+  it("is not in a runner's answers, which are understood however they are cut", () => {
     const answer = bytesOf(Secret.demands(plain, secret).unsafeMake().encode(told))
     expect(answer.toString()).not.toContain(Redacted.value(secret))
     const member = Secret.says(plain, secret).unsafeMake()

@@ -27,7 +27,7 @@ const all = <A, E>(stream: Stream.Stream<A, E>) => Effect.map(Stream.runCollect(
 const ask = Tool.make("ask", { description: "is asked about", input: {} }).handle(() => Effect.succeed("ran"))
 
 describe("the client", () => {
-  it.scopedLive("has the Gateway's methods, but for `subscribe`", () =>
+  it.scopedLive("has all methods of the Gateway except `subscribe`", () =>
     Effect.gen(function* () {
       const { port } = yield* served()
       const client = yield* clientOf(port)
@@ -35,7 +35,7 @@ describe("the client", () => {
     })
   )
 
-  it.scopedLive("does with sessions, transcripts, runs and questions what the Gateway does", () =>
+  it.scopedLive("treats sessions, transcripts, runs and questions as the Gateway does", () =>
     Effect.gen(function* () {
       const { gateway, model, port } = yield* served({ tools: [ask], policy: Permissions.askToWrite })
       const client = yield* clientOf(port)
@@ -87,7 +87,7 @@ describe("the client", () => {
     })
   )
 
-  it.scopedLive("sends and reads files, and whole sessions", () =>
+  it.scopedLive("uploads and reads files, and exports and imports sessions", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const client = yield* clientOf(port)
@@ -119,7 +119,7 @@ describe("the client", () => {
     })
   )
 
-  it.scopedLive("P10 comes back when it is cut: each event once, and hints with a gap", () =>
+  it.scopedLive("P10 reconnects after a cut: each event comes once, and hints begin with a gap", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const proxy = yield* Proxy.make(port)
@@ -141,7 +141,7 @@ describe("the client", () => {
     })
   )
 
-  it.scoped("awaits a run however often it is cut, refused by a server that stops, or left without a word", () =>
+  it.scoped("awaits a run through cuts, refusals by a stopping server, and silence", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open()
       const lost = yield* Queue.unbounded<number>()
@@ -179,7 +179,7 @@ describe("the client", () => {
     })
   )
 
-  it.scoped("goes on with events when it is cut, and tells when the server is not there again at once", () =>
+  it.scoped("continues events after a cut, and reports when the server is not back at once", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const proxy = yield* Proxy.make(port)
@@ -212,7 +212,7 @@ describe("the client", () => {
     })
   )
 
-  it.scopedLive("tells the Gateway's errors from those of the way", () =>
+  it.scopedLive("distinguishes the Gateway's errors from refused access and an unreachable server", () =>
     Effect.gen(function* () {
       const { gateway } = yield* open()
       const who = SkeinHttp.principals(Effect.fail(new SkeinHttp.Unauthorized()))
@@ -227,7 +227,7 @@ describe("the client", () => {
     })
   )
 
-  it.scopedLive("speaks over a unix socket in Node", () =>
+  it.scopedLive("works over a unix socket in Node", () =>
     Effect.gen(function* () {
       const { gateway } = yield* open()
       const folder = yield* Effect.acquireRelease(
@@ -252,7 +252,7 @@ describe("the client", () => {
     })
   )
 
-  it("is bundled for browsers without anything of Node", async () => {
+  it("bundles for browsers without any module of Node", async () => {
     const entry = fileURLToPath(new URL("../../../../src/client.ts", import.meta.url))
     const { outputFiles } = await build({
       entryPoints: [entry],

@@ -35,7 +35,7 @@ const Seen = Schema.Struct({
 
 Browser.describe("the client in a browser", () => {
   it.scopedLive(
-    "creates, is refused by name, sends, and follows a run whose stream is cut again and again",
+    "creates a session, gets a typed refusal, and follows a run whose stream is cut repeatedly",
     () =>
       Effect.gen(function* () {
         const { model, port } = yield* served({ tools: [noop] })

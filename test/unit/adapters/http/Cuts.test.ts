@@ -63,7 +63,7 @@ describe("a stream that is cut", () => {
     })
   )
 
-  it.scopedLive("P10 since its client did not read cost the session nothing, and goes on where it was", () =>
+  it.scopedLive("P10 because its client did not read leaves the session unharmed, and continues where it was", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const cut = yield* Deferred.make<void>()

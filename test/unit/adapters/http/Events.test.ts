@@ -11,7 +11,7 @@ const is = (event: string) => (frame: Frame | null) => frame?.event === event
 const types = (frames: ReadonlyArray<Frame>) => frames.map(({ event, id }) => (id === "" ? event : `${id} ${event}`))
 
 describe("events over HTTP", () => {
-  it.scoped("P10 are replayed, then live, each with its cursor as id and its JSON", () =>
+  it.scoped("P10 are replayed, then live, each with its cursor as id and its JSON as data", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const { id } = yield* session({ title: "a" })
@@ -40,7 +40,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("bring deltas and entries along only for those who ask", () =>
+  it.scoped("include deltas and entries only for clients that ask for them", () =>
     Effect.gen(function* () {
       const { gateway, model, port, send, session } = yield* served()
       const { id } = yield* session()
@@ -61,7 +61,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("P10 go on after `Last-Event-ID`, which wins over `after`", () =>
+  it.scoped("P10 continue after `Last-Event-ID`, which overrides `after`", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const { id } = yield* session()
@@ -76,7 +76,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("P10 tell a client whose cursor nothing follows to reload, and go on from the newest", () =>
+  it.scoped("P10 tell a client whose cursor is past the newest to reload, and continue from the newest", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
       const { id } = yield* session()
@@ -88,7 +88,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("of a session that is not there are a 404, before any stream", () =>
+  it.scoped("of a missing session are a 404, before any stream", () =>
     Effect.gen(function* () {
       const { request } = yield* served()
       const answer = yield* request("GET", "/v1/sessions/nobody/events")
@@ -107,7 +107,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("have a heartbeat while nothing happens, from one timer", () =>
+  it.scoped("have a heartbeat while nothing happens, on streams of one session and of all", () =>
     Effect.gen(function* () {
       const { port, request, session } = yield* served()
       const { id } = yield* session()
@@ -125,7 +125,7 @@ describe("events over HTTP", () => {
     })
   )
 
-  it.scoped("end with `closing` when the server stops, whoever waits is refused, and runs are not stopped by it", () =>
+  it.scoped("end with `closing` when the server stops; waiting requests are refused, and runs go on", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const waiting = yield* Deferred.make<void>()

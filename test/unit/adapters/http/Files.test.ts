@@ -24,7 +24,7 @@ const opened = Effect.gen(function* () {
 })
 
 describe("files", () => {
-  it.scoped("come in as they are, and out again as attachments", () =>
+  it.scoped("are stored unchanged, and served as attachments", () =>
     Effect.gen(function* () {
       const { asset, folder, gateway, path, request } = yield* opened
       expect(asset).toMatchObject({ name: 'a "thing" ä.bin', mediaType: "application/x-thing", size: bytes.length })
@@ -49,7 +49,7 @@ describe("files", () => {
     })
   )
 
-  it.scoped("are read in part, and only as long as they are the same", () =>
+  it.scoped("are served in ranges, whole if they have changed, and not again if the client has them", () =>
     Effect.gen(function* () {
       const { asset, path, request } = yield* opened
       const ranges: ReadonlyArray<readonly [string, number, number]> = [

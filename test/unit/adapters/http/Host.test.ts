@@ -12,7 +12,7 @@ import { requestOf } from "./server.js"
 const read = Schema.decodeUnknownSync(Schema.Struct({ id: Schema.String }))
 
 it.scopedLive(
-  "the guide's server answers, and a client that listens does not keep it from ending",
+  "the guide's server answers, and ends on SIGTERM even if a client listens",
   () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(

@@ -22,7 +22,7 @@ const encode = (text: string) => new TextEncoder().encode(text)
 const length = FastCheck.integer({ min: 1, max: 7 })
 
 it.prop(
-  "values are counted in whatever pieces the text comes, and nothing in a text is one",
+  "values are counted in pieces of any size, and nothing inside a string is counted",
   [FastCheck.jsonValue(), length],
   ([value, length]) => {
     const texts = { value, '"\\': '[{,"\\' }
@@ -59,7 +59,7 @@ const texts = FastCheck.tuple(
 })
 
 it.prop(
-  "what is parsed in pieces is what is parsed at once, and what is no JSON is none",
+  "parsing in pieces gives the same as parsing at once, and nothing for invalid JSON",
   [texts, length],
   ([short, length]) => {
     const text = short.replace("FILLER", filler)
@@ -76,7 +76,7 @@ it.prop(
   { fastCheck: { numRuns: 250 } }
 )
 
-it("a list is parsed in pieces of bounded size, wherever it stands", () => {
+it("a list that is the only one in the outermost object is parsed in pieces of bounded size", () => {
   const items = Array.from({ length: 15_000 }, (_, n) => ({ role: "user", parts: [{ type: "text", text: `${n}` }] }))
   const pieces = (value: unknown) => {
     const bytes = encode(JSON.stringify(value))
@@ -94,7 +94,7 @@ it("a list is parsed in pieces of bounded size, wherever it stands", () => {
   expect(pieces(items)).toBe(2)
 })
 
-it("bytes that are no UTF-8 are no JSON, in an item and around the list", () => {
+it("invalid UTF-8 is invalid JSON, in an item and around the list", () => {
   const text = JSON.stringify({ messages: ["x", filler, "y"], more: "z" })
   for (const character of ["x", "ä", "y", "z"]) {
     const bytes = encode(text)

@@ -58,7 +58,7 @@ describe("within a host's server", () => {
     ["HttpApiBuilder", withApi],
     ["HttpLayerRouter", withRouter]
   ] as const) {
-    it.scoped(`of ${title}, the routes are under their path, beside the host's own`, () =>
+    it.scoped(`with ${title}, the routes are under their path, next to the host's own`, () =>
       Effect.gen(function* () {
         const { gateway, request } = yield* mounted(app)
         expect((yield* request("GET", "/hello")).json()).toBe("hi")
@@ -100,7 +100,7 @@ describe("a host's middleware", () => {
     })
   )
 
-  it.scoped("is done with a stream of events, and holds nothing for it, once that has begun", () =>
+  it.scoped("ends when a stream of events begins, and is not called for it again", () =>
     Effect.gen(function* () {
       const answers = yield* Queue.unbounded<number>()
       const counting = HttpMiddleware.make((app) =>
@@ -143,7 +143,7 @@ describe("the guide's server", () => {
   )
 })
 
-describe("who asks", () => {
+describe("a principal", () => {
   const who = SkeinHttp.principals(
     Effect.gen(function* () {
       const { headers } = yield* HttpServerRequest
@@ -155,7 +155,7 @@ describe("who asks", () => {
   )
   const as = (name: string, scope = "write") => ({ headers: { "x-user": name, "x-scope": scope } })
 
-  it.scoped("sees the owner's sessions, changes as the actor, and within the scope", () =>
+  it.scoped("sees only the owner's sessions, and makes changes as the actor and within the scope", () =>
     Effect.gen(function* () {
       const { gateway } = yield* open()
       const { request } = yield* serve(gateway, who)
@@ -179,7 +179,7 @@ describe("who asks", () => {
     })
   )
 
-  it.scoped("is asked first: without an answer nothing is told, not even what there is", () =>
+  it.scoped("is required first: without one, even unknown routes and methods are a 401", () =>
     Effect.gen(function* () {
       const { gateway } = yield* open()
       yield* gateway.create({ id: Session.Id.make("s1") })

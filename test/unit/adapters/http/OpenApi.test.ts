@@ -36,7 +36,7 @@ describe("the OpenAPI document", () => {
     expect(validator.version).toBe("3.1")
   })
 
-  it("has each operation of the Gateway, and names for all that crosses the wire", () => {
+  it("has every operation of the Gateway, and a name for every object on the wire", () => {
     const ids = operations.map(({ operation }) => String(operation["operationId"]).replace(/^\w+\./, ""))
     expect([...ids, "subscribe"].sort()).toEqual(Object.keys(Gateway.operations).sort())
     expect(unnamed(document["paths"])).toEqual([])
@@ -48,14 +48,14 @@ describe("the OpenAPI document", () => {
     for (const [, name = ""] of text.matchAll(/#\/components\/schemas\/(\w+)/g)) expect(components).toContain(name)
   })
 
-  it("says what every request may be refused with", () => {
+  it("lists the statuses with which any request may be refused", () => {
     for (const { operation } of operations) {
       const statuses = Object.keys(fieldsOf(operation["responses"]))
       expect(statuses).toEqual(expect.arrayContaining(["400", "401", "404", "405", "413", "415", "422", "500", "503"]))
     }
   })
 
-  it("says what streams and bytes are", () => {
+  it("describes streams and bytes", () => {
     const paths = fieldsOf(document["paths"])
     const events = at(paths, "/v1/sessions/{sessionId}/events", "get", "responses", "200", "content")
     expect(at(events, "text/event-stream", "x-event-data")).toEqual({ $ref: "#/components/schemas/SessionEvent" })
@@ -65,7 +65,7 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(fieldsOf(upload))).toEqual(["*/*"])
   })
 
-  it.scoped("says what answers and events are, as they are", () =>
+  it.scoped("matches the answers and events that are really sent", () =>
     Effect.gen(function* () {
       const ajv = new Ajv2020({ strict: false, validateFormats: false })
       ajv.addSchema(document, "skein")

@@ -172,7 +172,7 @@ const cases: ReadonlyArray<readonly [title: string, method: string, path: string
 ]
 
 describe("refusals", () => {
-  it.scopedLive("have one shape, the right status, and nothing of the request", () =>
+  it.scopedLive("have one shape and the right status, and repeat nothing from the request", () =>
     Effect.gen(function* () {
       const { gateway, log, request } = yield* served()
       yield* gateway.create({ id: Session.Id.make(id) })
@@ -189,7 +189,7 @@ describe("refusals", () => {
     })
   )
 
-  it.scoped("of a method names those that there are", () =>
+  it.scoped("of a method list the methods that are allowed", () =>
     Effect.gen(function* () {
       const { request } = yield* served()
       const allowed = (path: string) => Effect.map(request("PUT", path, json({})), ({ headers }) => headers["allow"])
@@ -218,7 +218,7 @@ describe("refusals", () => {
 describe("raw requests", () => {
   const get = `GET /v1/sessions HTTP/1.1\r\nHost: x\r\n`
 
-  it.scoped("that are not of the form that a server is asked in are refused, and others answered meanwhile", () =>
+  it.scoped("that are malformed are refused, and later requests are answered", () =>
     Effect.gen(function* () {
       const { log, raw, request } = yield* served()
       const close = "Connection: close\r\n\r\n"
@@ -252,7 +252,7 @@ describe("raw requests", () => {
     })
   )
 
-  it.scoped("on one connection are answered in order, a refused body among them", () =>
+  it.scoped("on one connection are answered in order, even with a refused body among them", () =>
     Effect.gen(function* () {
       const { raw } = yield* served()
       const bad = `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 70000\r\n\r\n${"a".repeat(70_000)}`
@@ -263,7 +263,7 @@ describe("raw requests", () => {
     })
   )
 
-  it.scoped("with a body that is too large are answered before it is read whole, and the connection goes on", () =>
+  it.scoped("with a body that is too large are refused before all of it is read, and the connection goes on", () =>
     Effect.gen(function* () {
       const { port, raw, request } = yield* served()
       const head = `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`
@@ -291,7 +291,7 @@ describe("raw requests", () => {
     })
   )
 
-  it.scoped("with a gigabyte that nobody stops sending cost no memory, and the connection goes on", () =>
+  it.scoped("with a gigabyte that the client keeps sending take little memory, and the connection goes on", () =>
     Effect.gen(function* () {
       const { port } = yield* served()
       const head = `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`
@@ -316,7 +316,7 @@ describe("raw requests", () => {
     })
   )
 
-  it.live("that come byte by byte, or not at all, keep nobody waiting", () =>
+  it.live("that stop within their head, on 500 connections, keep nobody else waiting", () =>
     Effect.gen(function* () {
       const { port, request } = yield* served()
       const sockets = Array.from({ length: 500 }, () => Net.connect(port, "127.0.0.1"))

@@ -16,11 +16,11 @@ const body = (value: unknown) => ({ body: JSON.stringify(value) })
 const id = Schema.decodeUnknownSync(Schema.Struct({ id: Session.Id }))
 
 describe("routes", () => {
-  it("has one for each operation of the Gateway", () => {
+  it("exist for every operation of the Gateway", () => {
     expect([...endpoints, "subscribe"].sort()).toEqual(Object.keys(Gateway.operations).sort())
   })
 
-  it.scoped("agents: those of the host, with the models of each", () =>
+  it.scoped("agents: listed with their models", () =>
     Effect.gen(function* () {
       const { gateway, request } = yield* served()
       const all = yield* request("GET", "/v1/agents")
@@ -36,7 +36,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("sessions: created, listed, read, changed one and many, deleted", () =>
+  it.scoped("sessions: created, listed, read, changed one by one or together, deleted", () =>
     Effect.gen(function* () {
       const { gateway, request } = yield* served()
       const created = yield* request("POST", "/v1/sessions", body({ title: "One", metadata: { a: [1, null] } }))
@@ -74,7 +74,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("runs: sent once for a key, awaited, listed, resumed, cancelled", () =>
+  it.scoped("runs: sent once per key, awaited, listed, resumed, cancelled", () =>
     Effect.gen(function* () {
       const { gateway, model, request, session } = yield* served(asking)
       const { id } = yield* session()
@@ -108,7 +108,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("transcripts: appended once for a key, read whole and in part, with their timeline", () =>
+  it.scoped("transcripts: appended once per key, read whole and in part, with their timeline", () =>
     Effect.gen(function* () {
       const { gateway, request, session, transcript } = yield* served()
       const { id } = yield* session()
@@ -129,7 +129,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("transcripts: many messages, or a large one, are read and answered in pieces, and are the same", () =>
+  it.scoped("transcripts: many messages, or a large one, are stored and returned unchanged", () =>
     Effect.gen(function* () {
       const { request, session, transcript } = yield* served()
       const many = Array.from({ length: 5_000 }, (_, n) => Message.userText(`${n}, ${"\u{1F600}".repeat(20)}`))
@@ -149,7 +149,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("questions: listed, read, answered by the first", () =>
+  it.scoped("questions: listed, read, answered by the first answer only", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, request, seen } = yield* served(asking)
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})), ScriptedModel.text("done"))
@@ -174,7 +174,7 @@ describe("routes", () => {
     })
   )
 
-  it.scoped("sessions as lines, out and in again", () =>
+  it.scoped("sessions: exported and imported as lines", () =>
     Effect.gen(function* () {
       const { request, session } = yield* served()
       const { id } = yield* session()

@@ -39,7 +39,7 @@ const crowd = (port: number, path: string) =>
 
 describe("hundreds of clients of one session", () => {
   it.scopedLive(
-    "P10 share each reading and each encoding, and all are told everything",
+    "P10 share each read and each encoding, and all receive every event",
     () =>
       Effect.gen(function* () {
         const reads = { events: 0, drafts: 0 }

@@ -27,8 +27,8 @@ const failure = (url: string, logins: string) =>
     )
   )
 
-describe("a login at a server that asks for OAuth", () => {
-  it.scopedLive("is made by a link, kept for its owner alone, refreshed, and asked for again when it is no good", () =>
+describe("a login at a server that requires OAuth", () => {
+  it.scopedLive("is made by a link, private to its owner, refreshed, and required again once it is revoked", () =>
     Effect.gen(function* () {
       const { expire, revoke, seen, url } = yield* oauthServer
       const folder = join(yield* folderIn, "mcp")
@@ -84,7 +84,7 @@ describe("a login at a server that asks for OAuth", () => {
     })
   )
 
-  it.scopedLive("is refreshed once for all connections and processes that find it too old", () =>
+  it.scopedLive("is refreshed once for all connections and processes that find it expired", () =>
     Effect.gen(function* () {
       const { expire, seen, url } = yield* oauthServer
       const folder = join(yield* folderIn, "mcp")
@@ -105,7 +105,7 @@ describe("a login at a server that asks for OAuth", () => {
     })
   )
 
-  it.scopedLive("fails in words when the server has none, or refuses", () =>
+  it.scopedLive("fails with McpFailed and leaves no file when the server is unreachable", () =>
     Effect.gen(function* () {
       const folder = yield* folderIn
       const error = yield* Effect.flip(Login.run(folder, "docs", "http://127.0.0.1:9/mcp", visit))

@@ -55,9 +55,9 @@ const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.
   return { ...engine, mcp, tools, run, asked }
 })
 
-describe("servers of others, as processes", () => {
+describe("MCP servers of others", () => {
   it.scopedLive(
-    "give tools that are called, whose pictures become assets and whose progress is told",
+    "provide tools, commands, resources, forms and progress; pictures in results become assets",
     () =>
       Effect.gen(function* () {
         const { asked, begin, gateway, mcp, model, run, seen, tools } = yield* withServers({
@@ -131,7 +131,7 @@ describe("servers of others, as processes", () => {
   )
 
   it.scopedLive(
-    "read files of a folder, and refuse others in words for the model",
+    "read files of their folder; the model gets their refusal of other files",
     () =>
       Effect.gen(function* () {
         const folder = yield* Effect.acquireRelease(
@@ -153,7 +153,7 @@ describe("servers of others, as processes", () => {
   )
 
   it.scopedLive(
-    "speak over HTTP too",
+    "work over HTTP too",
     () =>
       Effect.gen(function* () {
         const port = yield* freePort
@@ -178,7 +178,7 @@ describe("a server that misbehaves", () => {
   const good = { command: process.execPath, args: [everything] }
 
   it.scopedLive(
-    "harms its own calls only: it dies, floods, sends an endless line, refuses or cannot be started",
+    "harms only its own calls when it dies, floods, sends an endless line, refuses or cannot be started",
     () =>
       Effect.gen(function* () {
         const program = yield* hostileProgram
@@ -228,7 +228,7 @@ describe("a server that misbehaves", () => {
   )
 
   it.scopedLive(
-    "names and describes its tools as it likes: what cannot be used is left out, nothing is believed, no schema is compiled",
+    "has its tools renamed or left out; its claims are not believed and its schemas not compiled",
     () =>
       Effect.gen(function* () {
         const { run, tools } = yield* withServers({
@@ -247,7 +247,7 @@ describe("a server that misbehaves", () => {
   )
 
   it.scopedLive(
-    "that hangs does not hold up the end of its call when that is cancelled",
+    "does not delay the end of a cancelled call when it hangs",
     () =>
       Effect.gen(function* () {
         const { begin, gateway, lines, model, seen } = yield* withServers({
@@ -265,7 +265,7 @@ describe("a server that misbehaves", () => {
     timeout
   )
 
-  it.effect("settings of another form are refused", () =>
+  it.effect("is refused if its settings are invalid", () =>
     Effect.gen(function* () {
       for (const servers of [{ "a b": { command: "x" } }, { a: { url: "ftp://x" } }, { a: { command: "" } }]) {
         const error = yield* Effect.flip(Effect.scoped(Layer.build(Mcp.layer(servers))))

@@ -21,7 +21,7 @@ describe("DataFolder", () => {
     ])
   })
 
-  it("a platform's variables move them", () => {
+  it("a platform's variables move its places", () => {
     const xdg = { XDG_DATA_HOME: "/data", XDG_CONFIG_HOME: "/config" }
     expect(DataFolder.data(withEnv(linux, xdg))).toEqual(Either.right("/data/skein"))
     expect(DataFolder.config(withEnv(linux, xdg))).toEqual(Either.right("/config/skein/config.json"))
@@ -35,7 +35,7 @@ describe("DataFolder", () => {
     expect(DataFolder.data(withEnv(linux, { XDG_DATA_HOME: "data" }))).toEqual(DataFolder.data(linux))
   })
 
-  it("the option beats SKEIN_DATA, and that the usual place; empty texts do not count", () => {
+  it("the option beats SKEIN_DATA, which beats the usual place; empty values do not count", () => {
     const env = { SKEIN_DATA: "/from/env", XDG_DATA_HOME: "/data" }
     expect(DataFolder.data(withEnv(linux, env), "/given")).toEqual(Either.right("/given"))
     expect(DataFolder.data(withEnv(linux, env), "")).toEqual(Either.right("/from/env"))
@@ -45,7 +45,7 @@ describe("DataFolder", () => {
     )
   })
 
-  it("a relative path begins at the working directory", () => {
+  it("a relative path is resolved against the working directory", () => {
     expect(DataFolder.data(linux, "../data/")).toEqual(Either.right("/projects/data"))
     expect(DataFolder.data(windows, "data")).toEqual(Either.right("D:\\work\\data"))
     expect(DataFolder.config(withEnv(linux, { SKEIN_CONFIG: "my.json" }))).toEqual(
@@ -53,7 +53,7 @@ describe("DataFolder", () => {
     )
   })
 
-  it("P12 clear refusal: a path that cannot be used names where it came from", () => {
+  it("P12 clear refusal: an unusable path is refused by the name of its option or variable", () => {
     expect(DataFolder.data(linux, "a\0b")).toMatchObject({ left: { field: "data" } })
     expect(DataFolder.data(withEnv(windows, { SKEIN_DATA: "C:data" }))).toMatchObject({ left: { field: "SKEIN_DATA" } })
   })

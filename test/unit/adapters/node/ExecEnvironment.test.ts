@@ -14,11 +14,11 @@ describe("ExecEnvironment", () => {
   }
   const quiet = { TERM: "dumb", PAGER: "cat", GIT_PAGER: "cat", GIT_TERMINAL_PROMPT: "0" }
 
-  it("passes on what is on the list and nothing else", () => {
+  it("passes on the variables on its list and no others", () => {
     expect(ExecEnvironment.make("linux", own, [])).toEqual({ PATH: "/bin", HOME: "/home/me", LC_ALL: "C", ...quiet })
   })
 
-  it("passes on what a host names, letters as they are", () => {
+  it("passes on variables that a host names, with their case significant", () => {
     expect(ExecEnvironment.make("darwin", own, ["NODE_OPTIONS", "anthropic_api_key"])).toEqual({
       PATH: "/bin",
       HOME: "/home/me",
@@ -28,7 +28,7 @@ describe("ExecEnvironment", () => {
     })
   })
 
-  it("passes on what commands need to reach the network and the toolchains", () => {
+  it("passes on the variables that commands need to reach the network and toolchains", () => {
     const needed = {
       SSH_AUTH_SOCK: "/run/agent",
       HTTPS_PROXY: "http://proxy",
@@ -43,7 +43,7 @@ describe("ExecEnvironment", () => {
     expect(ExecEnvironment.make("linux", { ...needed, XDGX: "", MY_PROXY: "" }, [])).toEqual({ ...needed, ...quiet })
   })
 
-  it("does not tell letters apart by their case on Windows", () => {
+  it("ignores the case of variables on Windows", () => {
     expect(ExecEnvironment.make("win32", { Path: "C:\\", SystemRoot: "C:\\Windows", Secret: "x" }, ["key"])).toEqual({
       Path: "C:\\",
       SystemRoot: "C:\\Windows",

@@ -19,7 +19,7 @@ const populated = Effect.gen(function* () {
 })
 
 describe("FolderPrivacy", () => {
-  it.scoped("closes a folder that others can read, and what is in it", () =>
+  it.scoped("closes a folder that others can read, and its contents", () =>
     Effect.gen(function* () {
       const data = yield* populated
       FolderPrivacy.ensure(data)
@@ -27,7 +27,7 @@ describe("FolderPrivacy", () => {
     })
   )
 
-  it.scoped("leaves a folder with other things in it open, but not Skein's own", () =>
+  it.scoped("leaves a folder that also holds other files open, but closes Skein's own files", () =>
     Effect.gen(function* () {
       const data = yield* populated
       writeFileSync(join(data, "notes.txt"), "", { mode: 0o644 })
@@ -37,7 +37,7 @@ describe("FolderPrivacy", () => {
     })
   )
 
-  Machine.withNobody("refuses by name what is another user's and open, and leaves it as it was", () =>
+  Machine.withNobody("refuses an open file or folder of another user by its path, and leaves it as it was", () =>
     Effect.gen(function* () {
       for (const name of ["", "skein.db", "assets"]) {
         const path = join(yield* populated, name)
@@ -66,7 +66,7 @@ describe("FolderPrivacy", () => {
 })
 
 describe("FolderCreation", () => {
-  it.scoped("creates all that is missing, for its owner alone, and finds what is there", () =>
+  it.scoped("creates missing folders, private to their owner, and accepts existing ones", () =>
     Effect.gen(function* () {
       const root = yield* folder
       chmodSync(root, 0o755)

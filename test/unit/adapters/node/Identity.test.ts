@@ -39,7 +39,7 @@ const startTime = (pid: number): string =>
   })
 
 describe("Ids", () => {
-  it.effect("are random, and of the form that is promised", () =>
+  it.effect("are random, and have the promised form", () =>
     Effect.gen(function* () {
       const ids = yield* Ids.Ids
       const made = yield* Effect.replicateEffect(ids.next("ses"), 1_000)
@@ -50,7 +50,7 @@ describe("Ids", () => {
     }).pipe(Effect.provide(Identity.layerIds))
   )
 
-  it.effect("in sequence are the same each time and of the same form", () =>
+  it.effect("made in sequence are predictable, and have the same form", () =>
     Effect.gen(function* () {
       const ids = yield* Ids.Ids
       const made = yield* Effect.replicateEffect(ids.next("run"), 40)
@@ -77,8 +77,8 @@ describe("Engines", () => {
   )
 })
 
-describe("the time that passes for an engine", () => {
-  it("goes on while its host sleeps, and not when the wall clock is set", () => {
+describe("an engine's elapsed time", () => {
+  it("counts the time that its host sleeps, and ignores changes of the wall clock", () => {
     const times = { monotonic: 5_000, wall: 1_000_000, up: 90_000 }
     const elapsed = Identity.elapsedOn({
       monotonic: () => times.monotonic,
@@ -113,7 +113,7 @@ onLinux("Engines on Linux", () => {
       yield* Effect.ensuring(body(engines), close)
     })
 
-  it.scoped("says who it is", () =>
+  it.scoped("an engine knows its boot, PID namespace, pid and start time", () =>
     withEngine(({ self }) =>
       Effect.sync(() => {
         expect(self.bootId).toMatch(/^[0-9a-f-]{36}$/)
@@ -124,7 +124,7 @@ onLinux("Engines on Linux", () => {
     )
   )
 
-  it.scoped("names its host, to which its clock belongs, where several hosts share a storage", () =>
+  it.scoped("where several hosts share a storage, an engine and its clock carry the host's name", () =>
     Effect.gen(function* () {
       const one = yield* engine
       const { close, engines } = yield* engineOn("many")
@@ -138,14 +138,14 @@ onLinux("Engines on Linux", () => {
     })
   )
 
-  it("a long name of a host is cut, and still another than that of its neighbour", () => {
+  it("a long host name is cut, and still differs from a similar one", () => {
     const names = ["agents-of-the-team-1.example.org", "agents-of-the-team-2.example.org"].map(Identity.hostName)
     expect(new Set(names).size).toBe(2)
     for (const name of names) expect(name).toMatch(/^agents-of-the-t-[0-9a-f]{8}$/)
     expect(Identity.hostName("a".repeat(24))).toBe("a".repeat(24))
   })
 
-  it.scoped("another process is alive while it runs, and dead once it was killed", () =>
+  it.scoped("another process is alive while it runs, and dead once it is killed", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
         const other = yield* child("sh", "-c", "echo ready; exec sleep 600")
@@ -158,7 +158,7 @@ onLinux("Engines on Linux", () => {
     )
   )
 
-  it.scoped("a process with the pid of a dead one is another", () =>
+  it.scoped("an engine whose pid now belongs to another process is dead", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
         const other = yield* child("sh", "-c", "echo ready; exec sleep 600")
@@ -168,7 +168,7 @@ onLinux("Engines on Linux", () => {
     )
   )
 
-  it.scopedLive("a process that ended and whose parent does not care is dead", () =>
+  it.scopedLive("a zombie process is dead, even though its pid still exists", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
         // The shell that started it would reap it, but by then it has replaced itself with a program that does not.
@@ -183,7 +183,7 @@ onLinux("Engines on Linux", () => {
     )
   )
 
-  it.scoped("another boot is over; another namespace or thread cannot be seen", () =>
+  it.scoped("an engine of another boot is dead; one in another PID namespace or thread is unknown", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
         expect(yield* liveness({ ...self, bootId: "other" })).toBe("dead")
@@ -205,7 +205,7 @@ describe("ProcessStat", () => {
     )
   })
 
-  it("what is no such text is none", () => {
+  it("a malformed text gives none", () => {
     for (const text of ["", "42", "42 (cat) S 1", "(cat)"]) expect(ProcessStat.parse(text)).toEqual(Option.none())
   })
 

@@ -8,7 +8,7 @@ import { CallProcesses } from "../../../../src/services/CallProcesses.js"
 /** Long enough for a fiber to reach the point where it waits, but not for the system to answer it. */
 const turns = Effect.repeatN(Effect.yieldNow(), 20)
 
-it.scopedLive("who is interrupted before the look that it asked for leaves it to those who wait for the same", () =>
+it.scopedLive("an interrupted caller leaves the listing of processes to the callers that wait for the same one", () =>
   Effect.gen(function* () {
     const { end } = yield* CallProcesses
     const ended = end([CallId.make("call_1")])

@@ -56,8 +56,8 @@ describe("NodeExec on every platform", () => {
 const onPosix = process.platform === "win32" ? () => undefined : describe
 
 onPosix("NodeExec", () => {
-  describe("a command's end", () => {
-    test("both outputs come in the order in which they were written, and the exit code with them", () =>
+  describe("a command", () => {
+    test("returns its exit code, and both outputs in the order in which they were written", () =>
       Effect.gen(function* () {
         expect(yield* run("for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3")).toEqual({
           exitCode: 3,
@@ -70,30 +70,30 @@ onPosix("NodeExec", () => {
         })
       }))
 
-    test("a signal is reported", () =>
+    test("reports the signal that ended it", () =>
       Effect.gen(function* () {
         expect(yield* run("kill -9 $$")).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: false })
       }))
 
-    test("arguments go to a program as they are", () =>
+    test("passes arguments to a program unchanged", () =>
       Effect.gen(function* () {
         const { output } = yield* run(["printf", "%s|", "a b", "$HOME", "'\"", ""])
         expect(output).toBe("a b|$HOME|'\"||")
       }))
 
-    test("a program's two outputs are both kept", () =>
+    test("keeps both outputs of a program", () =>
       Effect.gen(function* () {
         const { output } = yield* run(["sh", "-c", "echo out; echo err >&2"])
         expect(output.split("\n").toSorted()).toEqual(["", "err", "out"])
       }))
 
-    test("a text keeps its quotes, lines and dollars", () =>
+    test("given as text keeps its quotes, lines and dollars", () =>
       Effect.gen(function* () {
         const { output } = yield* run("x='a\"b'\nprintf '%s' \"$x\" # comment\ncat <<'END'\n$x `y`\nEND\n")
         expect(output).toBe('a"b$x `y`\n')
       }))
 
-    test("the input is empty and there is no terminal", () =>
+    test("has empty input and no terminal", () =>
       Effect.gen(function* () {
         const { exitCode, output } = yield* run(
           "cat; read -r line && exit 1; test -t 0 && exit 2; (: < /dev/tty) 2>/dev/null && exit 3; exit 0"
@@ -101,14 +101,14 @@ onPosix("NodeExec", () => {
         expect({ exitCode, output }).toEqual({ exitCode: 0, output: "" })
       }))
 
-    test("it runs in its folder", () =>
+    test("runs in its folder", () =>
       Effect.gen(function* () {
         expect((yield* run("pwd -P", { cwd: "/" })).output).toBe("/\n")
       }))
   })
 
   describe("a command that does not start", () => {
-    test("is a typed error", () =>
+    test("fails with a typed reason", () =>
       Effect.gen(function* () {
         const reason = (command: Command["command"], fields: Partial<Command> = {}) =>
           Effect.map(Effect.flip(run(command, fields)), (error) => error.reason)
@@ -121,8 +121,8 @@ onPosix("NodeExec", () => {
       }))
   })
 
-  describe("nothing outlives it", () => {
-    test("a background process that holds the output does not hold the call, and ends with it", () =>
+  describe("the end of a command", () => {
+    test("a background process that keeps the output open does not delay the call, and ends with it", () =>
       Effect.gen(function* () {
         const { endedOthers, exitCode, isComplete, output } = yield* run("sleep 600 & echo $!")
         expect({ endedOthers, exitCode, isComplete }).toEqual({ endedOthers: true, exitCode: 0, isComplete: true })
@@ -130,7 +130,7 @@ onPosix("NodeExec", () => {
       }))
 
     test(
-      "a background process that will not end is killed",
+      "a background process that ignores SIGTERM is killed",
       () =>
         Effect.gen(function* () {
           const { output } = yield* run("read -r pid < <(trap '' TERM; sleep 600 >&2 & echo $!; wait); echo $pid")
@@ -139,7 +139,7 @@ onPosix("NodeExec", () => {
       { graceMillis: 50 }
     )
 
-    test("a process that has left the group and holds the output does not hold the call", () =>
+    test("a process that left the group and keeps the output open does not delay the call", () =>
       Effect.gen(function* () {
         const outcome = yield* run("read -r pid < <(setsid sh -c 'echo $$; exec sleep 600 >&2'); echo $pid", {
           timeoutMillis: 600_000
@@ -150,7 +150,7 @@ onPosix("NodeExec", () => {
         expect(outcome).toMatchObject({ exitCode: 0, isComplete: false, timedOut: false })
       }).pipe(Effect.scoped))
 
-    test("interrupted, the whole group is gone when the interruption returns", () =>
+    test("the whole process group is gone when an interruption returns", () =>
       Effect.gen(function* () {
         const { fiber, pids } = yield* startAndGetPids("echo $$; sleep 600 & echo $!; (sleep 600 & echo $!; wait)", 3)
         expect(pids.map(isRunning)).toEqual([true, true, true])
@@ -159,7 +159,7 @@ onPosix("NodeExec", () => {
       }))
 
     test(
-      "interrupted, a command that ignores being asked is killed",
+      "an interrupted command that ignores SIGTERM is killed",
       () =>
         Effect.gen(function* () {
           const { fiber, pids } = yield* startAndGetPids(ignoresTerm, 1)
@@ -169,7 +169,7 @@ onPosix("NodeExec", () => {
       { graceMillis: 50 }
     )
 
-    test("asked to end, a command may clean up first", () =>
+    test("a command may clean up when it is stopped at its timeout", () =>
       Effect.gen(function* () {
         const outcome = yield* run("trap 'echo cleaned; exit 7' TERM; echo ready; sleep 600 & wait", {
           timeoutMillis: 1_500
@@ -185,7 +185,7 @@ onPosix("NodeExec", () => {
         })
       }))
 
-    test("past its time a command is ended with all that it started, and its output is kept", () =>
+    test("a command ends at its timeout with all that it started, and its output is kept", () =>
       Effect.gen(function* () {
         const outcome = yield* run("sleep 600 & echo $!; sleep 600", { timeoutMillis: 1_500 })
         expect(outcome).toMatchObject({ exitCode: null, signal: "SIGTERM", timedOut: true })
@@ -193,7 +193,7 @@ onPosix("NodeExec", () => {
       }))
 
     if (process.platform === "linux") {
-      test("interrupted, a process that has left the group is found", () =>
+      test("an interruption also ends processes that left the group", () =>
         Effect.gen(function* () {
           const { fiber, pids } = yield* startAndGetPids(
             "setsid sh -c 'echo $$; setsid sleep 600 & echo $!; wait' & wait",
@@ -205,13 +205,13 @@ onPosix("NodeExec", () => {
         }))
     }
 
-    test("a listener that never returns does not hold the call past its time", () =>
+    test("a listener that never returns does not delay the call past its timeout", () =>
       Effect.gen(function* () {
         const outcome = yield* run("echo hello; sleep 600", { timeoutMillis: 1_500, onOutput: () => Effect.never })
         expect(outcome).toMatchObject({ timedOut: true, output: "hello\n", isComplete: true })
       }))
 
-    test("a listener that never returns costs no output", () =>
+    test("a listener that never returns loses no output", () =>
       Effect.gen(function* () {
         const outcome = yield* run("echo one; read -r line; sleep 0.05; echo two; sleep 0.05; echo three", {
           onOutput: () => Effect.never
@@ -222,7 +222,7 @@ onPosix("NodeExec", () => {
 
   describe("output", () => {
     if (process.platform === "linux") {
-      test("of a command that has ended before anybody could read is kept", () =>
+      test("of a command that ended before anybody could read it is kept", () =>
         Effect.gen(function* () {
           const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8")
           const before = children()
@@ -260,14 +260,14 @@ onPosix("NodeExec", () => {
         expect(output).toMatch(/^begin\nx{494}\n\[… 99999011 bytes left out here …\]\nx{495}\nend\n$/)
       }))
 
-    test("that never ends is ended", () =>
+    test("that never ends is stopped at the timeout", () =>
       Effect.gen(function* () {
         const outcome = yield* run("yes", { maxBytes: 100, timeoutMillis: 200 })
         expect(outcome.timedOut).toBe(true)
         expect(outcome.output.length).toBeLessThan(200)
       }))
 
-    test("characters are never torn, however they arrive", () =>
+    test("never splits a character, however it arrives", () =>
       Effect.gen(function* () {
         const pieces: Array<string> = []
         const { output } = yield* run("printf '\\xf0\\x9f'; sleep 0.05; printf '\\x98\\x80'; printf '\\xc3'", {
@@ -316,7 +316,7 @@ onPosix("NodeExec", () => {
         () => Effect.sync(() => delete process.env["SKEIN_TEST_KEY"])
       )
 
-    it.live("no variable that is not on the list reaches a command", () =>
+    it.live("keeps variables that are not on the list from a command", () =>
       Effect.gen(function* () {
         const { output } = yield* run("env", { env: { EXTRA: "given" } })
         expect(output).not.toContain(canary)
@@ -326,7 +326,7 @@ onPosix("NodeExec", () => {
       }).pipe(Effect.provide(NodeExec.layer()), withCanary)
     )
 
-    it.live("a host may name more", () =>
+    it.live("passes on further variables that a host names", () =>
       Effect.gen(function* () {
         expect((yield* run("echo $SKEIN_TEST_KEY")).output).toBe(`${canary}\n`)
       }).pipe(Effect.provide(NodeExec.layer({ inherit: ["SKEIN_TEST_KEY"] })), withCanary)

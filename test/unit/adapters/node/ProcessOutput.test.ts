@@ -6,7 +6,7 @@ import * as ProcessOutput from "../../../../src/adapters/node/ProcessOutput.js"
 /** Gives the event loop one turn. */
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
-it.effect("output that nobody reads stays where it is, and none of it is lost", () =>
+it.effect("output that nobody reads stays in its pipe, and none of it is lost", () =>
   Effect.gen(function* () {
     const pipe = new PassThrough({ highWaterMark: 1_000 })
     const output = ProcessOutput.attach(pipe)

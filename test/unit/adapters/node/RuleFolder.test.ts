@@ -18,7 +18,7 @@ const rule = (fields: Partial<RuleFolder.StoredRule> = {}): RuleFolder.StoredRul
 const of = (id: string, workdir: string | null) => ({ id: Session.Id.make(id), workdir })
 
 describe("a folder of rules", () => {
-  it.scopedLive("keeps each rule once, whoever adds it, in files of its owner's alone", () =>
+  it.scopedLive("keeps each rule once, whoever adds it, in files that are private to its owner", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "config", "rules")
       const [one, other] = [RuleFolder.open(path), RuleFolder.open(path)]
@@ -39,7 +39,7 @@ describe("a folder of rules", () => {
     })
   )
 
-  it.scopedLive("gives a session the rules for all, for its folder and for itself", () =>
+  it.scopedLive("gives a session the rules for all sessions, for its folder and for itself", () =>
     Effect.gen(function* () {
       const rules = RuleFolder.open(yield* folder)
       const [all, work, mine] = [rule(), rule({ folder: "/work" }), rule({ session: Session.Id.make("a") })]
@@ -53,7 +53,7 @@ describe("a folder of rules", () => {
     })
   )
 
-  it.scopedLive("is not used while a file in it is no rule: it may have been one that denies", () =>
+  it.scopedLive("is unusable while a file in it is not a rule, because that might have been a denial", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const rules = RuleFolder.open(path)
@@ -69,7 +69,7 @@ describe("a folder of rules", () => {
     })
   )
 
-  it.scopedLive("gives an engine what was changed meanwhile, and stores for the session's folder", () =>
+  it.scopedLive("gives an engine rules that were added meanwhile, and stores its own for the session's folder", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const context = yield* Layer.build(RuleFolder.layer(path))

@@ -48,7 +48,7 @@ describe("the preset for Node", () => {
     }).pipe(Effect.provide(engine))
   )
 
-  it.scopedLive("P8 an upload that is stuck half-way stops nobody", () =>
+  it.scopedLive("P8 an upload that is stuck half-way blocks no other write", () =>
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const gate = yield* Gate.make
@@ -78,7 +78,7 @@ describe("the preset for Node", () => {
     }).pipe(Effect.provide(engine))
   )
 
-  it.scopedLive("a host's transaction that is rolled back takes none of ours with it", () =>
+  it.scopedLive("keeps its own writes when a host's transaction around them is rolled back", () =>
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const sql = yield* SqlClient.SqlClient
@@ -117,7 +117,7 @@ describe("the preset for Node", () => {
   })
   const expected = { answer: "hi", bytes: [1, 2] }
 
-  it.scopedLive("takes a storage of the host's own: only assets are in the data folder", () =>
+  it.scopedLive("uses a storage of the host's own, with only assets in the data folder", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       const storage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
@@ -127,7 +127,7 @@ describe("the preset for Node", () => {
     })
   )
 
-  it.scopedLive("P5 an answer that is asked for again is asked for once, though the engine is closed meanwhile", () =>
+  it.scopedLive("P5 an answer that does not fit is asked for again once, even if the engine is closed meanwhile", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       const Sum = Schema.Struct({ sum: Schema.Int })
@@ -164,7 +164,7 @@ describe("the preset for Node", () => {
     })
   )
 
-  it.scopedLive("in memory, keeps nothing: another engine finds no session", () =>
+  it.scopedLive("keeps nothing when it is in memory: another engine finds no session", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerMemory())), expected)
       const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.sessions({ total: true }))

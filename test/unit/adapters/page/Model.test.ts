@@ -30,7 +30,7 @@ const call = (seq: number, startedAt: number | null, endedAt: number | null, fin
 })
 
 describe("lanes", () => {
-  it("are drawn on the time in which something ran: a long wait has a sixth of it", () => {
+  it("are drawn on the time in which calls ran; a long wait takes a sixth of that", () => {
     const scale = Scale.of([call(2, 0, 600), call(3, 100_600, 101_200)], 200_000)
     expect(scale.busy).toBe(1200)
     expect(scale.at(600)).toBeCloseTo(600 / 1400)
@@ -38,14 +38,14 @@ describe("lanes", () => {
     expect([scale.at(0), scale.at(101_200)]).toEqual([0, 1])
   })
 
-  it("grow with the time while a call runs, and stay within their track", () => {
+  it("grow while a call runs, and stay within their track", () => {
     const scale = Scale.of([call(2, 0, 500), call(3, 0, null)], 1000)
     expect([scale.at(500), scale.at(1000)]).toEqual([0.5, 1])
     expect(Scale.of([call(2, null, null)], 1000).at(500)).toBe(0.5)
     expect(Scale.of([], 1000).at(5)).toBe(0)
   })
 
-  it("know who finished first, and stand in either order", () => {
+  it("know the order in which calls finished, and are sorted by either order", () => {
     const calls = [call(2, 0, 9, 30), call(3, 0, 5, 10), call(4, 0, null)]
     expect([...Strands.finishingOrder(calls)]).toEqual([
       [3, 1],
@@ -75,7 +75,7 @@ describe("rows", () => {
 })
 
 describe("texts", () => {
-  it("hide nothing: controls, what turns the text, what has no width", () => {
+  it("show hidden characters: controls, changes of direction, and characters without width", () => {
     const shown = (text: string) =>
       Visible.pieces(text)
         .map(({ hidden, text }) => (hidden ? `<${text}>` : text))
@@ -89,7 +89,7 @@ describe("texts", () => {
     expect(Visible.withoutColours("\u001b[32mok\u001b[0m \u001b]0;t\u0007")).toBe("ok \u001b]0;t\u0007")
   })
 
-  it("have links of three schemes alone", () => {
+  it("link only to http, https and mailto", () => {
     const safe = ["https://a.example/x?y#z", "http://a.example/", "mailto:a@b.example"]
     expect(safe.map(SafeLink.of)).toEqual(safe)
     const others = ["javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,x", "/v1/sessions", "vbscript:x"]
@@ -98,7 +98,7 @@ describe("texts", () => {
     )
   })
 
-  it("of calls are shown whole: a command, a change, what is no JSON", () => {
+  it("of calls are shown whole: commands, changes and invalid JSON", () => {
     expect(CallInput.fields(`{"command":"ls","n":3}`)).toEqual([
       { kind: "code", name: "command", text: "ls" },
       { kind: "text", name: "n", text: "3" }
@@ -116,7 +116,7 @@ describe("texts", () => {
     expect(CallInput.fields("{half")).toEqual([{ kind: "code", name: "input", text: "{half" }])
   })
 
-  it("that changed show the lines that did, with three around them", () => {
+  it("that changed are shown as a diff, with three lines around each change", () => {
     const lines = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `${from + n}`)
     const before = [...lines(10), "old", ...lines(10, 20)].join("\n")
     const after = [...lines(10), "new", "newer", ...lines(10, 20)].join("\n")
@@ -173,7 +173,7 @@ describe("the list of sessions", () => {
   const idsOf = ({ sessions }: SessionList.SessionList) => sessions.map(({ id }) => id)
   const page = (next: string | null, ...sessions: ReadonlyArray<Listed>) => ({ sessions, damaged: [], next })
 
-  it("is not made older by an answer that comes late, and loses what is gone", () => {
+  it("ignores an older answer that comes late, and drops deleted sessions", () => {
     const list = SessionList.first(SessionList.empty, page("2", session("b", 20), session("a", 10)))
     const grown = SessionList.more(list, page(null, session("z", 1)))
     const hinted = SessionList.hint(grown, {
@@ -193,7 +193,7 @@ describe("the list of sessions", () => {
 })
 
 describe("addresses", () => {
-  it("name a session and a place of it, or a code, and nothing else", () => {
+  it("name a session and a place in it, or a sign-in code, and nothing else", () => {
     expect(Route.read("#/ses_1/12")).toEqual({ sessionId: "ses_1", seq: 12 })
     expect(Route.read("#/ses_1")).toEqual({ sessionId: "ses_1", seq: null })
     for (const other of ["", "#/", "#/../x", "#/a/0", "#/a/1/2", "#code=x", "#/%2e%2e"]) {
@@ -204,7 +204,7 @@ describe("addresses", () => {
   })
 })
 
-describe("what a session is set to", () => {
+describe("a session's model", () => {
   const offered = (name: string, model: string) => ({
     name,
     about: null,
@@ -216,7 +216,7 @@ describe("what a session is set to", () => {
   })
   const agents = [offered("one", "a"), offered("two", "b")]
 
-  it("is its own model, else that of its agent, else that of the usual agent", () => {
+  it("is its own, else its agent's, else the standard agent's", () => {
     const named = { provider: "q", model: "x/y" }
     for (const [session, model] of [
       [{ agent: null, model: null }, "p/a"],
@@ -229,7 +229,7 @@ describe("what a session is set to", () => {
     }
   })
 
-  it("becomes what somebody chooses, and what else is said of a model stays", () => {
+  it("becomes the chosen one, and its other options stay", () => {
     const named = { provider: "q", model: "x/y" }
     const asked = { ...named, options: { temperature: 1, reasoningEffort: "low" as const } }
     expect(Offers.wantedOf({ agent: "two", model: asked })).toEqual({ agent: "two", model: "q/x/y", effort: "low" })
@@ -251,7 +251,7 @@ describe("what a session is set to", () => {
     expect(Offers.modelWanted([], { ...wanted, effort: "high" })).toBe(null)
   })
 
-  it("costs what is known, in as many places as a person looks at", () => {
+  it("has its cost shown with three decimals, or two from $10", () => {
     const all = [0, 1, 499, 500, 8_085, 999_999, 9_999_499, 12_345_678].map(Words.cost)
     expect(all).toEqual(["", "< $0.001", "< $0.001", "$0.001", "$0.008", "$1.000", "$9.999", "$12.35"])
   })

@@ -28,7 +28,7 @@ import {
 
 Chromium.describe("the page", () => {
   it(
-    "signs in by a code that is good once, and has sessions made, named, found and deleted, as others do it",
+    "signs in with a one-time code; creates, renames, finds and deletes sessions, and shows those of others",
     run(
       Effect.gen(function* () {
         const { code, gateway, origin } = yield* World
@@ -99,7 +99,7 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "shows a run as it goes, its strands in both orders, and a question that is answered once for all pages",
+    "shows a run live, its strands in both orders, and questions that are answered once for all pages",
     run(
       Effect.gen(function* () {
         const { gateway, lines, model, rules, session } = yield* World
@@ -195,7 +195,7 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "goes on after a cut in the middle of a run with nothing missing and nothing twice; a queue, a stop and a resumption",
+    "recovers from a cut in a run with nothing missing or doubled; then queues, withdraws, stops and resumes",
     run(
       Effect.gen(function* () {
         const { cut, model, session } = yield* World
@@ -238,7 +238,7 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "attaches files and shows them, saves a transcript, and loads all again when events are no longer kept",
+    "attaches and shows files, saves a transcript, and reloads when events are no longer kept",
     run(
       Effect.gen(function* () {
         const { model, session } = yield* World
@@ -295,7 +295,7 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "shows hostile texts as they are: nothing of them runs, is loaded, or is opened",
+    "shows hostile texts as text: nothing in them runs, loads or opens",
     run(
       Effect.gen(function* () {
         const { gateway, session } = yield* World
@@ -343,7 +343,7 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "has thousands of rows and mounts those in sight; keys go to the next turn and error, filters narrow, links lead to a place",
+    "mounts only the visible ones of thousands of rows; keys jump, filters narrow, links lead to places",
     run(
       Effect.gen(function* () {
         const { gateway, origin, session } = yield* World

@@ -41,7 +41,7 @@ const comparable = ({ cursor, ended, entries, questions, queued, run, session, s
 })
 
 describe("the view of a session", () => {
-  it.scopedLive("is the same by its events as by what is loaded, at every moment", () =>
+  it.scopedLive("is the same built from events as when loaded, at any moment", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open({ tools: [shell, read], policy: Permissions.askToWrite })
       yield* model.play(
@@ -121,51 +121,49 @@ describe("the view of a session", () => {
     })
   )
 
-  it.scopedLive(
-    "has the text of a step as it is written, begins it again when the step is, and drops it once it is stored",
-    () =>
-      Effect.gen(function* () {
-        const { gateway, session } = yield* open()
-        const { id } = yield* session()
-        const first = SessionView.load(encode(Snapshot.success)(yield* gateway.snapshot(id)), [], [])
-        const delta = (type: "text.delta" | "reasoning.delta", offset: number, text: string): Event => ({
-          type,
-          sessionId: id,
-          after: 1,
-          runId: "r",
-          seq: 2,
-          offset,
-          text
-        })
-        const written = [delta("reasoning.delta", 0, "hm"), delta("text.delta", 0, "Hel"), delta("text.delta", 3, "lo")]
-        const view = written.reduce(SessionView.fold, first)
-        expect(view.live).toMatchObject({ reasoning: "hm", text: "Hello", seq: 2 })
-        // A client that comes back receives all of the text, from its beginning.
-        expect(SessionView.fold(view, delta("text.delta", 0, "Hello you")).live?.text).toBe("Hello you")
-        const retrying: Event = {
-          type: "run.retrying",
-          sessionId: id,
-          after: 1,
-          runId: "r",
-          attempt: 2,
-          delayMillis: 10,
-          reason: "overloaded"
-        }
-        expect(SessionView.fold(view, retrying).live).toMatchObject({ text: "", retry: { attempt: 2 } })
-        const appended: Event = {
-          type: "message.appended",
-          sessionId: id,
-          cursor: view.cursor + 1,
-          at: 5,
-          actor: null,
-          runId: "r",
-          seq: 2,
-          role: "assistant"
-        }
-        const stored = SessionView.fold(view, appended)
-        expect(stored.live).toBe(null)
-        expect(SessionView.fold(stored, delta("text.delta", 0, "late")).live).toBe(null)
+  it.scopedLive("has a step's text as it is written, restarts it with the step, and drops it once it is stored", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { id } = yield* session()
+      const first = SessionView.load(encode(Snapshot.success)(yield* gateway.snapshot(id)), [], [])
+      const delta = (type: "text.delta" | "reasoning.delta", offset: number, text: string): Event => ({
+        type,
+        sessionId: id,
+        after: 1,
+        runId: "r",
+        seq: 2,
+        offset,
+        text
       })
+      const written = [delta("reasoning.delta", 0, "hm"), delta("text.delta", 0, "Hel"), delta("text.delta", 3, "lo")]
+      const view = written.reduce(SessionView.fold, first)
+      expect(view.live).toMatchObject({ reasoning: "hm", text: "Hello", seq: 2 })
+      // A client that comes back receives all of the text, from its beginning.
+      expect(SessionView.fold(view, delta("text.delta", 0, "Hello you")).live?.text).toBe("Hello you")
+      const retrying: Event = {
+        type: "run.retrying",
+        sessionId: id,
+        after: 1,
+        runId: "r",
+        attempt: 2,
+        delayMillis: 10,
+        reason: "overloaded"
+      }
+      expect(SessionView.fold(view, retrying).live).toMatchObject({ text: "", retry: { attempt: 2 } })
+      const appended: Event = {
+        type: "message.appended",
+        sessionId: id,
+        cursor: view.cursor + 1,
+        at: 5,
+        actor: null,
+        runId: "r",
+        seq: 2,
+        role: "assistant"
+      }
+      const stored = SessionView.fold(view, appended)
+      expect(stored.live).toBe(null)
+      expect(SessionView.fold(stored, delta("text.delta", 0, "late")).live).toBe(null)
+    })
   )
 })
 

@@ -24,7 +24,7 @@ const readPieces = (files: Service, offset: number, length: number, file = "file
 
 Postgres.describe("Assets in a table", () => {
   for (const size of [0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk + 5]) {
-    it.scopedLive(`of ${size} bytes come back, in chunks, and in ranges too`, () =>
+    it.scopedLive(`of ${size} bytes are stored in chunks, and read back whole and in ranges`, () =>
       Effect.gen(function* () {
         const { ask, files } = yield* started
         const content = patterned(size)
@@ -50,7 +50,7 @@ Postgres.describe("Assets in a table", () => {
     )
   }
 
-  it.scopedLive("a range is read from its chunks and no others, a chunk at a time", () =>
+  it.scopedLive("a range is read only from its own chunks, one chunk at a time", () =>
     Effect.gen(function* () {
       const { ask, files } = yield* started
       const content = patterned(5 * chunk)
@@ -63,7 +63,7 @@ Postgres.describe("Assets in a table", () => {
     })
   )
 
-  it.scopedLive("the caller's bytes are taken when they are appended: it may use its buffer again", () =>
+  it.scopedLive("the caller's bytes are copied when they are appended, so it may reuse its buffer", () =>
     Effect.gen(function* () {
       const { files } = yield* started
       yield* storeFromReused(files)
@@ -71,7 +71,7 @@ Postgres.describe("Assets in a table", () => {
     })
   )
 
-  it.scopedLive("P11 no leftovers: chunks go with their marker, and what is still being written then is missing", () =>
+  it.scopedLive("P11 no leftovers: chunks go with their marker, and later writes under it fail as missing", () =>
     Effect.gen(function* () {
       const { ask, files } = yield* started
       yield* files.begin(upload)
@@ -92,7 +92,7 @@ Postgres.describe("Assets in a table", () => {
     })
   )
 
-  it.scopedLive("a content is created once, holds to the limit, and is placed when it is whole", () =>
+  it.scopedLive("content is created once, stays within the limit, and is placed only when it is whole", () =>
     Effect.gen(function* () {
       const { files } = yield* started
       yield* files.begin(upload)
@@ -110,7 +110,7 @@ Postgres.describe("Assets in a table", () => {
     })
   )
 
-  it.scopedLive("a place is taken once, of many at once too", () =>
+  it.scopedLive("a place is taken once, even by many uploads at the same time", () =>
     Effect.gen(function* () {
       const { files } = yield* started
       const uploads = Array.from({ length: 8 }, (_, n) => ({ folder: "s1", marker: `.upl_${n}.engine.upload` }))
@@ -126,7 +126,7 @@ Postgres.describe("Assets in a table", () => {
     })
   )
 
-  it.scopedLive("a marker's age is told by the clock of the database, and placing makes it young", () =>
+  it.scopedLive("a marker's age is measured by the database's clock, and placing a file resets it", () =>
     Effect.gen(function* () {
       const { ask, files } = yield* started
       expect(yield* files.age(upload)).toBe(0)
@@ -141,28 +141,30 @@ Postgres.describe("Assets in a table", () => {
   )
 
   for (const [when, what] of [
-    ["is done and unheard", "unheard"],
+    ["is done but unanswered", "unheard"],
     ["is sent", "unsent"]
   ] as const) {
-    it.scopedLive(`P2 seen means stored: a connection that is lost as any statement ${when} changes nothing`, () =>
-      Effect.gen(function* () {
-        const { schema, url } = yield* started
-        const content = patterned(2 * chunk + 9)
-        let all = 0
-        for (let number = 1; number <= Math.max(all, 1); number++) {
-          const proxy = yield* Proxy.make(url)
-          const table = AssetTable.layer({ schema, url: Redacted.make(proxy.url) })
-          const files = yield* Effect.provide(AssetFiles, yield* Layer.build(table))
-          yield* proxy.cut({ when: (statement) => statement.number === number, what })
-          const file = `file${number}`
-          yield* store(files, content, file)
-          expect(Buffer.concat(yield* readPieces(files, 0, content.length, file)).equals(content)).toBe(true)
-          expect(yield* files.remove({ folder: "s1", file })).toBe(true)
-          expect(yield* files.entries("s1")).toEqual([])
-          all = proxy.statements.length
-        }
-        expect(all).toBeGreaterThan(12)
-      })
+    it.scopedLive(
+      `P2 seen means stored: a connection that is lost when any statement ${when} makes no difference`,
+      () =>
+        Effect.gen(function* () {
+          const { schema, url } = yield* started
+          const content = patterned(2 * chunk + 9)
+          let all = 0
+          for (let number = 1; number <= Math.max(all, 1); number++) {
+            const proxy = yield* Proxy.make(url)
+            const table = AssetTable.layer({ schema, url: Redacted.make(proxy.url) })
+            const files = yield* Effect.provide(AssetFiles, yield* Layer.build(table))
+            yield* proxy.cut({ when: (statement) => statement.number === number, what })
+            const file = `file${number}`
+            yield* store(files, content, file)
+            expect(Buffer.concat(yield* readPieces(files, 0, content.length, file)).equals(content)).toBe(true)
+            expect(yield* files.remove({ folder: "s1", file })).toBe(true)
+            expect(yield* files.entries("s1")).toEqual([])
+            all = proxy.statements.length
+          }
+          expect(all).toBeGreaterThan(12)
+        })
     )
   }
 })

@@ -54,7 +54,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("sends without waiting for the answers before, and gives answers in order", () =>
+  it.scoped("sends without waiting for earlier answers, and returns answers in order", () =>
     Effect.gen(function* () {
       const { direct, proxy } = yield* setUp
       const connection = yield* connect(proxy.url)
@@ -77,7 +77,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("prepares a text once, and is not confused by one that could not be", () =>
+  it.scoped("prepares a statement once, even after it could not be prepared", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const connection = yield* connect(direct)
@@ -107,7 +107,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("reads text in its schema first, bounds what is waited for, and leaves no choice to the planner", () =>
+  it.scoped("sets its search path, timeouts, planner options, read-only mode and commit mode", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       yield* Postgres.once(direct, `CREATE SCHEMA "a ""schema"`)
@@ -144,7 +144,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("tells what kind a failure is", () =>
+  it.scoped("classifies a failure by its code", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const connection = yield* connect(direct)
@@ -163,7 +163,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("says no text and no value of a statement in a failure", () =>
+  it.scoped("keeps the text and values of a statement out of its failure", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const connection = yield* connect(direct)
@@ -187,7 +187,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("waits for a lock as long as it was told, then is busy", () =>
+  it.scoped("waits for a lock up to its limit, then fails as busy", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const holder = yield* Postgres.connect(direct)
@@ -213,7 +213,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     ["the server ends it", ({ direct }: { readonly direct: string }) => Postgres.terminateAll(direct), "57P01"],
     ["it is cut", ({ proxy }: { readonly proxy: Proxy.Proxy }) => proxy.cutAll, "CONNECTION_LOST"]
   ] as const) {
-    it.scoped(`is spoilt once ${name}: all that has no answer, and all that is sent later`, () =>
+    it.scoped(`is spoilt once ${name}: unanswered and later statements fail`, () =>
       Effect.gen(function* () {
         const parts = yield* setUp
         const connection = yield* connect(parts.proxy.url)
@@ -232,7 +232,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     )
   }
 
-  it.scoped("keeps no lock for long once its process has stopped in a transaction", () =>
+  it.scoped("is ended by the server when its transaction is idle for too long", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const connection = yield* connect(direct)
@@ -244,7 +244,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("closes when what was sent is answered, and soon when nothing answers", () =>
+  it.scoped("closes once everything sent is answered, or soon if nothing answers", () =>
     Effect.gen(function* () {
       const { direct, proxy } = yield* setUp
       const [usual, hung] = yield* Effect.all([connect(direct), connect(proxy.url)])
@@ -259,7 +259,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("cannot be had with a wrong name or without a server, and says why without secrets", () =>
+  it.scoped("fails to open with a wrong URL or without a server, for a reason without secrets", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
       const wrong = (change: (url: URL) => void) => {
@@ -289,7 +289,7 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
-  it.scoped("leaves nothing open when it is interrupted while it connects", () =>
+  it.scoped("leaves nothing open when it is interrupted while connecting", () =>
     Effect.gen(function* () {
       const { proxy } = yield* setUp
       yield* Effect.scoped(

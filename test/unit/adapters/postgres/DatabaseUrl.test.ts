@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as DatabaseUrl from "../../../../src/adapters/postgres/DatabaseUrl.js"
 
 describe("DatabaseUrl", () => {
-  it("says where a database is, and nothing else of its URL", () => {
+  it("says where a database is, and nothing else from its URL", () => {
     for (const [url, where] of [
       ["postgres://me:secret@host:5433/db?sslmode=require&password=secret#secret", "postgres://host:5433/db"],
       ["postgresql://me:sec%40ret@[::1]/db", "postgres://[::1]/db"],
@@ -22,7 +22,7 @@ describe("DatabaseUrl", () => {
     expect(DatabaseUrl.where("postgres://host/db", env)).toBe("postgres://host/db")
   })
 
-  it("refuses what is no URL of a database, and one whose password is cut", () => {
+  it("refuses anything but a database URL, and one whose password is not escaped", () => {
     for (const url of ["postgres://", "postgres://h/d", "postgresql://me@/d", "postgres://me:a%2Fb@h:1/d?x=y"]) {
       expect([url, DatabaseUrl.fault(url)]).toEqual([url, null])
     }
@@ -33,7 +33,7 @@ describe("DatabaseUrl", () => {
     }
   })
 
-  it("shows a URL only without what may be secret", () => {
+  it("treats a URL as public only if nothing in it may be secret", () => {
     expect(["postgres://me@h/d", "postgres:///d"].map(DatabaseUrl.isPublic)).toEqual([true, true])
     const secret = [
       "postgres://me:p@h/d",
@@ -44,7 +44,7 @@ describe("DatabaseUrl", () => {
     expect(secret.filter(DatabaseUrl.isPublic)).toEqual([])
   })
 
-  it("has certificates checked wherever encryption is asked for, unless the URL says how libpq would", () => {
+  it("verifies certificates wherever encryption is required, unless the URL asks for libpq's way", () => {
     expect(DatabaseUrl.forDriver("postgres://h/d?a=b&sslmode=require&c=d")).toBe(
       "postgres://h/d?a=b&sslmode=verify-full&c=d"
     )

@@ -11,7 +11,7 @@ import { fresh } from "./storage.js"
 const open = (options: Parameters<typeof storageIn>[0]) => Effect.scoped(Layer.build(storageIn(options)))
 
 Postgres.describe("Migrations of PostgreSQL", () => {
-  it.live("make the tables and columns of `Tables.ts`, and no others", () =>
+  it.live("create the tables and columns of `Tables.ts`, and no others", () =>
     Effect.gen(function* () {
       const options = yield* fresh
       yield* open(options)
@@ -34,7 +34,7 @@ Postgres.describe("Migrations of PostgreSQL", () => {
     })
   )
 
-  it.live("of many engines that start at once one migrates, and the others find it done", () =>
+  it.live("run once when many engines start at the same time", () =>
     Effect.gen(function* () {
       const options = yield* fresh
       yield* Effect.replicateEffect(open(options), 6, { concurrency: "unbounded", discard: true })
@@ -43,7 +43,7 @@ Postgres.describe("Migrations of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("are tried again when their connection is ended meanwhile", () =>
+  it.scopedLive("are retried when the server ends their connection", () =>
     Effect.gen(function* () {
       const options = yield* fresh
       const url = Redacted.value(options.url)
@@ -64,7 +64,7 @@ Postgres.describe("Migrations of PostgreSQL", () => {
     })
   )
 
-  it.live("refuse a schema of a newer version by name, and leave it as it is", () =>
+  it.live("refuse a schema of a newer version, and name that version", () =>
     Effect.gen(function* () {
       const options = yield* fresh
       const url = Redacted.value(options.url)

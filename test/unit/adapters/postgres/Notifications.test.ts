@@ -66,7 +66,7 @@ const turn = Effect.promise(() => setImmediate())
 const marks = (texts: ReadonlyArray<string>) => texts.filter((text) => text.includes("pg_notify")).length
 
 Postgres.describe("Notifications between processes", () => {
-  it.scoped("wake the others, in order, and not who tells", () =>
+  it.scoped("wake the other processes in order, but not their sender", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const proxy = yield* Proxy.make(url)
@@ -87,7 +87,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("tell who is gone and whose that was, and that runs are to stop", () =>
+  it.scoped("report deleted sessions with their owners, and requests to stop runs", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const [teller, other] = yield* Effect.all([openProcess(url), openProcess(url)])
@@ -107,7 +107,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("do not reach those who use another schema", () =>
+  it.scoped("do not reach processes that use another schema", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const [teller, near, far] = yield* Effect.all([
@@ -124,7 +124,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("are one for many that come at once, and of very many only that anything has changed", () =>
+  it.scoped("are merged if many come at once, and say only that anything changed if there are too many", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const proxy = yield* Proxy.make(url)
@@ -140,7 +140,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("may be lost: whoever listens again looks, and sees all rows", () =>
+  it.scoped("may be lost: a process that listens again checks, and sees all rows", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       yield* Postgres.once(url, "CREATE TABLE told (n int)")
@@ -170,7 +170,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("are not what everything hangs on: all look every five seconds, if anybody watches", () =>
+  it.scoped("are not relied on: every process checks for changes every five seconds", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const it = yield* openProcess(url)
@@ -184,7 +184,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("come again after a server that does not answer any more: the listener asks", () =>
+  it.scoped("resume after the server stops answering, because the listener notices", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const proxy = yield* Proxy.make(url)
@@ -207,7 +207,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("are told again when nobody knows whether they came", () =>
+  it.scoped("are sent again when it is unknown whether they arrived", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const proxy = yield* Proxy.make(url)
@@ -224,7 +224,7 @@ Postgres.describe("Notifications between processes", () => {
     })
   )
 
-  it.scoped("are told before a process ends", () =>
+  it.scoped("are sent before a process ends", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const other = yield* openProcess(url)

@@ -110,7 +110,7 @@ const settled = (all: ReadonlyArray<readonly [string, ReadonlyArray<Stored>]>, i
   ])
 
 Postgres.describe("A doctor of PostgreSQL", () => {
-  it.scopedLive("finds nothing in a sound database, and says so of one that is new", () =>
+  it.scopedLive("finds in a sound database what the SQLite doctor finds, and reports a new one as new", () =>
     Effect.gen(function* () {
       const { client, options } = yield* harmed
       yield* fill(client, yield* killed)
@@ -124,7 +124,7 @@ Postgres.describe("A doctor of PostgreSQL", () => {
   )
 
   it.scopedLive(
-    "finds of each damage what that of SQLite finds, and repairs it as that does",
+    "finds and repairs every damage as the SQLite doctor does",
     () =>
       Effect.gen(function* () {
         const { client, options } = yield* harmed
@@ -156,7 +156,7 @@ Postgres.describe("A doctor of PostgreSQL", () => {
   )
 
   it.scopedLive(
-    "finds nothing while engines work, and repairs a session between their writes",
+    "finds no damage while an engine works, and repairs a session between its writes",
     () =>
       Effect.gen(function* () {
         const { schema, url } = yield* fresh
@@ -201,7 +201,7 @@ Postgres.describe("A doctor of PostgreSQL", () => {
     120_000
   )
 
-  it.scopedLive("leaves a session alone that an engine is at work on", () =>
+  it.scopedLive("leaves a session alone while an engine runs it", () =>
     Effect.gen(function* () {
       const { client, options } = yield* harmed
       yield* fill(client, yield* killed)

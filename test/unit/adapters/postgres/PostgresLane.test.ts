@@ -101,7 +101,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("what was not answered, and cannot be looked up in time, is an unknown outcome", () =>
+  it.scopedLive("a write that is unanswered and cannot be checked in time has an unknown outcome", () =>
     Effect.gen(function* () {
       const { append, create, proxy } = yield* throughProxy({ busyMaxMillis: 300 })
       yield* create(a)
@@ -118,7 +118,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("a session that somebody has locked fails as busy, and no other waits for it for long", () =>
+  it.scopedLive("a write to a locked session fails as busy, and does not block other sessions for long", () =>
     Effect.gen(function* () {
       const { append, create, schema, texts, url } = yield* throughProxy({ busyMaxMillis: 300 })
       yield* create(a)
@@ -134,7 +134,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("the sessions of a group are locked in one order, whatever order they were written to in", () =>
+  it.scopedLive("the sessions of a group are locked in a fixed order, whatever the order of writes", () =>
     Effect.gen(function* () {
       const { append, create, schema, url } = yield* throughProxy()
       const [c, d] = [SessionId.make("c"), SessionId.make("d")]
@@ -160,7 +160,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("a session that is locked for long, by a process that was stopped, holds up no other", () =>
+  it.scopedLive("a session that is locked for long, as by a stopped process, holds up no other", () =>
     Effect.gen(function* () {
       const { append, create, schema, texts, url } = yield* throughProxy({ busyMaxMillis: 600_000 })
       yield* create(a)
@@ -179,31 +179,29 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive(
-    "P9 a run begins while another connection gives a sign of life of its engine, and waits for nothing",
-    () =>
-      Effect.gen(function* () {
-        const { context, schema, url } = yield* throughProxy({ busyMaxMillis: 600_000 })
-        yield* Effect.gen(function* () {
-          yield* create()
-          yield* create({ id: s2 })
-          yield* start()
-          const holder = yield* Postgres.connect(url)
-          yield* Postgres.ask(holder, `BEGIN; UPDATE ${schema}.engines SET count = 7 WHERE instance = 'i1'`)
-          const { lease } = yield* start({ sessionId: s2, runId: r2 })
-          yield* (yield* Storage).takeOver({ ...takeover(lease), recovery: "continue" }, firstEngine)
-          yield* Postgres.ask(holder, "COMMIT")
-          const { holder: found } = yield* (yield* StorageReader).activity(s2)
-          expect(Option.getOrThrow(found).beat.count).toBe(7)
-          // A sign given on its own waits for the lock: it must be stored once it is confirmed.
-          yield* (yield* Storage).renew(firstEngine)
-          const { holder: later } = yield* (yield* StorageReader).activity(s2)
-          expect(Option.getOrThrow(later).beat.count).toBe(8)
-        }).pipe(Effect.provide(context))
-      })
+  it.scopedLive("P9 a run begins without waiting while another connection stores its engine's sign of life", () =>
+    Effect.gen(function* () {
+      const { context, schema, url } = yield* throughProxy({ busyMaxMillis: 600_000 })
+      yield* Effect.gen(function* () {
+        yield* create()
+        yield* create({ id: s2 })
+        yield* start()
+        const holder = yield* Postgres.connect(url)
+        yield* Postgres.ask(holder, `BEGIN; UPDATE ${schema}.engines SET count = 7 WHERE instance = 'i1'`)
+        const { lease } = yield* start({ sessionId: s2, runId: r2 })
+        yield* (yield* Storage).takeOver({ ...takeover(lease), recovery: "continue" }, firstEngine)
+        yield* Postgres.ask(holder, "COMMIT")
+        const { holder: found } = yield* (yield* StorageReader).activity(s2)
+        expect(Option.getOrThrow(found).beat.count).toBe(7)
+        // A sign given on its own waits for the lock: it must be stored once it is confirmed.
+        yield* (yield* Storage).renew(firstEngine)
+        const { holder: later } = yield* (yield* StorageReader).activity(s2)
+        expect(Option.getOrThrow(later).beat.count).toBe(8)
+      }).pipe(Effect.provide(context))
+    })
   )
 
-  it.scopedLive("removes the marks of lanes that are gone for a day, and no others", () =>
+  it.scopedLive("remove the marks of lanes that have been gone for a day, and no others", () =>
     Effect.gen(function* () {
       const { append, create, schema, url } = yield* throughProxy()
       yield* create(a)
@@ -222,7 +220,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("a write that the server refuses fails by its code, alone and among others, which are stored", () =>
+  it.scopedLive("a write that the server refuses fails with its code, and others in its group are stored", () =>
     Effect.gen(function* () {
       const { append, appendKeyed, create, texts } = yield* build({ ...(yield* fresh), lanes: 1 })
       yield* create(a)
@@ -266,7 +264,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
 
 Postgres.describeOwn("Lanes of a server of their own", () => {
   it.scopedLive(
-    "lose nothing and store nothing twice when it is restarted amid writes, as after a crash",
+    "lose nothing and store nothing twice when the server restarts amid writes, as after a crash",
     () =>
       Effect.gen(function* () {
         const { restart, url } = yield* Postgres.server
@@ -277,7 +275,7 @@ Postgres.describeOwn("Lanes of a server of their own", () => {
   )
 
   it.scopedLive(
-    "lose nothing and store nothing twice when it is killed amid writes and its standby takes over",
+    "lose nothing and store nothing twice when the server is killed and its standby takes over",
     () =>
       Effect.gen(function* () {
         const primary = yield* Postgres.server

@@ -21,7 +21,7 @@ const readersOf = (url: string, more: Partial<Readers.Options> = {}) =>
 const rows = ({ query }: Readers.Readers, text: string) => Effect.map(query(text, []), ({ rows }) => rows)
 
 Postgres.describe("Connections for reading", () => {
-  it.scoped("are as many as they may be; a slow statement holds up no other", () =>
+  it.scoped("open up to their number, and a slow statement holds up no other", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       yield* Postgres.once(url, "CREATE TABLE held (n int)")
@@ -40,7 +40,7 @@ Postgres.describe("Connections for reading", () => {
     })
   )
 
-  it.scoped("open one at a time in each place, and give rows as arrays to who wants them", () =>
+  it.scoped("open once for many queries at once, and return rows as arrays on request", () =>
     Effect.gen(function* () {
       const { query } = yield* readersOf(yield* Postgres.database, { count: 1 })
       const answers = yield* Effect.replicateEffect(query("SELECT pg_backend_pid(), 7 AS n, 8 AS n", [], true), 20, {
@@ -52,7 +52,7 @@ Postgres.describe("Connections for reading", () => {
     })
   )
 
-  it.scopedLive("ask again what was asked on a connection that is lost", () =>
+  it.scopedLive("repeat a query whose connection was lost", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database
       const proxy = yield* Proxy.make(url)
@@ -67,7 +67,7 @@ Postgres.describe("Connections for reading", () => {
     })
   )
 
-  it.scopedLive("are not looked for longer than they may be", () =>
+  it.scopedLive("are given up when the server cannot be reached in time", () =>
     Effect.gen(function* () {
       const proxy = yield* Effect.scoped(Effect.flatMap(Postgres.database, Proxy.make))
       const readers = yield* readersOf(proxy.url, { busyMaxMillis: 300 })
@@ -78,7 +78,7 @@ Postgres.describe("Connections for reading", () => {
     })
   )
 
-  it.scoped("are not looked for where they will never be", () =>
+  it.scoped("are given up at once with a wrong password", () =>
     Effect.gen(function* () {
       const url = new URL(yield* Postgres.database)
       url.password = "wrong"
@@ -89,7 +89,7 @@ Postgres.describe("Connections for reading", () => {
 })
 
 Postgres.describeOwn("Connections for reading from a server that crashes", () => {
-  it.scopedLive("read on once it is back", () =>
+  it.scopedLive("read on once the server is back", () =>
     Effect.gen(function* () {
       const { restart, url } = yield* Postgres.server
       const readers = yield* readersOf(url)
@@ -102,7 +102,7 @@ Postgres.describeOwn("Connections for reading from a server that crashes", () =>
     })
   )
 
-  it.scopedLive("never are those of a standby, which may lack what was committed, before it takes over", () =>
+  it.scopedLive("never use a standby, which may lack commits, before it takes over", () =>
     Effect.gen(function* () {
       const primary = yield* Postgres.server
       const standby = yield* Effect.orDie(primary.standby)

@@ -33,8 +33,8 @@ const engine = (schema: string, millis: number, model: Model.Model) =>
 
 const answer = ScriptedModel.make([ScriptedModel.text("done")])
 
-describe("What is taken for a server's clock", () => {
-  it("stays within what answers tell, and where it is while it can", () => {
+describe("The estimate of a server's clock", () => {
+  it("stays within the bounds of each answer, and does not move while it can stay", () => {
     let now = 0
     const clock = ServerClock.make(() => now)
     const answered = (time: number) => {
@@ -53,7 +53,7 @@ describe("What is taken for a server's clock", () => {
 })
 
 Postgres.describe("Engines whose clocks differ", () => {
-  it.scopedLive("give their commits the time of the server", () =>
+  it.scopedLive("give their commits the server's time", () =>
     Effect.gen(function* () {
       const { schema, url } = yield* fresh
       const engines = [yield* engine(schema, -day, answer), yield* engine(schema, day, answer)]
@@ -69,7 +69,7 @@ Postgres.describe("Engines whose clocks differ", () => {
   )
 
   for (const millis of [-day, day]) {
-    it.scopedLive(`go on with what another left just now, by a clock that is ${millis > 0 ? "ahead" : "behind"}`, () =>
+    it.scopedLive(`continue a run just left by an engine whose clock is ${millis > 0 ? "ahead" : "behind"}`, () =>
       Effect.gen(function* () {
         const { schema } = yield* fresh
         const never = { ...answer, step: () => Stream.never }

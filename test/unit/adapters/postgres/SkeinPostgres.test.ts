@@ -20,7 +20,7 @@ const engine = (options: Partial<SkeinPostgres.Options>, model: Model.Model = sc
   })
 
 Postgres.describe("The preset for PostgreSQL", () => {
-  it.scopedLive("a message that one engine takes is seen by another, as it happens", () =>
+  it.scopedLive("lets one engine watch a run of another as it happens", () =>
     Effect.gen(function* () {
       const { schema } = yield* fresh
       const sender = yield* engine({ schema })
@@ -42,7 +42,7 @@ Postgres.describe("The preset for PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("P12 clear refusal: keeps assets in the database, where each has 32 MiB at most, or less", () =>
+  it.scopedLive("P12 clear refusal: keeps assets in the database, each of at most 32 MiB or a lower limit", () =>
     Effect.gen(function* () {
       const { schema, url } = yield* fresh
       const saver = yield* engine({ schema })
@@ -79,7 +79,7 @@ Postgres.describe("The preset for PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("takes what a model says that PostgreSQL has no text for", () =>
+  it.scopedLive("accepts what a model says even if PostgreSQL cannot store it as text", () =>
     Effect.gen(function* () {
       const nul = ScriptedModel.make([
         ScriptedModel.calls({ name: "no\0such", input: '{"a\\u0000":"\\u0000"}' }),
@@ -94,7 +94,7 @@ Postgres.describe("The preset for PostgreSQL", () => {
     })
   )
 
-  it.scopedLive("refuses a setting out of its range by its name, without the URL", () =>
+  it.scopedLive("refuses an invalid setting by its name, without secrets of the URL", () =>
     Effect.gen(function* () {
       const refused = (options: Partial<SkeinPostgres.Options>) => Effect.flip(engine(options))
       expect(yield* refused({ lanes: 0 })).toMatchObject({ _tag: "InvalidInput", field: "lanes" })

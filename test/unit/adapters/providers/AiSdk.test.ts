@@ -61,7 +61,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("passes the metadata of all its parts back as options", () =>
+  it.effect("passes the metadata of its parts back as provider options", () =>
     Effect.gen(function* () {
       const asked: Array<LanguageModelV3CallOptions> = []
       const model = AiSdk.make(
@@ -113,7 +113,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("cancels a stream of which only the first parts are taken, though it never hears of the abort", () =>
+  it.effect("cancels a stream when only its first parts are taken, even if it ignores the abort", () =>
     Effect.gen(function* () {
       let isCancelled = false
       const model = AiSdk.make(
@@ -133,7 +133,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("says in the log which options a model does not take, not what they are", () =>
+  it.effect("logs which options a model does not support, but not their values", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const logger = Logger.make(({ annotations, logLevel }) => {
@@ -149,7 +149,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("does not wait for a model that never answers the abort", () =>
+  it.effect("does not wait for a model that ignores the abort", () =>
     Effect.gen(function* () {
       const asked = yield* Deferred.make<void>()
       const model = AiSdk.make(
@@ -164,7 +164,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("the idle time is the host's to choose", () =>
+  it.effect("lets the host choose the idle time", () =>
     Effect.gen(function* () {
       const model = AiSdk.make(
         foreign(() => new Promise(() => undefined)),
@@ -178,7 +178,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("an answer may take longer than the idle time, as long as something comes", () =>
+  it.effect("lets an answer take longer than the idle time, as long as parts keep coming", () =>
     Effect.gen(function* () {
       const slow = Stream.fromIterable([...saying("slow"), ...saying("and"), ...saying("steady"), finish]).pipe(
         Stream.tap(() => Effect.sleep("20 seconds"))
@@ -191,7 +191,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("an answer that goes on and on ends with the step's time", () =>
+  it.effect("cuts an endless answer at the step timeout", () =>
     Effect.gen(function* () {
       const slow = Stream.fromIterable([...Array.from({ length: 20 }, () => saying("on ")).flat(), finish]).pipe(
         Stream.tap(() => Effect.sleep("20 seconds"))
@@ -214,7 +214,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("calls that the provider ran itself are not the engine's", () =>
+  it.effect("leaves out calls that the provider ran itself", () =>
     Effect.gen(function* () {
       const model = AiSdk.make(
         streaming([
@@ -234,7 +234,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("an exception of a model is reported without its message, unless the message is the provider's", () =>
+  it.effect("reports an exception of a model without its message or any secret", () =>
     Effect.gen(function* () {
       const secret = "canary-4471b2d09e"
       const throwing = (error: unknown) =>
@@ -280,7 +280,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("strikes out what looks like a key although nobody named it", () =>
+  it.effect("redacts what looks like a key, even if it is not among the secrets", () =>
     Effect.gen(function* () {
       const key = "sk-proj-0123456789abcdefABCDEF"
       const { error } = yield* failing(AiSdk.make(foreign(() => Promise.reject(`Incorrect API key: ${key}`))))

@@ -58,7 +58,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("thinks as the session says: by budget before Claude 4.6, by effort from then on", () =>
+  it.scoped("follows the session's reasoning effort: as a budget before Claude 4.6, as an effort since then", () =>
     Effect.gen(function* () {
       const budget = yield* ask("claude-sonnet-4-5", { reasoningEffort: "medium", maxOutputTokens: 1000 })
       assert.deepStrictEqual(at(budget, "thinking"), { type: "enabled", budget_tokens: 8192 })
@@ -112,7 +112,7 @@ describe("Anthropic", () => {
     { role: "tool", results: [{ id: "c1", name: "read", text: "done", isError: false }] }
   ]
 
-  it.scoped("asks a model that binds its thinking to leave out what no longer fits", () =>
+  it.scoped("asks a model that binds its thinking to drop blocks that no longer fit", () =>
     Effect.gen(function* () {
       const ask = Effect.fn(function* (model: string, view: View, options: Options) {
         const fake = yield* FakeProvider.make
@@ -132,7 +132,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("does not tell an older model to think in a turn that began without thinking", () =>
+  it.scoped("does not enable thinking of an older model in a turn that began without it", () =>
     Effect.gen(function* () {
       const thinkingOf = Effect.fn(function* (view: View, model = "claude-sonnet-4-5") {
         const fake = yield* FakeProvider.make
@@ -157,7 +157,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("sends to other servers no field and no beta that only Anthropic's own knows", () =>
+  it.scoped("sends other servers no field and no beta that only Anthropic's server knows", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
@@ -171,7 +171,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("sends the betas that a header of the host's asks for", () =>
+  it.scoped("sends the betas from a header of the host", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
@@ -183,7 +183,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("marks the end of the request before too: a step of many calls is longer than the look-back", () =>
+  it.scoped("also marks the end of the previous request: a step of many calls exceeds the look-back", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
@@ -220,7 +220,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("leaves out a stop text that the API refuses as blank, and writes no more than the oldest models can", () =>
+  it.scoped("leaves out blank stop texts, and asks for no more output than the oldest models can write", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(at(yield* ask("claude-sonnet-4-5", { stop: ["\n", "END", " "] }), "stop_sequences"), [
         "END"
@@ -256,7 +256,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("signed and redacted thinking goes back as it came; unsigned is left out", () =>
+  it.scoped("sends signed and redacted thinking back unchanged, and leaves out unsigned thinking", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const model = Anthropic.make({ apiKey, model: "claude-sonnet-4-5", baseUrl: fake.url })
@@ -307,7 +307,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("a signature that comes in pieces goes back whole", () =>
+  it.scoped("joins a signature that comes in pieces", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const pieces = ["c2l", "nbm", "VkIQ=="].map((signature) => ({ type: "signature_delta", signature }))
@@ -327,7 +327,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("results go back beside their calls, failures marked", () =>
+  it.scoped("sends results back with their calls, and marks failures", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
@@ -362,7 +362,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("passes over kinds of events that it does not know", () =>
+  it.scoped("ignores unknown kinds of events", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = Frames.anthropic({ text: "whole" })
@@ -371,7 +371,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("passes over kinds of blocks, deltas and citations that it does not know", () =>
+  it.scoped("ignores unknown kinds of blocks, deltas and citations", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = Frames.anthropic({ text: "whole" })
@@ -387,7 +387,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("a known block or delta that does not decode is malformed: something was lost", () =>
+  it.scoped("fails as malformed when a known block or delta does not decode", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = Frames.anthropic({ text: "whole" })
@@ -404,7 +404,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("steps use the connections of those before them", () =>
+  it.scoped("reuses connections of earlier steps", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const steps = 6
@@ -416,7 +416,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("ends with the finish although the server keeps the answer open", () =>
+  it.scoped("ends with the finish even if the server keeps the answer open", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const finished = yield* Deferred.make<void>()
@@ -436,7 +436,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.effect("knows its models' context, and believes the host", () =>
+  it.effect("knows the context of its models, unless the host sets another", () =>
     Effect.sync(() => {
       assert.strictEqual(Anthropic.make({ apiKey, model: "claude-sonnet-4-5" }).contextTokens, 200_000)
       assert.strictEqual(Anthropic.make({ apiKey, model: "claude-x", contextTokens: 5 }).contextTokens, 5)
@@ -449,7 +449,7 @@ describe("Anthropic.models", () => {
   const resolve = (models: Models, ref: ModelRef | null) => models.resolve(session({ model: ref }))
   const variables = ConfigProvider.fromMap(new Map([["ANTHROPIC_API_KEY", "canary-variable"]]))
 
-  it.scoped("takes its key from ANTHROPIC_API_KEY and serves any of its models by it", () =>
+  it.scoped("takes its key from ANTHROPIC_API_KEY and serves any of its models with it", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))

@@ -87,14 +87,14 @@ const calls = (all: ReadonlyArray<Part>) =>
 
 const draft = (all: ReadonlyArray<Part>) => all.reduce(StepDraft.add, StepDraft.empty)
 
-describe("each call that begins is a call", () => {
+describe("each call that begins becomes a call", () => {
   for (const [protocol, model, answer] of protocols) {
     for (const [what, id] of [
       ["equal", "same"],
       ["empty", ""],
       ["blank", " "]
     ] as const) {
-      it.scoped(`${protocol}: with ${what} ids, of two tools and of one`, () =>
+      it.scoped(`${protocol}: with ${what} ids, to two tools and to the same one`, () =>
         Effect.gen(function* () {
           const all = yield* run(model, answer([id, "first"], [id, "second"], [id, "second"]))
           assert.deepStrictEqual(calls(all), ['0 first {"at":0}', '1 second {"at":1}', '2 second {"at":2}'])
@@ -103,7 +103,7 @@ describe("each call that begins is a call", () => {
       )
     }
 
-    it.scoped(`${protocol}: with the name of what every object has`, () =>
+    it.scoped(`${protocol}: named like a property of every object`, () =>
       Effect.gen(function* () {
         const all = yield* run(model, answer(["__proto__", "__proto__"], ["constructor", "constructor"]))
         assert.deepStrictEqual(calls(all), ['0 __proto__ {"at":0}', '1 constructor {"at":1}'])
@@ -111,7 +111,7 @@ describe("each call that begins is a call", () => {
     )
   }
 
-  it.scoped("Anthropic: with equal ids, written at the same time", () =>
+  it.scoped("Anthropic: with equal ids and interleaved inputs", () =>
     Effect.gen(function* () {
       const start = (index: number, name: string) =>
         Frames.event("content_block_start", { index, content_block: { type: "tool_use", id: "same", name, input: {} } })
@@ -141,7 +141,7 @@ describe("each call that begins is a call", () => {
     })
   )
 
-  it.scoped("Responses: numbered as they began, not as their inputs came", () =>
+  it.scoped("Responses: numbered in the order of their beginnings, not of their inputs", () =>
     Effect.gen(function* () {
       const all = yield* run(
         openaiModel,
@@ -166,7 +166,7 @@ describe("each call that begins is a call", () => {
     })
   )
 
-  it.scoped("Responses: reported at its end only, under one index", () =>
+  it.scoped("Responses: reported only at their ends, under one index", () =>
     Effect.gen(function* () {
       const all = yield* run(
         openaiModel,
@@ -179,7 +179,7 @@ describe("each call that begins is a call", () => {
     })
   )
 
-  it.scoped("chat completions: under one index, and without any", () =>
+  it.scoped("chat completions: under one index, and without an index", () =>
     Effect.gen(function* () {
       const call = (id: string, name: string) => ({ id, function: { name, arguments: "{}" } })
       for (const index of [{ index: 0 }, {}]) {
@@ -213,15 +213,15 @@ describe("a call that cannot be distinguished fails the step as malformed", () =
     "with a blank name": [{ index: 0, id: "a", function: { name: "", arguments: "{}" } }],
     "with a blank name and no input": [{ index: 0, id: "a", function: { name: " ", arguments: "" } }],
     "without a name": [{ index: 0, id: "a", function: { arguments: "{}" } }],
-    "with a blank name, beside a good one": [
+    "with a blank name, next to a valid call": [
       { index: 0, id: "a", function: { name: "first", arguments: "{}" } },
       { index: 1, id: "b", function: { name: "", arguments: "{}" } }
     ],
-    "with a blank name, under the index of a good one": [
+    "with a blank name, under the index of a valid call": [
       { index: 0, id: "a", function: { name: "first", arguments: "{}" } },
       { index: 0, id: "b", function: { name: "", arguments: "" } }
     ],
-    "whose input goes on without id and index beside another": [
+    "whose input goes on without id and index next to another call": [
       { id: "a", function: { name: "first", arguments: '{"a"' } },
       { id: "b", function: { name: "second", arguments: '{"b"' } },
       { function: { arguments: ":1}" } }
@@ -259,8 +259,8 @@ describe("a call that cannot be distinguished fails the step as malformed", () =
   )
 })
 
-describe("a call without a name that can be distinguished", () => {
-  it.scoped("is a call: the model is told that there is no such tool", () =>
+describe("a distinguishable call without a name", () => {
+  it.scoped("becomes a call with an empty name", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(calls(yield* run(anthropicModel, anthropicCalls(["a", ""]))), ['0  {"at":0}'])
       assert.deepStrictEqual(calls(yield* run(openaiModel, responsesCalls(["a", ""]))), ['0  {"at":0}'])
@@ -268,8 +268,8 @@ describe("a call without a name that can be distinguished", () => {
   )
 })
 
-describe("a call that was not closed", () => {
-  it.scoped("is part of the step, so that its end shows that it is missing", () =>
+describe("an unfinished call", () => {
+  it.scoped("ends the step as cut", () =>
     Effect.gen(function* () {
       const open = yield* run(
         anthropicModel,

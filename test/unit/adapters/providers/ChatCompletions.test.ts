@@ -7,7 +7,7 @@ import { session } from "./Sessions.js"
 import { at, parts, saying, textOf } from "./StepRequests.js"
 
 describe("ChatCompletions", () => {
-  it.scoped("sends what the session asks for, and a key only if there is one", () =>
+  it.scoped("sends the options of the session, and a key only if there is one", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.chat({ text: "ok" }), FakeProvider.chat({ text: "ok" }))
@@ -45,7 +45,7 @@ describe("ChatCompletions", () => {
     })
   )
 
-  it.scoped("a count that was not reported is unknown, never zero", () =>
+  it.scoped("reports a missing count as unknown, never as zero", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const model = ChatCompletions.make({ name: "local", baseUrl: fake.url, model: "small" })
@@ -62,7 +62,7 @@ describe("ChatCompletions", () => {
     })
   )
 
-  it.scoped("texts and reasonings that take turns stay apart", () =>
+  it.scoped("keeps alternating texts and reasonings apart", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(
@@ -80,7 +80,7 @@ describe("ChatCompletions", () => {
     })
   )
 
-  it.scoped("an error frame is outweighed by a finish with a reason", () =>
+  it.scoped("lets a finish with a reason override an error frame", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = Frames.chat({ text: "all there" })
@@ -93,7 +93,7 @@ describe("ChatCompletions", () => {
     })
   )
 
-  it.scoped("the signature of a call by Gemini goes back with it", () =>
+  it.scoped("sends the signature of a Gemini call back with the call", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const model = ChatCompletions.make({ name: "gemini", baseUrl: fake.url, model: "g" })

@@ -25,7 +25,7 @@ describe("the end of an answer", () => {
     })
   )
 
-  it.scoped("P4 always sendable: a refused turn is not sent again, as what follows it would be refused too", () =>
+  it.scoped("P4 always sendable: a refused turn is not sent again, because what follows would be refused too", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.answering(({ text }) =>
         FakeProvider.anthropic(text.includes("forbidden") ? { text: "I", finish: "content-filter" } : { text: "fine" })
@@ -43,7 +43,7 @@ describe("the end of an answer", () => {
     })
   )
 
-  it.scoped("OpenAI: an answer that ended incomplete was cut, whatever the reason", () =>
+  it.scoped("OpenAI: an incomplete answer finishes as cut by length, whatever the reason", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { deltas } = Frames.responses({ text: "half" })

@@ -104,7 +104,7 @@ const sentAfter = Effect.fn(function* (frames: ReadonlyArray<string>) {
 
 const thought = reasoning("rs_1", null, ["hm"])
 
-it.scoped("two messages that are written at the same time keep their texts and their ids", () =>
+it.scoped("two messages that are streamed at the same time keep their texts and their ids", () =>
   Effect.gen(function* () {
     const items = [thought, message("msg_1", ["a", "b"]), message("msg_2", ["c", "d"])]
     const sent = yield* sentAfter(woven(items, [0, 0, 0, 0, 0, 1, 2, 1, 2, 1, 2, 2, 1]))
@@ -116,15 +116,17 @@ it.scoped("two messages that are written at the same time keep their texts and t
 )
 
 for (const early of [null, "rs_1 early"]) {
-  it.scoped(`a reasoning that ends after the text stands before it, whole; at its beginning: ${early}`, () =>
-    Effect.gen(function* () {
-      const items = [reasoning("rs_1", early, ["one", "two"]), message("msg_1", ["so"])]
-      const sent = yield* sentAfter(woven(items, [0, 0, 0, 0, 1, 1, 1]))
-      assert.deepStrictEqual(
-        sent,
-        items.map((item) => item.sent)
-      )
-    })
+  it.scoped(
+    `a reasoning that ends after the text is sent whole before it; encrypted content at its start: ${early}`,
+    () =>
+      Effect.gen(function* () {
+        const items = [reasoning("rs_1", early, ["one", "two"]), message("msg_1", ["so"])]
+        const sent = yield* sentAfter(woven(items, [0, 0, 0, 0, 1, 1, 1]))
+        assert.deepStrictEqual(
+          sent,
+          items.map((item) => item.sent)
+        )
+      })
   )
 }
 
@@ -144,7 +146,7 @@ const itemOf = (kind: "reasoning" | "message" | "call", count: number, at: numbe
   return kind === "message" ? message(`msg_${at}`, [...words, "end"]) : call(`call_${at}`)
 }
 
-it.scoped("P4 always sendable: however items are woven, each goes back once, whole, in the order of beginning", () =>
+it.scoped("P4 always sendable: interleaved items go back once each, whole, in the order in which they began", () =>
   Effect.gen(function* () {
     for (const { between, turns } of FastCheck.sample(answers, 40)) {
       const items = [

@@ -24,7 +24,7 @@ const reasoning = (itemId: string, text: string, content: string | null): ViewRe
 })
 
 describe("OpenAi", () => {
-  it.scoped("leaves nothing at OpenAI and asks for encrypted reasoning", () =>
+  it.scoped("stores nothing at OpenAI and asks for encrypted reasoning", () =>
     Effect.gen(function* () {
       const { body, headers, path } = yield* ask({}, { reasoningEffort: "high" })
       assert.strictEqual(path, "/responses")
@@ -43,7 +43,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("asks for no encrypted reasoning of a model that does not reason", () =>
+  it.scoped("asks for no encrypted reasoning from a model that does not reason", () =>
     Effect.gen(function* () {
       const { body } = yield* ask({ model: "gpt-4o" }, { temperature: 0.2, maxOutputTokens: 50 })
       assert.isUndefined(at(body, "include"))
@@ -52,7 +52,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("tool inputs are not held to the strict subset of JSON Schema", () =>
+  it.scoped("does not hold tool inputs to the strict subset of JSON Schema", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.responses({ text: "ok" }))
@@ -72,7 +72,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("what came with a part goes back with it: encrypted reasoning and item ids", () =>
+  it.scoped("sends encrypted reasoning and item ids back with their parts", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const model = OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url })
@@ -120,7 +120,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("reasoning without its encrypted content is left out, but for the parts of an item that has it", () =>
+  it.scoped("leaves out reasoning without encrypted content, except parts of an item that has some", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.responses({ text: "ok" }))
@@ -148,7 +148,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("a response that failed is a failure, whatever came before", () =>
+  it.scoped("fails on a failed response, whatever came before", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { deltas } = Frames.responses({ text: "so far" })
@@ -167,7 +167,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("an error within the stream says whether a later try may help, with all of its fields or not", () =>
+  it.scoped("maps an error in the stream to a reason, with all of its fields or not", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const cases = [
@@ -197,7 +197,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("asks for an effort that the model takes, and for no fewer tokens than the API takes", () =>
+  it.scoped("asks for an effort that the model supports, and for no fewer tokens than the API allows", () =>
     Effect.gen(function* () {
       for (const [model, wanted, sent] of [
         ["gpt-5", "none", "minimal"],
@@ -219,7 +219,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("a text behind reasoning that is left out goes without its item's id", () =>
+  it.scoped("sends a text after omitted reasoning without its item's id", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.responses({ text: "ok" }))
@@ -240,7 +240,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("a quota that is used up is no rate limit: no later try will help", () =>
+  it.scoped("reports an exhausted quota as rejected, not as a rate limit", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.failure(429, { message: "You exceeded your quota", type: "insufficient_quota" }))

@@ -42,7 +42,7 @@ const strict = {
 }
 
 describe("the form of an answer", () => {
-  it.scoped("is sent to OpenAI as a strict format, beside the tools", () =>
+  it.scoped("is sent to OpenAI as a strict format, next to the tools", () =>
     Effect.gen(function* () {
       const { body } = yield* sent(
         (baseUrl) => OpenAi.make({ apiKey, baseUrl, model: "gpt-5" }),
@@ -58,7 +58,7 @@ describe("the form of an answer", () => {
     })
   )
 
-  it.scoped("is sent to Anthropic as an output format, and is no tool whose call is forced", () =>
+  it.scoped("is sent to Anthropic as an output format, not as a forced call of a tool", () =>
     Effect.gen(function* () {
       for (const model of ["claude-sonnet-4-5", "claude-sonnet-4-9"]) {
         const { body, headers } = yield* sent(
@@ -77,7 +77,7 @@ describe("the form of an answer", () => {
     })
   )
 
-  it.scoped("is sent to a server of chat completions as a response format", () =>
+  it.scoped("is sent to a chat completions server as a response format", () =>
     Effect.gen(function* () {
       const { body } = yield* sent(
         (baseUrl) => ChatCompletions.make({ name: "chat", baseUrl, model: "small", takesOutput: true }),
@@ -90,7 +90,7 @@ describe("the form of an answer", () => {
     })
   )
 
-  it.effect("is taken by the vendors' own servers for models that know it, and where a host says so", () =>
+  it.effect("is supported by the vendors' own servers for models that know it, and where a host says so", () =>
     Effect.gen(function* () {
       const form = yield* Run.output(Review)
       const chat = { name: "chat", baseUrl, model: "small" }
@@ -114,7 +114,7 @@ describe("the form of an answer", () => {
     })
   )
 
-  it("is taken by a model of the AI SDK that its host says takes it", () => {
+  it("is supported by an AI SDK model if its host says so", () => {
     const languageModel = {
       specificationVersion: "v3" as const,
       provider: "p",
@@ -140,34 +140,36 @@ const Tree: Schema.Schema<Tree> = Schema.Struct({
 
 class Named extends Schema.Class<Named>("Named")({ name: Schema.String }) {}
 
-describe("a schema that a vendor takes", () => {
+describe("an output schema", () => {
   for (const [what, form, openAi, anthropic] of [
-    ["closed objects with all of their fields", formOf(Review), true, true],
-    ["a field that may be left out", formOf(Schema.Struct({ a: Schema.optional(Schema.String) })), false, true],
-    ["a field that may be null", formOf(Schema.Struct({ a: Schema.NullOr(Schema.Int) })), true, true],
+    ["closed objects with only required fields", formOf(Review), true, true],
+    ["an optional field", formOf(Schema.Struct({ a: Schema.optional(Schema.String) })), false, true],
+    ["a nullable field", formOf(Schema.Struct({ a: Schema.NullOr(Schema.Int) })), true, true],
     [
-      "any fields",
+      "arbitrary fields",
       formOf(Schema.Struct({ a: Schema.Record({ key: Schema.String, value: Schema.Int }) })),
       false,
       false
     ],
-    ["anything", formOf(Schema.Struct({ a: Schema.Unknown })), false, false],
+    ["a value of any type", formOf(Schema.Struct({ a: Schema.Unknown })), false, false],
     ["a tuple", formOf(Schema.Struct({ a: Schema.Tuple(Schema.Int, Schema.Int) })), false, false],
-    ["a schema by its name", formOf(Schema.Struct({ a: Named, b: Named })), true, true],
-    ["itself", formOf(Schema.Struct({ a: Tree })), true, false],
-    ["a choice", formOf(Schema.Struct({ a: Schema.Union(Named, Schema.Struct({ c: Schema.Date })) })), true, true]
+    ["a named schema", formOf(Schema.Struct({ a: Named, b: Named })), true, true],
+    ["a recursive schema", formOf(Schema.Struct({ a: Tree })), true, false],
+    ["a union", formOf(Schema.Struct({ a: Schema.Union(Named, Schema.Struct({ c: Schema.Date })) })), true, true]
   ] as const) {
-    it.effect(`may hold ${what}: ${openAi ? "" : "not "}OpenAI's, ${anthropic ? "" : "not "}Anthropic's`, () =>
-      Effect.map(form, (schema) =>
-        assert.deepStrictEqual(
-          [OutputSchema.forOpenAi(schema) !== null, OutputSchema.forAnthropic(schema) !== null],
-          [openAi, anthropic]
+    it.effect(
+      `with ${what} is ${openAi ? "supported" : "refused"} by OpenAI, ${anthropic ? "supported" : "refused"} by Anthropic`,
+      () =>
+        Effect.map(form, (schema) =>
+          assert.deepStrictEqual(
+            [OutputSchema.forOpenAi(schema) !== null, OutputSchema.forAnthropic(schema) !== null],
+            [openAi, anthropic]
+          )
         )
-      )
     )
   }
 
-  it("has no more than ten fields that may be left out for Anthropic", () => {
+  it("may hold at most ten optional fields for Anthropic", () => {
     const form = (count: number) => ({
       type: "object",
       properties: Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, { type: "string" }])),

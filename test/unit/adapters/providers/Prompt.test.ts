@@ -31,7 +31,7 @@ const sent = (part: FilePart, read?: StepRequest["file"]) =>
 const holding = (data: Uint8Array) => () => Effect.succeed(data)
 
 describe("Prompt", () => {
-  it.effect("has a system message only if there is something to say", () =>
+  it.effect("has a system message only if its text is not blank", () =>
     Effect.gen(function* () {
       const roles = (system: string | null) =>
         Effect.map(Prompt.make(vendor, request({ system })), (prompt) => prompt.map(({ role }) => role))
@@ -73,7 +73,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("names what a model cannot see, without reading it", () =>
+  it.effect("mentions a file that a model cannot see, without reading it", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* sent(file("application/zip", "all.zip")), {
         type: "text",
@@ -82,7 +82,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("sends a picture as what its content says that it is, whatever the message says", () =>
+  it.effect("sends a picture with the type of its content, whatever the message says", () =>
     Effect.gen(function* () {
       const part = yield* sent(file("image/jpeg", "x"), holding(pictures["image/png"](3, 4)))
       assert(typeof part === "object" && part.type === "file")
@@ -90,7 +90,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("names a file that providers would refuse: damaged, or of too many pixels", () =>
+  it.effect("only mentions a file that providers would refuse: damaged, or with too many pixels", () =>
     Effect.gen(function* () {
       const html = new TextEncoder().encode("<html>404</html>, and nothing else")
       for (const [mediaType, data, words] of [
@@ -108,7 +108,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("names an image that is too large for a request", () =>
+  it.effect("only mentions an image that is too large for a request", () =>
     Effect.gen(function* () {
       const part = yield* sent(file("image/png", "big.png"), holding(new Uint8Array(4_000_000)))
       assert(typeof part === "object" && part.type === "text")
@@ -116,7 +116,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("a result's files go with it: pictures as such, text as text, and what no model sees by name", () =>
+  it.effect("sends the files of a result: pictures and PDFs as data, text as text, others by name", () =>
     Effect.gen(function* () {
       const picture = pictures["image/png"](3, 4)
       const contents: Readonly<Record<string, Uint8Array>> = {
@@ -171,7 +171,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("a file that was deleted meanwhile leaves a note", () =>
+  it.effect("replaces a file that was deleted meanwhile with a note", () =>
     Effect.gen(function* () {
       const part = yield* sent(file("image/png", "x"), (assetId) =>
         Effect.fail(new AssetNotFound({ sessionId: SessionId.make("s1"), assetId }))
@@ -180,7 +180,7 @@ describe("Prompt", () => {
     })
   )
 
-  it.effect("a file that cannot be read fails the step", () =>
+  it.effect("fails the step if a file cannot be read", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         sent(file("image/png", "x"), (assetId) =>

@@ -50,7 +50,7 @@ const resolve = (
   })
 
 describe("a key or a header that cannot be sent", () => {
-  it.effect("is refused by its variable's name, and not shown", () =>
+  it.effect("is refused by the name of its variable, without its value", () =>
     Effect.gen(function* () {
       const headers = { "x-team": { env: "TEAM" } }
       const config = { providers: { anthropic: { kind: "anthropic", headers } } }
@@ -79,7 +79,7 @@ describe("a key or a header that cannot be sent", () => {
   )
 })
 
-describe("a provider of a name that every object has", () => {
+describe("a provider named like a property of every object", () => {
   it.effect("is not configured", () =>
     Effect.gen(function* () {
       for (const name of Object.getOwnPropertyNames(Object.prototype)) {
@@ -90,7 +90,7 @@ describe("a provider of a name that every object has", () => {
 })
 
 describe("ProvidersConfig", () => {
-  it("takes what the documentation shows", () => {
+  it("accepts the example in the documentation", () => {
     const config: unknown = {
       providers: {
         local: {
@@ -108,7 +108,7 @@ describe("ProvidersConfig", () => {
     assert.deepStrictEqual<unknown>(Either.getOrThrow(decode(config)), config)
   })
 
-  it("refuses what it cannot use", () => {
+  it("refuses invalid entries and names", () => {
     const entries: Readonly<Record<string, unknown>> = {
       "no base URL": { kind: "chat-completions" },
       "no URL": { kind: "chat-completions", baseUrl: "localhost" },
@@ -130,7 +130,7 @@ describe("ProvidersConfig", () => {
 })
 
 describe("Providers.layer", () => {
-  it.effect("has Anthropic and OpenAI built in, by their own variables", () =>
+  it.effect("has Anthropic and OpenAI built in, with keys from their own variables", () =>
     Effect.gen(function* () {
       const variables = { ANTHROPIC_API_KEY: "canary-a", OPENAI_API_KEY: "canary-o" }
       const claude = yield* resolve("anthropic/claude-sonnet-4-5", { variables })
@@ -171,7 +171,7 @@ describe("Providers.layer", () => {
     })
   )
 
-  it.effect("plays scripts, found from the session's folder", () =>
+  it.effect("plays scripts, whose paths start at the session's folder", () =>
     Effect.gen(function* () {
       assert.strictEqual(textOf(yield* parts(yield* resolve("script/two.json"))), "from the folder")
       assert.strictEqual(textOf(yield* parts(yield* resolve("script//elsewhere/one.json"))), "from elsewhere")
@@ -208,7 +208,7 @@ describe("Providers.layer", () => {
     })
   )
 
-  it.scoped("a server of one's own is never sent a vendor's key", () =>
+  it.scoped("a server at another URL is never sent a vendor's key", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const variables = { ANTHROPIC_API_KEY: "canary-vendor", OPENAI_API_KEY: "canary-vendor" }

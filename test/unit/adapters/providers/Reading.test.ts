@@ -70,7 +70,7 @@ describe("Reading", () => {
     }
   )
 
-  it("calls that are written at the same time keep their numbers", () => {
+  it("interleaved calls keep their numbers", () => {
     const [, parts] = read([
       { type: "tool-input-start", id: "a", toolName: "one" },
       { type: "tool-input-start", id: "b", toolName: "two" },
@@ -95,7 +95,7 @@ describe("Reading", () => {
   })
 
   it.prop(
-    "texts that are written at the same time are told whole and in the order in which they began",
+    "interleaved texts come out whole and in the order in which they began",
     [fc.array(fc.tuple(fc.nat(2), fc.constantFrom("x", "yz")))],
     ([turns]) => {
       const ids = [0, 1, 2]
@@ -134,7 +134,7 @@ describe("Reading", () => {
 
   it.each([
     ["pieces are joined", ["ab", "cd", "e"], "abcde"],
-    ["what repeats the whole takes its place", ["ab", "ab", "abcd"], "abcd"]
+    ["a repetition of the whole replaces it", ["ab", "ab", "abcd"], "abcd"]
   ])("a value that may come in pieces: %s", (_, signatures, whole) => {
     const deltas = signatures.map((signature) => ({
       type: "reasoning-delta" as const,
@@ -151,7 +151,7 @@ describe("Reading", () => {
     })
   })
 
-  it("nothing but a finish with a reason finishes a step", () => {
+  it("a step without a finish is cut, or broken by its error", () => {
     assert.strictEqual(Reading.end(Reading.start(null)).status._tag, "cut")
     const [told] = read([{ type: "error", error: "busy" }])
     assert.deepStrictEqual(Reading.end(told).status, { _tag: "broken", error: "busy" })

@@ -68,7 +68,7 @@ describe("a picture in a result", () => {
     })
   )
 
-  it("is taken by Anthropic, by OpenAI's own server, and by a model of the AI SDK that its host says takes it", () => {
+  it("is supported by Anthropic, OpenAI's own server, and AI SDK models whose host says so", () => {
     const baseUrl = "http://127.0.0.1:1"
     const claude = Anthropic.make({ apiKey, baseUrl, model: "claude-sonnet-4-5" })
     const gpt = OpenAi.make({ apiKey, model: "gpt-5" })

@@ -103,7 +103,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("puts a character together that came in halves", () =>
+  it.scoped("joins a character that comes in halves", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const gate = yield* Deferred.make<void>()
@@ -120,7 +120,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("a socket cut in the middle of a token fails as cut, after what had arrived", () =>
+  it.scoped("a socket cut in the middle of a token fails the step as cut, after the parts that had arrived", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { deltas } = frames({ text: ["half a ", "to"] })
@@ -246,7 +246,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("other statuses say whether a later try may help", () =>
+  it.scoped("other statuses are mapped to a reason", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const expected = {
@@ -267,7 +267,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("an error frame after some text fails the step by what it says", () =>
+  it.scoped("an error frame after some text fails the step with its message", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.sse([...frames({ text: "so far" }).deltas, errorFrame("too busy")]))
@@ -278,7 +278,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("an error frame before anything fails the step by what it says", () =>
+  it.scoped("an error frame before anything else fails the step with its message", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.sse([errorFrame("too busy")]))
@@ -379,7 +379,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("no more of a body is read than a true answer has, however well it is packed", () =>
+  it.scoped("an oversized body never reaches the detail of a failure, however well it is compressed", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const message = "x".repeat(20 * 1024 * 1024)
@@ -401,7 +401,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("a step has its time, however busy the server is", () =>
+  it.scoped("a step ends at its timeout, however busy the server is", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { deltas } = frames({ text: Array.from({ length: 20 }, () => "tick ") })
@@ -424,7 +424,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("no failure quotes the key, however the server gives it back", () =>
+  it.scoped("no failure quotes the key, however the server returns it", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const echo = `key ${canary} of Bearer ${canary}\n\u001b[31m(${encodeURIComponent(canary)})`

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Answers from "../../../../src/adapters/s3/Answers.js"
 
 describe("answers of S3", () => {
-  it("have keys and common prefixes, whatever an escape stands for", () => {
+  it("have keys and common prefixes, with every escape decoded", () => {
     const xml = `<?xml version="1.0" encoding="UTF-8"?>
       <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>not/this</Prefix>
       <IsTruncated>false</IsTruncated><Contents><Key>a &amp; &lt;b&gt; &quot;c&quot; &apos;d&apos;</Key><Size>1</Size>
@@ -11,13 +11,13 @@ describe("answers of S3", () => {
     expect(Answers.keys(xml)).toEqual({ items: [`a & <b> "c" 'd'`, "😀ä&amp;", "s1/.upl/"], next: null })
   })
 
-  it("leave alone what stands for no character", () => {
+  it("keep escapes that stand for no character", () => {
     expect(Answers.text("<Key>&nbsp;&#x110000;&#99999999999;& &;</Key>", "Key")).toBe(
       "&nbsp;&#x110000;&#99999999999;& &;"
     )
   })
 
-  it("tell where the next page begins", () => {
+  it("say where the next page begins", () => {
     const token = "<IsTruncated>true</IsTruncated><NextContinuationToken>a+/=&lt;</NextContinuationToken>"
     expect(Answers.keys(token)).toEqual({ items: [], next: "a+/=<" })
     const marks = `<IsTruncated>true</IsTruncated><NextKeyMarker>k&amp;</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>
@@ -28,24 +28,24 @@ describe("answers of S3", () => {
     })
   })
 
-  it("have elements that are whole, and no other", () => {
+  it("have only complete elements of exactly that name", () => {
     expect(Answers.elements("<Key>a</Key><Keys>b</Keys><Key>c", "Key")).toEqual(["a"])
     expect(Answers.elements("</Key><Key></Key>", "Key")).toEqual([""])
     expect(Answers.text("", "Key")).toBe("")
   })
 
-  it("tell an error's code and nothing else of it", () => {
+  it("say an error's code and nothing else about it", () => {
     expect(Answers.errorCode("<Error><Code>NoSuchKey</Code><Message>secret</Message></Error>")).toBe("NoSuchKey")
     expect(Answers.errorCode("<Error><Code>said: a secret</Code></Error>")).toBe("")
     expect(Answers.errorCode("<html>Bad Gateway</html>")).toBe("")
   })
 
-  it("are read in a time that grows with their length", () => {
+  it("are read in linear time", () => {
     const text = "<Key>".repeat(200_000)
     expect(Answers.elements(text, "Key")).toEqual([])
   })
 
-  it("take a tag with whatever is in it", () => {
+  it("have tags with any characters", () => {
     expect(Answers.text(`<ETag>${Answers.escape(`"a"&<'>`)}</ETag>`, "ETag")).toBe(`"a"&<'>`)
   })
 })

@@ -47,7 +47,7 @@ describe("the storage suite's contents, in a bucket", () => {
 })
 
 describe("assets in a bucket", () => {
-  it.scoped("have keys below the prefix, and a save that has ended leaves its content only", () =>
+  it.scoped("have keys below the prefix, and a finished save leaves only its content", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* files.begin(upload)
@@ -66,7 +66,7 @@ describe("assets in a bucket", () => {
   )
 
   for (const size of [0, 1, part - 1, part, part + 1, 2 * part + 5]) {
-    it.scoped(`of ${size} bytes come back, in ranges too`, () =>
+    it.scoped(`of ${size} bytes are read back whole and in ranges`, () =>
       Effect.gen(function* () {
         const { files, server } = yield* started()
         const content = patterned(size)
@@ -90,7 +90,7 @@ describe("assets in a bucket", () => {
     )
   }
 
-  it.scoped("the caller's bytes are taken when they are appended: it may use its buffer again", () =>
+  it.scoped("the caller's bytes are copied when they are appended, so it may reuse its buffer", () =>
     Effect.gen(function* () {
       const { files } = yield* started()
       yield* storeFromReused(files)
@@ -98,7 +98,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("the bucket may be in the host's name, and the endpoint may have a path", () =>
+  it.scoped("the bucket may be part of the host name, and the endpoint may have a path", () =>
     Effect.gen(function* () {
       const virtual = yield* S3Server.make({ ...bucket, isVirtual: true })
       const below = yield* S3Server.make({ ...bucket, bucket: "proxy/s3/test-bucket" })
@@ -119,7 +119,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("lists of many pages are whole, and names of others' are listed and removed as they are", () =>
+  it.scoped("lists are complete over many pages, and any names are listed and removed exactly", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       const names = ["a b", "c+d", "e&<f>", `"g"'!()*`, "ä😀", "100%", "h?i#j", "=k~_-."]
@@ -145,7 +145,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("a name is removed without those that begin with it", () =>
+  it.scoped("a name is removed without other names that begin with it", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       for (const name of ["a", "ab", "a/x"]) server.objects.set(`skein/s1/${name}`, Buffer.from("x"))
@@ -154,7 +154,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("P11 no leftovers: an upload in parts is given up with its save", () =>
+  it.scoped("P11 no leftovers: a multipart upload is aborted with its save", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* files.begin(upload)
@@ -164,29 +164,31 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("P11 no leftovers: all uploads in parts of a marker are given up before the marker goes, of no other", () =>
-    Effect.gen(function* () {
-      const { files, server } = yield* started()
-      const parts = new Map<number, Buffer>()
-      for (const id of ["1", "2", "3", "4", "5"]) {
-        server.uploads.set(id, { key: `skein/s1/${upload.marker}/content`, parts })
-      }
-      server.uploads.set("6", { key: `skein/s1/${upload.marker}/contents`, parts })
-      server.uploads.set("7", { key: `skein/s1/${other.marker}/content`, parts })
-      server.objects.set(`skein/s1/${upload.marker}/begun`, Buffer.from(""))
-      yield* server.fail(({ method, query }) => method === "DELETE" && query.get("uploadId") === "5", {
-        kind: "status",
-        status: 403
+  it.scoped(
+    "P11 no leftovers: the multipart uploads of a marker, and no others, are aborted before the marker goes",
+    () =>
+      Effect.gen(function* () {
+        const { files, server } = yield* started()
+        const parts = new Map<number, Buffer>()
+        for (const id of ["1", "2", "3", "4", "5"]) {
+          server.uploads.set(id, { key: `skein/s1/${upload.marker}/content`, parts })
+        }
+        server.uploads.set("6", { key: `skein/s1/${upload.marker}/contents`, parts })
+        server.uploads.set("7", { key: `skein/s1/${other.marker}/content`, parts })
+        server.objects.set(`skein/s1/${upload.marker}/begun`, Buffer.from(""))
+        yield* server.fail(({ method, query }) => method === "DELETE" && query.get("uploadId") === "5", {
+          kind: "status",
+          status: 403
+        })
+        expect(yield* Effect.flip(files.end(upload))).toMatchObject({ detail: "the store answered 403" })
+        expect(yield* files.entries("s1")).toEqual([upload.marker])
+        expect(yield* files.end(upload)).toBe(true)
+        expect([...server.uploads.keys()]).toEqual(["6", "7"])
+        expect(yield* files.entries("s1")).toEqual([])
       })
-      expect(yield* Effect.flip(files.end(upload))).toMatchObject({ detail: "the store answered 403" })
-      expect(yield* files.entries("s1")).toEqual([upload.marker])
-      expect(yield* files.end(upload)).toBe(true)
-      expect([...server.uploads.keys()]).toEqual(["6", "7"])
-      expect(yield* files.entries("s1")).toEqual([])
-    })
   )
 
-  it.scoped("a place is taken once, though the store writes over objects: of two at once none overwrites", () =>
+  it.scoped("a place is taken at most once, even though the store itself overwrites objects", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       for (const to of [upload, other]) {
@@ -207,7 +209,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("a save whose marker is gone places nothing, and an end is told once", () =>
+  it.scoped("a save whose marker is gone places nothing, and only the first end reports success", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* files.begin(upload)
@@ -225,7 +227,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("a marker's age is told by the clock of the server, from what was last written under it", () =>
+  it.scoped("a marker's age is measured by the server's clock, from the last write under it", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started({ pageSize: 2 })
       const hour = 60 * 60 * 1000
@@ -243,7 +245,7 @@ describe("assets in a bucket", () => {
     })
   )
 
-  it.scoped("an upload in parts that another gave up is missing", () =>
+  it.scoped("a multipart upload that somebody else aborted is missing", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* files.begin(upload)

@@ -6,16 +6,16 @@ import * as S3Server from "../../../support/s3/S3Server.js"
 import { bucket, bucketAt } from "../../../support/s3/TestBucket.js"
 import { isGet, isPut, nextTurn, part, passing, patterned, read, started, store, upload, write } from "./started.js"
 
-describe("a store that fails", () => {
+describe("a failing store", () => {
   const faults: ReadonlyArray<readonly [string, S3Server.Fault]> = [
-    ["says 500", { kind: "status", status: 500, code: "InternalError" }],
-    ["says 503", { kind: "status", status: 503, code: "SlowDown" }],
-    ["says 429", { kind: "status", status: 429 }],
-    ["cuts the connection in the middle of what is sent", { kind: "cut-request", bytes: 1 }],
+    ["answers 500", { kind: "status", status: 500, code: "InternalError" }],
+    ["answers 503", { kind: "status", status: 503, code: "SlowDown" }],
+    ["answers 429", { kind: "status", status: 429 }],
+    ["cuts the connection in the middle of a request", { kind: "cut-request", bytes: 1 }],
     ["cuts the connection before it answers", { kind: "cut-answer", bytes: 0 }]
   ]
   for (const [does, fault] of faults) {
-    it.scoped(`that ${does} twice, at any request, is asked again`, () =>
+    it.scoped(`is asked again when it ${does} twice, at any request`, () =>
       Effect.gen(function* () {
         const { files, server } = yield* started()
         const content = patterned(part + 9)
@@ -40,7 +40,7 @@ describe("a store that fails", () => {
     )
   }
 
-  it.scoped("for good is told after four tries, with its code", () =>
+  it.scoped("is reported with its code after four tries", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* server.fail(isPut("/begun"), { kind: "status", status: 503, code: "SlowDown" }, 9)
@@ -52,23 +52,21 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped(
-    "P11 no leftovers: an upload that was begun twice, as an answer was lost, is given up with its marker",
-    () =>
-      Effect.gen(function* () {
-        const { files, server } = yield* started()
-        yield* files.begin(upload)
-        const isBegin = ({ method, query }: S3Server.Seen) => method === "POST" && query.has("uploads")
-        yield* server.fail(isBegin, { kind: "cut-answer", bytes: 0 })
-        yield* passing(write(files, { content: patterned(part) }))
-        expect(server.seen.filter(isBegin)).toHaveLength(2)
-        expect(server.uploads.size).toBe(1)
-        yield* files.end(upload)
-        expect(server.uploads.size).toBe(0)
-      })
+  it.scoped("P11 no leftovers: an upload begun twice because an answer was lost is aborted with its marker", () =>
+    Effect.gen(function* () {
+      const { files, server } = yield* started()
+      yield* files.begin(upload)
+      const isBegin = ({ method, query }: S3Server.Seen) => method === "POST" && query.has("uploads")
+      yield* server.fail(isBegin, { kind: "cut-answer", bytes: 0 })
+      yield* passing(write(files, { content: patterned(part) }))
+      expect(server.seen.filter(isBegin)).toHaveLength(2)
+      expect(server.uploads.size).toBe(1)
+      yield* files.end(upload)
+      expect(server.uploads.size).toBe(0)
+    })
   )
 
-  it.scoped("an error in an answer that began as a success is an error", () =>
+  it.scoped("an error within an answer with status 200 is an error", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* files.begin(upload)
@@ -81,7 +79,7 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped("that never answers fails in the end, also where nothing may interrupt", () =>
+  it.scoped("fails the call in the end when it never answers", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       const { reached } = yield* server.fail(isPut("/begun"), { kind: "stall", bytes: -1, until: Effect.never }, 9)
@@ -94,7 +92,7 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped("a body that comes slowly is waited for, one that stops is asked for again from there", () =>
+  it.scoped("a slow body is waited for, and a stalled one is requested again from where it stopped", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       const content = patterned(100_000)
@@ -117,7 +115,7 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped("a reader that has enough or is interrupted closes its connection", () =>
+  it.scoped("a reader that has enough or is interrupted does not wait for a stalled body", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* store(files, patterned(100_000))
@@ -131,7 +129,7 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped("that knows no ranges gives what begins at 0, and no more than was asked for", () =>
+  it.scoped("without ranges serves only reads from 0, with no more than was asked for", () =>
     Effect.gen(function* () {
       const { files, server } = yield* started()
       yield* store(files, patterned(100))
@@ -158,7 +156,7 @@ describe("a store that fails", () => {
     })
   )
 
-  it.scoped("a bucket that is not there is no missing file", () =>
+  it.scoped("a missing bucket is an error, not a missing file", () =>
     Effect.gen(function* () {
       const server = yield* S3Server.make({ ...bucket, bucket: "another-bucket" })
       const files = yield* Effect.provide(AssetFiles, yield* Layer.build(bucketAt(server.endpoint)))
@@ -183,7 +181,7 @@ describe("a store that fails", () => {
     ["another token", { sessionToken: "another" }, "the store answered 403 InvalidToken"],
     ["another region", { region: "us-east-1" }, "the store answered 403 AuthorizationHeaderMalformed"]
   ] as const) {
-    it.scoped(`P12 clear refusal: a store with ${name} refuses, and no secret is told`, () =>
+    it.scoped(`P12 clear refusal: a store with ${name} refuses, and no secret is revealed`, () =>
       Effect.gen(function* () {
         const server = yield* S3Server.make({ ...bucket, ...options })
         const files = yield* Effect.provide(AssetFiles, yield* Layer.build(bucketAt(server.endpoint)))
@@ -205,7 +203,7 @@ describe("a store that fails", () => {
     )
   }
 
-  it.scoped("a store that cannot be reached is told without its address", () =>
+  it.scoped("an unreachable store is reported without its address", () =>
     Effect.gen(function* () {
       const { endpoint } = yield* Effect.scoped(S3Server.make(bucket))
       const files = yield* Effect.provide(AssetFiles, yield* Layer.build(bucketAt(endpoint)))

@@ -34,7 +34,7 @@ const wrong: ReadonlyArray<readonly [string, Partial<S3Assets.Options>]> = [
 ]
 
 describe("settings of a bucket", () => {
-  it.effect("are taken as they are", () =>
+  it.effect("are accepted if they are valid", () =>
     Effect.gen(function* () {
       yield* build({})
       yield* build({ prefix: "a/b.c", pathStyle: false, sessionToken: Redacted.make("token=="), region: "auto" })

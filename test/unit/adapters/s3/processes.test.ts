@@ -72,7 +72,7 @@ describe("an engine with its assets in a bucket", () => {
   const Said = Schema.parseJson(Schema.Struct({ bytes: Schema.Number, peak: Schema.Number }))
 
   it.scopedLive(
-    "has a few parts in memory at most, however large an asset is",
+    "holds only a few parts in memory, however large an asset is",
     () =>
       Effect.gen(function* () {
         const { server, start } = yield* started(16, 64)

@@ -34,7 +34,7 @@ const expectRefusal = (title: string, raw: Server.Raw, status: number, tag: stri
 describe("access", () => {
   const it = Server.tests()
 
-  it("needs a token on every route, whatever the method, and there is nothing else to be seen", () =>
+  it("requires a token on every route with every method; unknown routes look the same", () =>
     Effect.gen(function* () {
       const { known, send, token } = yield* Server.Guarded
       const before = yield* count
@@ -71,7 +71,7 @@ describe("access", () => {
       expect((yield* send("GET", `/${canary}`, known)).status).toBe(404)
     }))
 
-  it("is for those who call the server by its own name alone", () =>
+  it("is granted only under the server's own name", () =>
     Effect.gen(function* () {
       const { known, port, raw, send } = yield* Server.Guarded
       const before = yield* count
@@ -93,7 +93,7 @@ describe("access", () => {
       }
     }))
 
-  it("is for no page but the server's own, and no header lets another one read", () =>
+  it("is granted to no page but the server's own, and no header lets another page read", () =>
     Effect.gen(function* () {
       const { known, own, port, send } = yield* Server.Guarded
       const before = yield* count
@@ -122,7 +122,7 @@ describe("access", () => {
       expect(yield* count).toBe((before ?? 0) + 1)
     }))
 
-  it("of a page begins with a code that is good once, and a cookie that only the page can use", () =>
+  it("for a page starts with a one-time code, then a cookie that only the page can use", () =>
     Effect.gen(function* () {
       const { code, gateway, own, send } = yield* Server.Guarded
       const login = (given: string, headers: Server.Headers = { origin: own }) =>
@@ -163,7 +163,7 @@ describe("access", () => {
       expectRefusal("after that", yield* send("GET", "/v1/sessions", { cookie }), 401, "Unauthorized")
     }))
 
-  it("ends with a token: the next request is refused, and a stream that is open ends", () =>
+  it("ends when its token is revoked: the next request is refused, and an open stream ends", () =>
     Effect.gen(function* () {
       const { folder, gateway, port, send } = yield* Server.Guarded
       const name = TokenText.Name.make("reader")
@@ -187,7 +187,7 @@ describe("access", () => {
       expectRefusal("expired", yield* send("GET", "/v1/sessions", expired), 401, "Unauthorized")
     }))
 
-  it("of a token is to its owner's sessions, as the token's name", () =>
+  it("with a token is limited to its owner's sessions, and acts under the token's name", () =>
     Effect.gen(function* () {
       const { folder, gateway, send } = yield* Server.Guarded
       const owner = (yield* gateway.create({ id: Session.Id.make("theirs"), owner: Session.Owner.make("ada") })).owner
@@ -212,7 +212,7 @@ describe("access", () => {
       expect((yield* gateway.session(Session.Id.make("hers"))).owner).toBe("ada")
     }))
 
-  it("leaves no secret anywhere but in the local token's own file", () =>
+  it("leaves no secret anywhere except in the local token's file", () =>
     Effect.gen(function* () {
       const { folder, known, log, send, spans, token } = yield* Server.Guarded
       expect((yield* send("GET", `/v1/sessions?title=${canary}&limit=1`, known)).status).toBe(200)

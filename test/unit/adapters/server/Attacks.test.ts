@@ -32,10 +32,10 @@ const asked = (ref: Run.Ref, ...inputs: ReadonlyArray<string>) =>
 
 const allow = JSON.stringify({ verdict: "allow-once" })
 
-describe("with a good token", () => {
+describe("with a valid token", () => {
   const it = Server.tests({}, { tools: [ask], policy: Permissions.askToWrite })
 
-  it("a head of no form, or of two, is refused before it is routed", () =>
+  it("a malformed or ambiguous head is refused before it is routed", () =>
     Effect.gen(function* () {
       const { known, own, raw, send } = yield* Server.Guarded
       const host = `Host: ${own.slice(7)}\r\nAuthorization: ${known.authorization}\r\n`
@@ -57,7 +57,7 @@ describe("with a good token", () => {
       expect((yield* send("GET", "/v1/sessions?total=true", known)).body).toContain(`"total":0`)
     }))
 
-  it("nothing that is read changes anything, whatever it is called", () =>
+  it("GET and HEAD change nothing, whatever method an override names", () =>
     Effect.gen(function* () {
       const { gateway, known, send } = yield* Server.Guarded
       const { id } = yield* gateway.create({ id: Session.Id.make("read-only") })
@@ -78,7 +78,7 @@ describe("with a good token", () => {
       expect([yield* gateway.session(id), yield* gateway.sessions({ total: true })]).toEqual(before)
     }))
 
-  it("a send whose answer is lost, and that is sent again, is one turn", () =>
+  it("a send that is repeated because its answer was lost makes one turn", () =>
     Effect.gen(function* () {
       const { gateway, known, model, own, port, send, session, transcript } = yield* Server.Guarded
       const { id } = yield* session()
@@ -105,7 +105,7 @@ describe("with a good token", () => {
       expect((yield* transcript(id)).map(({ message }) => message.role)).toEqual(["user", "assistant"])
     }))
 
-  it("of two who answer at once one is told of the other, and an answer is for its own call", () =>
+  it("of two simultaneous answers one is refused, and an answer counts only for its own call", () =>
     Effect.gen(function* () {
       const { begin, gateway, known, model, send } = yield* Server.Guarded
       yield* model.play(
@@ -130,7 +130,7 @@ describe("with a good token", () => {
       expect(ran).not.toContain("b")
     }))
 
-  it("a text is stored to the last byte, however it is cut on the way", () =>
+  it("a text is stored exactly, however it is cut on the way", () =>
     Effect.gen(function* () {
       const { gateway, known, own, raw, send, session } = yield* Server.Guarded
       const post = (sessionId: string, pieces: ReadonlyArray<Uint8Array>) =>

@@ -11,7 +11,7 @@ const about = { version: "1.0.0", url: "http://127.0.0.1:4747", socket: null, ro
 /** An identity of its own, like that of another process. */
 const identity = Layer.fresh(Identity.layer)
 
-it.scoped("a server is found while it is there, by its own version, if its process is proven to be alive", () =>
+it.scoped("a server is found only by its own version, and only while its process is proven to be alive", () =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-found-"))),

@@ -42,7 +42,7 @@ const proxied = {
 describe("limits", () => {
   const it = Server.tests({ ...proxied, connections: 12, maxOpen: 3 })
 
-  it("of requests a second are a token's own, and let it go on a moment later", () =>
+  it("on requests per second are per token, and allow the next request a moment later", () =>
     Effect.gen(function* () {
       const { known, send } = yield* Server.Guarded
       const bearer = yield* capped("few", { maxRequests: 2 })
@@ -54,7 +54,7 @@ describe("limits", () => {
       expect(later.status).toBe(200)
     }))
 
-  it("of a body count what comes, and not what is said of it", () =>
+  it("on a body hold whether its length is declared or not", () =>
     Effect.gen(function* () {
       const { gateway, raw, own, send } = yield* Server.Guarded
       const bearer = yield* capped("small", { maxUpload: 10 })
@@ -76,7 +76,7 @@ describe("limits", () => {
       expect(yield* gateway.assets(Session.Id.make("files"))).toHaveLength(1)
     }))
 
-  it("of runs count those that go on or wait, and what ends makes room", () =>
+  it("on runs count running and waiting ones, and a run that ends makes room", () =>
     Effect.gen(function* () {
       const { begin, gateway, known, model, send, session, transcript } = yield* Server.Guarded
       const bearer = yield* capped("one-run", { maxRuns: 1 })
@@ -98,7 +98,7 @@ describe("limits", () => {
       expect(yield* begin("once more")).toBeDefined()
     }))
 
-  it("of requests and runs count in the protocols of front ends too", () =>
+  it("on requests and runs also hold for the protocols of front ends", () =>
     Effect.gen(function* () {
       const { gateway, model, send } = yield* Server.Guarded
       const chat = (id: string) =>
@@ -132,7 +132,7 @@ describe("limits", () => {
       }
     }))
 
-  it("of what is open at a time count event streams, for each token", () =>
+  it("on open requests count event streams, per token", () =>
     Effect.gen(function* () {
       const { known, port, send } = yield* Server.Guarded
       const bearer = yield* capped("watcher", {})
@@ -148,7 +148,7 @@ describe("limits", () => {
       expect((yield* send("GET", "/v1/questions", bearer)).status).toBe(200)
     }))
 
-  it("let a proxy's name in, a page on the list, and the path that the proxy leaves", () =>
+  it("admit a proxy's host name, the pages on the list, and the proxy's base path", () =>
     Effect.gen(function* () {
       const { code, known, port, send } = yield* Server.Guarded
       const get = (path: string, headers: Server.Headers) => send("GET", path, { ...known, ...headers })
@@ -181,7 +181,7 @@ describe("limits", () => {
       expect((yield* post({ ...own, origin: "https://app.example.evil" })).status).toBe(403)
     }))
 
-  it("of connections are answered, whoever asks, and those that are there go on", () =>
+  it("on connections refuse any further client with an answer, until one is closed", () =>
     Effect.gen(function* () {
       const { known, port, send } = yield* Server.Guarded
       const idle = yield* Effect.forEach(Array.from({ length: 12 }), () =>
@@ -204,10 +204,10 @@ describe("limits", () => {
     }))
 })
 
-describe("a head that does not end", () => {
+describe("a request head that never ends", () => {
   const it = Server.tests({ headMillis: 200 })
 
-  it("is answered with what the limit is, and nobody else is kept waiting", () =>
+  it("is refused with the limit, and keeps nobody else waiting", () =>
     Effect.gen(function* () {
       const { known, own, raw, send } = yield* Server.Guarded
       const slow = yield* Effect.fork(raw(`GET /v1/sessions HTTP/1.1\r\nHost: ${own.slice(7)}\r\nX-Part: `))

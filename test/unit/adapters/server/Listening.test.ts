@@ -29,7 +29,7 @@ const other = (at: Net.ListenOptions) =>
     ({ server }) => Effect.sync(() => server.close())
   )
 
-it.scopedLive("a port is one of the loopback's alone; one that is taken is refused, and its holder not spoken to", () =>
+it.scopedLive("a port is opened on the given host; a taken one is refused without a connection to its holder", () =>
   Effect.gen(function* () {
     const { servers, url } = yield* Listening.listen({ host, port: 0, socket: null })
     expect(servers.map(({ address }) => address)).toMatchObject([{ _tag: "TcpAddress", hostname: host }])
@@ -41,7 +41,7 @@ it.scopedLive("a port is one of the loopback's alone; one that is taken is refus
   })
 )
 
-it.scopedLive("a socket is taken over from the dead alone, in a folder that is nobody else's", () =>
+it.scopedLive("a socket is refused if it is in use, not a socket, or in a folder that others can open", () =>
   Effect.gen(function* () {
     const at = yield* folder
     const path = join(at, "run", "s.sock")

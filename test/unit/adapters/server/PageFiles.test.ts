@@ -25,7 +25,7 @@ const names = Effect.map(get("/"), ({ body }) => [
 ]).pipe(Effect.map((all) => all.map(([, name = ""]) => `/${name}`)))
 
 describe("the page's files", () => {
-  it.effect("are a document, a script, a style and an icon: at most 60 KB compressed in sum", () =>
+  it.effect("are a document, a script, a style and an icon, less than 60 KB compressed in total", () =>
     Effect.gen(function* () {
       const found = yield* names
       const types = yield* Effect.forEach(found, (name) =>
@@ -45,7 +45,7 @@ describe("the page's files", () => {
     })
   )
 
-  it.effect("are kept by browsers for ever where their name has their hash, and asked for again where not", () =>
+  it.effect("are cached for ever if their name has their hash, and revalidated if not", () =>
     Effect.gen(function* () {
       const document = yield* get("/")
       expect(document.header("cache-control")).toBe("no-cache")

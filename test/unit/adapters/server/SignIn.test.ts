@@ -16,7 +16,7 @@ const signedIn = Effect.fnUntraced(function* (path: string) {
 })
 
 describe("a cookie", () => {
-  it.scoped("is good in a server that was started anew, for twelve hours, until it is ended", () =>
+  it.scoped("stays valid for twelve hours, even in a restarted server, unless it is ended", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const { cookie } = yield* signedIn(path)
@@ -35,7 +35,7 @@ describe("a cookie", () => {
     })
   )
 
-  it.scoped("is in no file, which is its owner's alone and gone once it is over", () =>
+  it.scoped("is not in its file, which is private to the owner and removed after it expires", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const { cookie } = yield* signedIn(path)

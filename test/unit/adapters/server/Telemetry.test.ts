@@ -35,7 +35,7 @@ const collector = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-it.scopedLive("spans and metrics go to the collector that the environment names, and what is left at the end", () =>
+it.scopedLive("spans and metrics reach the collector that the environment names by the time the layer closes", () =>
   Effect.gen(function* () {
     const { received, url } = yield* collector
     const env = {
@@ -56,7 +56,7 @@ it.scopedLive("spans and metrics go to the collector that the environment names,
   })
 )
 
-it.effect("nothing is sent, or loaded, where no endpoint is named", () =>
+it.effect("telemetry is off without an endpoint or when disabled, and wrong settings are refused by name", () =>
   Effect.gen(function* () {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://a.example:4318" }
     const off = [{}, { ...endpoint, OTEL_SDK_DISABLED: "true" }]

@@ -50,10 +50,10 @@ const parse = (text: string): ReadonlyMap<string, Family> => {
   return families
 }
 
-describe("seen from outside", () => {
+describe("metrics and health", () => {
   const it = Server.tests()
 
-  it("are numbers as Prometheus names and counts them", () =>
+  it("follow Prometheus in names, format and counts", () =>
     Effect.gen(function* () {
       const { begin, gateway, known, model, send } = yield* Server.Guarded
       yield* model.play(ScriptedModel.text("a"))
@@ -87,7 +87,7 @@ describe("seen from outside", () => {
       expect(seconds === "" || seconds.includes(`le="0.00025"`)).toBe(true)
     }))
 
-  it("are for tokens, and numbers of everybody's sessions for those who see them all", () =>
+  it("require a token, and metrics one that sees the sessions of all owners", () =>
     Effect.gen(function* () {
       const { folder, known, send } = yield* Server.Guarded
       const wish = { scope: "read", expiresAt: null, ...Server.noCaps } as const
@@ -107,7 +107,7 @@ describe("seen from outside", () => {
       expect((yield* send("GET", "/metrics", one)).tag).toBe("NoSuchRoute")
     }))
 
-  it("have a dashboard that asks for nothing else than there is", () =>
+  it("include everything that the dashboard asks for", () =>
     Effect.gen(function* () {
       const { known, send } = yield* Server.Guarded
       const { body } = yield* send("GET", "/metrics", known)

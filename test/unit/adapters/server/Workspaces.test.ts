@@ -22,7 +22,7 @@ const folders = Effect.map(
   }
 )
 
-it.scoped("clients name the root and what is in it, wherever links lead, by whatever operation", () =>
+it.scoped("clients may use only the root and folders in it, whatever links and operations they try", () =>
   Effect.gen(function* () {
     const { away, back, beside, inside, outside, root } = yield* folders
     const { gateway } = yield* open()
@@ -42,7 +42,7 @@ it.scoped("clients name the root and what is in it, wherever links lead, by what
   })
 )
 
-it.scoped("what is imported with another folder comes without it", () =>
+it.scoped("a session that is imported with a folder outside the root loses it", () =>
   Effect.gen(function* () {
     const { inside, outside, root } = yield* folders
     const { gateway } = yield* open()

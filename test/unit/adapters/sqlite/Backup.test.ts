@@ -71,7 +71,7 @@ const nothingWrong = (data: string) => Effect.map(look(data), (outcomes) => expe
 const others = (root: string) => readdirSync(root).filter((name) => !["data", "fresh", "all.skein"].includes(name))
 
 describe("a backup", () => {
-  it.scopedLive("restored into a fresh folder is the whole of it: sessions, runs, events, assets", () =>
+  it.scopedLive("restored into a fresh folder has all messages and assets, and no damage", () =>
     Effect.gen(function* () {
       const { asset, data, file, fresh, root } = yield* place
       expect(yield* backUp(data, file)).toMatchObject({ sessions: 2, assets: 1, damage: [], faults: [] })
@@ -93,7 +93,7 @@ describe("a backup", () => {
     })
   )
 
-  it.scopedLive("overwrites nothing, and says what there is not to back up", () =>
+  it.scopedLive("overwrites nothing, and says which database or folder is missing", () =>
     Effect.gen(function* () {
       const { data, file, root } = yield* place
       writeFileSync(file, "precious")
@@ -131,7 +131,7 @@ describe("a backup", () => {
     })
   )
 
-  it.scopedLive("that is not on disk what was read is not made", () =>
+  it.scopedLive("that differs on disk from what was read is not made", () =>
     Effect.gen(function* () {
       const { data, file, root } = yield* place
       const end = "the end"
@@ -153,7 +153,7 @@ describe("a backup", () => {
     })
   )
 
-  it.scopedLive("of a database that is not ours, or is newer, or damaged, is refused", () =>
+  it.scopedLive("of a foreign, newer or damaged database is refused", () =>
     Effect.gen(function* () {
       const { data, file, root } = yield* place
       tamper(data, "PRAGMA user_version = 999")
@@ -166,7 +166,7 @@ describe("a backup", () => {
     })
   )
 
-  it.scopedLive("handles a piece a step, and reads again what it has written", () =>
+  it.scopedLive("works in pieces of 1 MiB with a turn of the event loop for each, as a restore does", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
       yield* saveLarge(data, 5 * 1024 * 1024 + 1, "")
@@ -197,7 +197,7 @@ describe("a backup", () => {
 })
 
 describe("a backup of a folder in use", () => {
-  it.scopedLive("has a database and files that fit together, though assets come and go meanwhile", () =>
+  it.scopedLive("has a database and files that fit together, even if assets come and go meanwhile", () =>
     Effect.gen(function* () {
       const { asset, data, file, fresh } = yield* place
       yield* Effect.gen(function* () {
@@ -262,7 +262,7 @@ describe("a backup of a folder in use", () => {
   )
 
   it.scopedLive(
-    "is as the database was at one instant, while another process writes all the time",
+    "holds the database as of one instant, while another process keeps writing",
     () =>
       Effect.gen(function* () {
         const { data, file, fresh } = yield* place
@@ -310,7 +310,7 @@ describe("restoring", () => {
     })
   )
 
-  it.scopedLive("is refused when a database comes up meanwhile", () =>
+  it.scopedLive("is refused when a database appears meanwhile", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
       yield* backUp(data, file)
@@ -347,10 +347,10 @@ describe("restoring", () => {
     writeFileSync(file, bytes)
   }
 
-  refuses("a file that is not there", "no-file", (file) => rmSync(file))
+  refuses("a missing file", "no-file", (file) => rmSync(file))
   refuses("a text", "not-a-backup", (file) => writeFileSync(file, "no backup at all ".repeat(100)))
-  refuses("a database that is no backup", "not-a-backup", (file) => change(file, "PRAGMA application_id = 7"))
-  refuses("a backup of a newer form", "newer-version", (file) => change(file, "PRAGMA user_version = 2"))
+  refuses("a database that is not a backup", "not-a-backup", (file) => change(file, "PRAGMA application_id = 7"))
+  refuses("a backup in a newer format", "newer-version", (file) => change(file, "PRAGMA user_version = 2"))
   refuses("a backup that is cut off", "damaged", (file) => truncateSync(file, statSync(file).size - 8192))
   refuses("an asset with one byte changed", "damaged", (file) => byte(file, assetText))
   refuses("a database with one byte changed", "damaged", (file) => byte(file, "first question"))
@@ -360,7 +360,7 @@ describe("restoring", () => {
   refuses("a backup that lacks its database", "damaged", (file) =>
     change(file, "DELETE FROM files WHERE name = 'skein.db'")
   )
-  refuses("names that lead elsewhere", "damaged", (file) =>
+  refuses("file names that lead out of the folder", "damaged", (file) =>
     change(file, "UPDATE files SET name = 'assets/../../evil' WHERE name LIKE 'assets/%'")
   )
 

@@ -77,7 +77,7 @@ const cases: ReadonlyArray<Case> = [
     lost: none
   },
   {
-    name: "a NULL where none may be",
+    name: "a NULL where none is allowed",
     harm: (data) =>
       loosened(
         data,
@@ -109,19 +109,19 @@ const cases: ReadonlyArray<Case> = [
     lost: { messages: 2, files: 0 }
   },
   {
-    name: "messages that are missing",
+    name: "missing messages",
     harm: (data) => tamper(data, `DELETE FROM messages WHERE session = ${full} AND seq IN (2, 3)`),
     untouched: allBut("full"),
     lost: { messages: 2, files: 0 }
   },
   {
-    name: "a session's own row is missing",
+    name: "a session without its own row",
     harm: (data) => tamper(data, `DELETE FROM session_rows WHERE ordinal = ${full}`),
     untouched: allBut("full"),
     lost: none
   },
   {
-    name: "a file that is missing",
+    name: "a missing file",
     harm: (data) => rmSync(join(data, "assets", "full", readdirSync(join(data, "assets", "full"))[0] ?? "")),
     untouched: allBut("full"),
     lost: { messages: 0, files: 1 }
@@ -144,7 +144,7 @@ const place = Effect.gen(function* () {
 
 describe("a backup of a damaged folder", () => {
   for (const { harm, lost, name, untouched } of cases) {
-    it.scopedLive(`says so, is refused by name, and comes back in what can be read: ${name}`, () =>
+    it.scopedLive(`reports damage, is refused by a restore, and is salvaged: ${name}`, () =>
       Effect.gen(function* () {
         const { data, file, fresh, root } = yield* place
         harm(data)
@@ -179,7 +179,7 @@ describe("a backup of a damaged folder", () => {
   }
 
   for (const table of ["messages", "runs", "assets", "event_rows"]) {
-    it.scopedLive(`copies damaged pages as they are, and a salvage reads around them: ${table}`, () =>
+    it.scopedLive(`has damaged pages as they are, and a salvage reads around them: ${table}`, () =>
       Effect.gen(function* () {
         const { data, file, fresh } = yield* place
         const messages = countOf(data, "SELECT count(*) FROM messages")
@@ -201,7 +201,7 @@ describe("a backup of a damaged folder", () => {
   }
 })
 
-describe("a damaged file of a sound backup", () => {
+describe("damage to a sound backup", () => {
   const sound = Effect.gen(function* () {
     const root = yield* folder
     const data = join(root, "data")
@@ -246,7 +246,7 @@ describe("a damaged file of a sound backup", () => {
     })
   )
 
-  it.scopedLive("one that is cut off is refused, and read by a salvage as far as it goes", () =>
+  it.scopedLive("a backup that is cut off is refused, and read by a salvage as far as it goes", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* sound
       truncateSync(file, statSync(file).size - 4096)
@@ -257,7 +257,7 @@ describe("a damaged file of a sound backup", () => {
     })
   )
 
-  it.scopedLive("one of which no session can be read is refused by a salvage too, and leaves nothing", () =>
+  it.scopedLive("a backup without a readable session is refused by a salvage too, and leaves nothing", () =>
     Effect.gen(function* () {
       const { file, fresh } = yield* sound
       const backup = new Sqlite(file)
@@ -268,7 +268,7 @@ describe("a damaged file of a sound backup", () => {
     })
   )
 
-  it.scopedLive("a salvage of a sound one changes no byte of it", () =>
+  it.scopedLive("a salvage of a sound backup restores the same database, byte for byte", () =>
     Effect.gen(function* () {
       const { file, fresh } = yield* sound
       const exact = `${fresh}.exact`
@@ -287,7 +287,7 @@ describe("a backup of another version", () => {
     return { data, file: join(root, "all.skein"), fresh: join(root, "fresh") }
   })
 
-  it.scopedLive("P13 an older one comes back as it was, and is looked at all the same", () =>
+  it.scopedLive("P13 an older version's backup is restored without a migration, and checked all the same", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* golden
       expect(yield* backUp(data, file)).toMatchObject({ damage: [], faults: [] })
@@ -307,30 +307,32 @@ describe("a backup of another version", () => {
     })
   )
 
-  it.scopedLive("P13 one of a later version is refused by name, whole or damaged, and leaves nothing", () =>
-    Effect.gen(function* () {
-      const { data, file, fresh } = yield* place
-      yield* backUp(data, file)
-      // As if a later version had made it.
-      tamper(data, "INSERT INTO migrations (migration_id, name) VALUES (999, 'later')", "PRAGMA user_version = 999")
-      const later = new Sqlite(file)
-      const bytes = readFileSync(databaseIn(data))
-      const sha256 = yield* Effect.promise(async () => {
-        const digest = await crypto.subtle.digest("SHA-256", bytes)
-        return Buffer.from(digest).toString("hex")
+  it.scopedLive(
+    "P13 a later version's backup is refused by restore and salvage, naming that version, and leaves nothing",
+    () =>
+      Effect.gen(function* () {
+        const { data, file, fresh } = yield* place
+        yield* backUp(data, file)
+        // As if a later version had made it.
+        tamper(data, "INSERT INTO migrations (migration_id, name) VALUES (999, 'later')", "PRAGMA user_version = 999")
+        const later = new Sqlite(file)
+        const bytes = readFileSync(databaseIn(data))
+        const sha256 = yield* Effect.promise(async () => {
+          const digest = await crypto.subtle.digest("SHA-256", bytes)
+          return Buffer.from(digest).toString("hex")
+        })
+        later.exec("DELETE FROM parts WHERE file = 1")
+        later.prepare("INSERT INTO parts VALUES (1, 0, ?)").run(bytes)
+        later.prepare("UPDATE files SET sha256 = ?, size = ? WHERE ordinal = 1").run(sha256, bytes.length)
+        later.close()
+        const before = readFileSync(file)
+        for (const take of [restore, salvage]) {
+          const refusal = yield* Effect.flip(take(fresh, file))
+          expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason: "newer-version", path: file })
+          expect(refusal.message).toContain("newer version of Skein (999")
+          expect(existsSync(fresh)).toBe(false)
+        }
+        expect(readFileSync(file).equals(before)).toBe(true)
       })
-      later.exec("DELETE FROM parts WHERE file = 1")
-      later.prepare("INSERT INTO parts VALUES (1, 0, ?)").run(bytes)
-      later.prepare("UPDATE files SET sha256 = ?, size = ? WHERE ordinal = 1").run(sha256, bytes.length)
-      later.close()
-      const before = readFileSync(file)
-      for (const take of [restore, salvage]) {
-        const refusal = yield* Effect.flip(take(fresh, file))
-        expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason: "newer-version", path: file })
-        expect(refusal.message).toContain("newer version of Skein (999")
-        expect(existsSync(fresh)).toBe(false)
-      }
-      expect(readFileSync(file).equals(before)).toBe(true)
-    })
   )
 })

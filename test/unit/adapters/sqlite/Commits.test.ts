@@ -117,7 +117,7 @@ describe("a COMMIT that fails", () => {
     )
   })
 
-  it.scopedLive("P2 a result that is stored after all is a success, one that is not can be given again", () =>
+  it.scopedLive("P2 a result that is stored after all is a success, and one that is not can be stored again", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")

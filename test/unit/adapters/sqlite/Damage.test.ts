@@ -93,7 +93,7 @@ describe("a message that does not decode", () => {
     )
   )
 
-  it.scopedLive("is not brought along by its event, and stops nobody who watches", () =>
+  it.scopedLive("is left out of its event, and does not stop watchers", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         yield* create()
@@ -118,7 +118,7 @@ describe("a message that does not decode", () => {
     )
   )
 
-  it.scopedLive("stops nobody from writing on", () =>
+  it.scopedLive("does not stop further writes", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         yield* create()
@@ -131,7 +131,7 @@ describe("a message that does not decode", () => {
   )
 })
 
-it.scopedLive("a place or an event without a row is noticed and named, not passed over", () =>
+it.scopedLive("a place or an event without a row is reported, not skipped", () =>
   inFolder((damage) =>
     Effect.gen(function* () {
       yield* create()
@@ -153,7 +153,7 @@ it.scopedLive("a place or an event without a row is noticed and named, not passe
   )
 )
 
-it.scopedLive("what another version wrote is read as far as this one knows it, and kept as it was", () =>
+it.scopedLive("a message of another version is read as far as it is known, and stays as it was", () =>
   inFolder((damage) =>
     Effect.gen(function* () {
       yield* create()
@@ -169,7 +169,7 @@ it.scopedLive("what another version wrote is read as far as this one knows it, a
   )
 )
 
-it.scopedLive("a newest message that is gone is told, and its place is not given out again", () =>
+it.scopedLive("a missing newest message is reported, and its place is not given out again", () =>
   inFolder((damage) =>
     Effect.gen(function* () {
       yield* create()
@@ -184,7 +184,7 @@ it.scopedLive("a newest message that is gone is told, and its place is not given
   )
 )
 
-it.scopedLive("a session that does not decode is named; the others can be read", () =>
+it.scopedLive("a session that does not decode is reported, and the others can be read", () =>
   inFolder((damage) =>
     Effect.gen(function* () {
       const storage = yield* Storage
@@ -226,7 +226,7 @@ it.scopedLive("P2 a host's transaction neither holds back nor undoes what is wri
 )
 
 describe("a damaged session", () => {
-  it.scopedLive("takes no other with it: lists hold the rest, and name it", () =>
+  it.scopedLive("leaves the others readable: lists hold them, and name the damaged one", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         yield* create()
@@ -243,7 +243,7 @@ describe("a damaged session", () => {
     )
   )
 
-  it.scopedLive("takes no other session's questions with it", () =>
+  it.scopedLive("does not hide the questions of other sessions", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         const storage = yield* Storage
@@ -264,8 +264,8 @@ describe("a damaged session", () => {
   )
 })
 
-describe("what is missing of a session", () => {
-  it.scopedLive("right before an open call is named, not passed over", () =>
+describe("what is missing from a session", () => {
+  it.scopedLive("right before an open call is reported, not skipped", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         yield* create()
@@ -280,7 +280,7 @@ describe("what is missing of a session", () => {
     )
   )
 
-  it.scopedLive("at its end, results of calls, is told before the next message comes after it", () =>
+  it.scopedLive("at its end is replaced by interrupted results before the next run begins", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         const { lease } = yield* createAndStart()
@@ -300,7 +300,7 @@ describe("what is missing of a session", () => {
     )
   )
 
-  it.scopedLive("at its end is told too before messages are appended", () =>
+  it.scopedLive("at its end is replaced by interrupted results before messages are appended", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         const { lease } = yield* createAndStart()
@@ -316,8 +316,8 @@ describe("what is missing of a session", () => {
   )
 })
 
-describe("one damaged row stops nobody else", () => {
-  it.scopedLive("an engine's name that is no JSON", () =>
+describe("one damaged row does not stop others", () => {
+  it.scopedLive("an engine's name that is not JSON", () =>
     inFolder((damage) =>
       Effect.gen(function* () {
         yield* createAndStart()
@@ -377,7 +377,7 @@ describe("one damaged row stops nobody else", () => {
     )
   )
 
-  it.scopedLive("the number of the last session is not given again after its session is gone", () =>
+  it.scopedLive("the number of the last session is not given out again after that session is gone", () =>
     Effect.gen(function* () {
       const directory = yield* folder
       const ordinals = (): ReadonlyArray<number> => {

@@ -100,7 +100,7 @@ describe("a healthy data folder", () => {
     120_000
   )
 
-  it.scopedLive("may also be none at all, or an empty one", () =>
+  it.scopedLive("may also be missing or empty", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       expect((yield* look(data)).map(({ finding }) => finding.kind)).toEqual(["folder-missing"])
@@ -140,19 +140,19 @@ describe("a damaged row", () => {
       })
     )
 
-  replaced("a user's", 6, (entry) => expect(entry?.message.role).toBe("user"))
+  replaced("a user's message", 6, (entry) => expect(entry?.message.role).toBe("user"))
   replaced("an answer", 5, (entry) => expect(entry?.message.role).toBe("assistant"))
-  replaced("a result keeps its call and how it ended", 3, (entry) =>
+  replaced("a result keeps its call and its outcome", 3, (entry) =>
     expect(entry?.message).toMatchObject({ role: "tool", callId: "c1", name: "read", outcome: "success" })
   )
-  replaced("one that asked for calls still asks for them", 2, (entry) =>
+  replaced("an answer with calls keeps them", 2, (entry) =>
     expect(entry?.message).toMatchObject({
       role: "assistant",
       parts: [{ type: "text" }, { type: "call", callId: "c1" }, { type: "call", callId: "c2" }]
     })
   )
 
-  it.scopedLive("that is missing leaves its place to a message that says so", () =>
+  it.scopedLive("that is missing is replaced by a message that says so", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
         tamper(data, "DELETE FROM messages WHERE session = 1 AND seq IN (2, 4, 5)")
@@ -166,7 +166,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("a result that is missing comes back as one that says so", () =>
+  it.scopedLive("a missing result is replaced by an interrupted one", () =>
     Effect.gen(function* () {
       const { data } = yield* damaged((data) => tamper(data, "DELETE FROM messages WHERE session = 1 AND seq = 4"))
       const mended = yield* isMended(data)
@@ -174,7 +174,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("of the events makes clients load the session again, and loses nothing", () =>
+  it.scopedLive("of the events makes clients load the session again, and costs no message", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
         tamper(data, "DELETE FROM event_rows WHERE session = 2 AND type = 'run.started'")
@@ -185,7 +185,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("of a session, a run or a question takes no other along", () =>
+  it.scopedLive("of a session, a run or a question harms no other row", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
         tamper(
@@ -208,7 +208,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("a session whose own row is gone gets a row", () =>
+  it.scopedLive("a session without its own row gets a new one", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => tamper(data, "DELETE FROM session_rows WHERE id = 'two'"))
       expect(damages(seen)).toContain(`${databaseIn(data)}: session-rows-missing`)
@@ -219,7 +219,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("a session that gets a row gives no cursor out again", () =>
+  it.scopedLive("a session that gets a new row gives out no cursor again", () =>
     Effect.gen(function* () {
       const { data } = yield* damaged((data) =>
         // Results of a run have events with rows of their own, and these are lost too.
@@ -239,7 +239,7 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("a repair after which the same is found has done nothing, is undone and not claimed", () =>
+  it.scopedLive("a repair that does not remove its finding is undone and reported as failed", () =>
     Effect.gen(function* () {
       const { data } = yield* damaged((data) => tamper(data, `UPDATE runs SET created_at = ${2 ** 53}`))
       const [seen] = yield* look(data)
@@ -276,7 +276,7 @@ describe("a damaged row", () => {
 })
 
 describe("assets", () => {
-  it.scopedLive("without a file, and files without an asset, are named and moved aside", () =>
+  it.scopedLive("without a file are reported, and files without an asset are moved aside", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => {
         const file = assetFile(data)
@@ -301,7 +301,7 @@ describe("assets", () => {
     ["changed", (path: string) => writeFileSync(path, assetText.replace("content", "CONTENT"))],
     ["cut short", (path: string) => truncateSync(path, 5)]
   ] as const) {
-    it.scopedLive(`whose bytes were ${name} are named and moved aside`, () =>
+    it.scopedLive(`whose bytes were ${name} are reported and moved aside`, () =>
       Effect.gen(function* () {
         const { data, seen } = yield* damaged((data) => harm(assetFile(data)))
         expect(damages(seen)).toEqual([expect.stringMatching(/^session one, asset ast_\w+: asset-lost$/)])
@@ -316,7 +316,7 @@ describe("assets", () => {
   }
 })
 
-describe("what a crash leaves of files", () => {
+describe("what a crash leaves among files", () => {
   const notes = (seen: ReadonlyArray<Outcome>) => seen.filter(({ finding }) => finding.kind === "left-behind").length
 
   const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none", host: null }
@@ -353,7 +353,7 @@ describe("what a crash leaves of files", () => {
       (data: string) => writeFileSync(join(data, "assets", "one", `ast_x.${2 ** 42}.${"0".repeat(64)}`), "not stored")
     ]
   ] as const) {
-    it.scopedLive(`is a note, and a repair finishes it: ${name}`, () =>
+    it.scopedLive(`is only a note, and a repair cleans it up: ${name}`, () =>
       Effect.gen(function* () {
         const { data, seen } = yield* damaged(harm)
         expect(damages(seen)).toEqual([])
@@ -368,8 +368,8 @@ describe("what a crash leaves of files", () => {
   }
 })
 
-describe("a file that is no database of ours", () => {
-  it.scopedLive("is moved aside when it is no database at all", () =>
+describe("a file that is not our database", () => {
+  it.scopedLive("is moved aside when it is not a database at all", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => writeFileSync(databaseIn(data), "once upon a time ".repeat(100)))
       expect(damages(seen)).toEqual([`${databaseIn(data)}: not-a-database`])
@@ -399,7 +399,7 @@ describe("a file that is no database of ours", () => {
     )
   }
 
-  it.scopedLive("is named when it has two names, is empty, or its log is there without it", () =>
+  it.scopedLive("is reported when it has two names, is empty, or is missing next to its log", () =>
     Effect.gen(function* () {
       const linked = yield* damaged((data) => linkSync(databaseIn(data), join(data, "twin.db")))
       expect(damages(linked.seen)).toEqual([`${databaseIn(linked.data)}: many-names`])
@@ -417,7 +417,7 @@ describe("a file that is no database of ours", () => {
     })
   )
 
-  it.scopedLive("others' access to files is named and closed", () =>
+  it.scopedLive("others' access to files is reported and closed", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => {
         chmodSync(databaseIn(data), 0o644)

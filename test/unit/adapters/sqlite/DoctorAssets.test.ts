@@ -63,7 +63,7 @@ describe("a row of an asset", () => {
   }
 })
 
-it.scopedLive("a row of an asset that is gone leaves its file, which is kept aside", () =>
+it.scopedLive("a missing row of an asset leaves its file, which is kept aside", () =>
   Effect.gen(function* () {
     const { data, seen } = yield* damaged((data) => tamper(data, "DELETE FROM assets"))
     expect(damages(seen)).toEqual([`${assetFile(data)}: stray-file`])
@@ -72,7 +72,7 @@ it.scopedLive("a row of an asset that is gone leaves its file, which is kept asi
   })
 )
 
-it.scopedLive("a row of an asset stays while the folder of all files is missing: they may be elsewhere", () =>
+it.scopedLive("a row of an asset stays while the folder of all files is missing, as they may be elsewhere", () =>
   Effect.gen(function* () {
     const { data, seen } = yield* damaged((data) => renameSync(join(data, "assets"), join(data, "elsewhere")))
     const expected = [expect.stringMatching(/asset ast_\w+: asset-unreadable$/)]
@@ -86,7 +86,7 @@ it.scopedLive("a row of an asset stays while the folder of all files is missing:
 )
 
 describe("a session", () => {
-  it.scopedLive("with a valid id that is not its own gets the id that its files tell", () =>
+  it.scopedLive("with a valid but wrong id gets the id that its files show", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
         tamper(data, "UPDATE session_rows SET id = 'someone' WHERE id = 'one'")
@@ -98,7 +98,7 @@ describe("a session", () => {
     })
   )
 
-  it.scopedLive("that is gone altogether leaves its files, which are kept aside", () =>
+  it.scopedLive("whose rows are all gone leaves its files, which are kept aside", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       yield* populate(data)

@@ -57,7 +57,7 @@ const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     (spies) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
   )
 
-it.scopedLive("a look at many sessions takes few statements", () =>
+it.scopedLive("a check of many sessions takes few statements", () =>
   Effect.gen(function* () {
     const data = join(yield* folder, "data")
     yield* populate(data)

@@ -31,7 +31,7 @@ const withoutCursor = (rows: ReadonlyArray<unknown>) =>
     key === "first_cursor" ? 0 : typeof value === "bigint" ? `${value}` : value
   )
 
-describe("a killed folder with", () => {
+describe("in the folder of a killed process the doctor repairs", () => {
   for (const [name, { finds, harm, has, isWhole, of }] of Object.entries(cases)) {
     it.scopedLive(name, () =>
       Effect.gen(function* () {
@@ -56,7 +56,7 @@ describe("a killed folder with", () => {
     )
   }
 
-  it.scopedLive("a message that a host appended last, and that is gone: it is missing, and clients load again", () =>
+  it.scopedLive("a missing last message that a host appended: it becomes a placeholder", () =>
     Effect.gen(function* () {
       const data = yield* killed
       const appended = Effect.flatMap(Gateway, (gateway) =>
@@ -86,32 +86,34 @@ describe("a killed folder with", () => {
     })
   )
 
-  it.scopedLive("a value that its column does not take: the row keeps all others, and the file is not rebuilt", () =>
-    Effect.gen(function* () {
-      const data = yield* killed
-      const connection = new Sqlite(databaseIn(data))
-      connection.unsafeMode(true)
-      connection.pragma("writable_schema = ON")
-      const loosen = "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'session_rows'"
-      const change = (from: string, to: string) => {
-        connection.prepare(loosen).run(from, to)
-        connection.pragma(`schema_version = ${Number(connection.pragma("schema_version", { simple: true })) + 1}`)
-      }
-      change("title TEXT NOT NULL", "title TEXT")
-      connection.exec(`UPDATE session_rows SET title = NULL WHERE ordinal = ${full}`)
-      change("title TEXT", "title TEXT NOT NULL")
-      connection.close()
-      const before = readFileSync(databaseIn(data)).length
-      expect((yield* look(data)).filter(isDamage).map(({ finding }) => finding.kind)).toEqual(["row-damaged"])
-      expect((yield* repair(data)).filter(isDamage)).toEqual([])
-      expect((yield* look(data)).filter(isDamage)).toEqual([])
-      expect(readFileSync(databaseIn(data))).toHaveLength(before)
-      expect(messagesOf(data, full)).toEqual([27, 0])
-      expect(yield* sendToAll(data)).toContain("full completed")
-    })
+  it.scopedLive(
+    "a value that its column does not allow: the session keeps its messages, and the file is not rebuilt",
+    () =>
+      Effect.gen(function* () {
+        const data = yield* killed
+        const connection = new Sqlite(databaseIn(data))
+        connection.unsafeMode(true)
+        connection.pragma("writable_schema = ON")
+        const loosen = "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'session_rows'"
+        const change = (from: string, to: string) => {
+          connection.prepare(loosen).run(from, to)
+          connection.pragma(`schema_version = ${Number(connection.pragma("schema_version", { simple: true })) + 1}`)
+        }
+        change("title TEXT NOT NULL", "title TEXT")
+        connection.exec(`UPDATE session_rows SET title = NULL WHERE ordinal = ${full}`)
+        change("title TEXT", "title TEXT NOT NULL")
+        connection.close()
+        const before = readFileSync(databaseIn(data)).length
+        expect((yield* look(data)).filter(isDamage).map(({ finding }) => finding.kind)).toEqual(["row-damaged"])
+        expect((yield* repair(data)).filter(isDamage)).toEqual([])
+        expect((yield* look(data)).filter(isDamage)).toEqual([])
+        expect(readFileSync(databaseIn(data))).toHaveLength(before)
+        expect(messagesOf(data, full)).toEqual([27, 0])
+        expect(yield* sendToAll(data)).toContain("full completed")
+      })
   )
 
-  it.scopedLive("results in each other's places: it is a note, and stays one", () =>
+  it.scopedLive("no swapped results: they are only a note", () =>
     Effect.gen(function* () {
       const data = yield* killed
       tamper(

@@ -109,7 +109,7 @@ const folders = Effect.suspend(() => Effect.forEach([...Golden.versions.map(Gold
 describe("one broken value", () => {
   for (const table of tables) {
     it.scopedLive(
-      `of ${table.name} is repaired, once, and touches no other session`,
+      `in ${table.name} is repaired in one pass, and no other session changes`,
       () =>
         Effect.gen(function* () {
           const bases = yield* folders

@@ -20,8 +20,8 @@ const idsIn = (path: string) => {
   return found.toSorted()
 }
 
-describe("a database's file", () => {
-  it.scopedLive("is looked at without the files of its assets, whatever its name", () =>
+describe("a database file", () => {
+  it.scopedLive("is checked without the files of its assets, whatever its name", () =>
     Effect.gen(function* () {
       const data = yield* killed
       tamper(data, "UPDATE messages SET body = '{' WHERE session = 41 AND seq = 2")
@@ -34,7 +34,7 @@ describe("a database's file", () => {
     })
   )
 
-  it.scopedLive("gives what can be read of it to a new one, and is only read", () =>
+  it.scopedLive("is salvaged into a new one, and is only read", () =>
     Effect.gen(function* () {
       const data = yield* killed
       const from = databaseIn(data)
@@ -49,7 +49,7 @@ describe("a database's file", () => {
     })
   )
 
-  it.scopedLive("of which no session can be read gives nothing", () =>
+  it.scopedLive("without a readable session gives nothing", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const [from, to] = [join(root, "from"), join(root, "to")]

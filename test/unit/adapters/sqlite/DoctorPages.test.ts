@@ -46,40 +46,38 @@ const leavesOf = (path: string, table: string): ReadonlyArray<number> => {
 }
 
 describe("damaged pages", () => {
-  it.scopedLive(
-    "what can be read goes into a new database; the old one is kept whole, and what was lost is reported",
-    () =>
-      Effect.gen(function* () {
-        const data = join(yield* folder, "data")
-        yield* populate(data)
-        yield* fill(data)
-        const path = databaseIn(data)
-        const leaves = leavesOf(path, "messages")
-        expect(leaves.length).toBeGreaterThan(10)
-        spoil(path, leaves[5] ?? 0)
-        writeFileSync(`${path}-wal`, "what a dead process left")
-        const broken = readFileSync(path)
-        expect(damages(yield* look(data))).toEqual([`${path}: pages-damaged`])
-        expect(readFileSync(path).equals(broken)).toBe(true)
+  it.scopedLive("what can be read goes into a new database, the old one is kept whole, and losses are reported", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      yield* fill(data)
+      const path = databaseIn(data)
+      const leaves = leavesOf(path, "messages")
+      expect(leaves.length).toBeGreaterThan(10)
+      spoil(path, leaves[5] ?? 0)
+      writeFileSync(`${path}-wal`, "what a dead process left")
+      const broken = readFileSync(path)
+      expect(damages(yield* look(data))).toEqual([`${path}: pages-damaged`])
+      expect(readFileSync(path).equals(broken)).toBe(true)
 
-        const mended = yield* isMended(data)
-        const repaired = mended.repaired[0]?.repaired
-        expect(repaired?.lost).toBe(1)
-        expect(mended.one).toHaveLength(transcript.length)
-        const texts = mended.two.map(text)
-        expect(texts).toHaveLength(64)
-        const lost = texts.filter((text) => text.includes("was damaged")).length
-        expect(lost).toBeGreaterThan(0)
-        expect(lost).toBeLessThan(5)
-        expect(repaired?.sessions).toEqual([
-          { id: "one", kept: transcript.length, lost: 0 },
-          { id: "two", kept: 63 - lost, lost }
-        ])
-        const kept = asides(data).find((name) => name.endsWith("skein.db")) ?? ""
-        expect(readFileSync(join(data, "aside", kept)).equals(broken)).toBe(true)
-        expect(readFileSync(join(data, "aside", `${kept}-wal`), "utf8")).toBe("what a dead process left")
-        expect(statSync(path).nlink).toBe(1)
-      })
+      const mended = yield* isMended(data)
+      const repaired = mended.repaired[0]?.repaired
+      expect(repaired?.lost).toBe(1)
+      expect(mended.one).toHaveLength(transcript.length)
+      const texts = mended.two.map(text)
+      expect(texts).toHaveLength(64)
+      const lost = texts.filter((text) => text.includes("was damaged")).length
+      expect(lost).toBeGreaterThan(0)
+      expect(lost).toBeLessThan(5)
+      expect(repaired?.sessions).toEqual([
+        { id: "one", kept: transcript.length, lost: 0 },
+        { id: "two", kept: 63 - lost, lost }
+      ])
+      const kept = asides(data).find((name) => name.endsWith("skein.db")) ?? ""
+      expect(readFileSync(join(data, "aside", kept)).equals(broken)).toBe(true)
+      expect(readFileSync(join(data, "aside", `${kept}-wal`), "utf8")).toBe("what a dead process left")
+      expect(statSync(path).nlink).toBe(1)
+    })
   )
 
   it.scopedLive("a database that is cut off is rebuilt from what is left", () =>
@@ -95,28 +93,26 @@ describe("damaged pages", () => {
     })
   )
 
-  it.scopedLive(
-    "a repair that was killed when the new database was about to take its place is undone, and done again",
-    () =>
-      Effect.gen(function* () {
-        const data = join(yield* folder, "data")
-        yield* populate(data)
-        const path = databaseIn(data)
-        const aside = join(data, "aside", "earlier")
-        mkdirSync(aside, { recursive: true })
-        linkSync(path, join(aside, "skein.db"))
-        writeFileSync(join(aside, "skein.db-wal"), "")
-        const unfinished = ["before.partial", "before.partial-journal", "rebuilt", "rebuilt.source-wal"]
-        for (const name of unfinished) writeFileSync(`${path}.${name}`, "half")
-        expect(damages(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
-          ...unfinished.map((name) => `DATA/skein.db.${name}: left-behind`),
-          "DATA/skein.db: half-repaired"
-        ])
-        const mended = yield* isMended(data)
-        expect(mended.one).toHaveLength(transcript.length)
-        expect([statSync(path).nlink, readdirSync(aside)]).toEqual([1, []])
-        expect(readdirSync(data).toSorted()).toEqual(["aside", "assets", "skein.db"])
-      })
+  it.scopedLive("a repair that was killed just before the new database took its place is undone, and done again", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      const path = databaseIn(data)
+      const aside = join(data, "aside", "earlier")
+      mkdirSync(aside, { recursive: true })
+      linkSync(path, join(aside, "skein.db"))
+      writeFileSync(join(aside, "skein.db-wal"), "")
+      const unfinished = ["before.partial", "before.partial-journal", "rebuilt", "rebuilt.source-wal"]
+      for (const name of unfinished) writeFileSync(`${path}.${name}`, "half")
+      expect(damages(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
+        ...unfinished.map((name) => `DATA/skein.db.${name}: left-behind`),
+        "DATA/skein.db: half-repaired"
+      ])
+      const mended = yield* isMended(data)
+      expect(mended.one).toHaveLength(transcript.length)
+      expect([statSync(path).nlink, readdirSync(aside)]).toEqual([1, []])
+      expect(readdirSync(data).toSorted()).toEqual(["aside", "assets", "skein.db"])
+    })
   )
 
   /** Sets options for every Node process that is started within the scope. */
@@ -134,7 +130,7 @@ describe("damaged pages", () => {
         })
     )
 
-  it.scopedLive("a second look that breaks is no proof of damage, and nothing is repaired on its word", () =>
+  it.scopedLive("a second check that crashes proves no damage, and nothing is repaired because of it", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       yield* populate(data)

@@ -60,7 +60,7 @@ const setByte = (path: string, at: number, byte: number) => {
   writeFileSync(path, bytes)
 }
 
-describe("a killed folder", () => {
+describe("the folder of a killed process", () => {
   it.scopedLive("has no damage, and no repair touches it", () =>
     Effect.gen(function* () {
       const data = yield* killed
@@ -74,7 +74,7 @@ describe("a killed folder", () => {
 
 describe("a rebuilt database", () => {
   for (const name of ["sqlite_schema", "session_rows", "sqlite_autoindex_session_rows_1", "messages", "meta", "runs"]) {
-    it.scopedLive(`has every session, and a placeholder for each message, when a page of ${name} was lost`, () =>
+    it.scopedLive(`has every session, and each message or a placeholder, when a page of ${name} was lost`, () =>
       Effect.gen(function* () {
         const base = yield* killed
         const before = keptIn(base)
@@ -99,7 +99,7 @@ describe("a rebuilt database", () => {
     )
   }
 
-  it.scopedLive("has rows that are older than the last columns of their table, when the schema was lost", () =>
+  it.scopedLive("has rows from before the last columns of their table, when the schema was lost", () =>
     Effect.gen(function* () {
       const base = yield* Golden.copied(Golden.golden("0.1.0-schema-4"))
       const migrated = Layer.provide(engineIn(base), Logger.remove(Logger.defaultLogger))
@@ -114,7 +114,7 @@ describe("a rebuilt database", () => {
     })
   )
 
-  it.scopedLive("has what only the log had", () =>
+  it.scopedLive("has commits that only the log had", () =>
     Effect.gen(function* () {
       const base = yield* killed
       const connection = new Sqlite(databaseIn(base))
@@ -137,7 +137,7 @@ describe("a rebuilt database", () => {
   )
 
   for (const lost of [1, 2, 5]) {
-    it.scopedLive(`keeps what a database that was cut by ${lost} pages still has`, () =>
+    it.scopedLive(`keeps what is left of a database that was cut by ${lost} pages`, () =>
       Effect.gen(function* () {
         const data = yield* killed
         const before = keptIn(data)
@@ -162,7 +162,7 @@ describe("a rebuilt database", () => {
     ["the text encoding", 59, 9],
     ["another text encoding", 59, 2]
   ] as const) {
-    it.scopedLive(`loses nothing to one wrong byte of the header: ${name}`, () =>
+    it.scopedLive(`loses nothing to one wrong byte in the header: ${name}`, () =>
       Effect.gen(function* () {
         const data = yield* killed
         const before = keptIn(data)
@@ -175,9 +175,9 @@ describe("a rebuilt database", () => {
   }
 
   for (const [name, at] of [
-    ["of its program", 68],
-    ["of its version, which is greater", 60],
-    ["of its version, which is less", 63]
+    ["the application id", 68],
+    ["a version that is too great", 60],
+    ["a version that is too small", 63]
   ] as const) {
     it.scopedLive(`loses nothing to a wrong mark in the header: ${name}`, () =>
       Effect.gen(function* () {
@@ -206,7 +206,7 @@ describe("a rebuilt database", () => {
     })
   )
 
-  it.scopedLive("takes the place of one whose schema was changed", () =>
+  it.scopedLive("replaces a database whose schema was changed", () =>
     Effect.gen(function* () {
       const harms = [
         "DROP TABLE drafts",

@@ -59,7 +59,7 @@ describe("one copy of SQLite for a file in a process", () => {
     })
   )
 
-  it.scopedLive("no connection is opened through an SQLite that is too old, and nothing is created", () =>
+  it.scopedLive("no connection is opened through an SQLite that is too old", () =>
     Effect.gen(function* () {
       const { copied, data, driver, program } = yield* host
       appendFileSync(
@@ -81,7 +81,7 @@ describe("one copy of SQLite for a file in a process", () => {
     })
   )
 
-  it.scopedLive("copies do not get into each other's way on files of their own", () =>
+  it.scopedLive("two copies work next to each other on files of their own", () =>
     Effect.gen(function* () {
       const { copied, data, program } = yield* host
       const answers = yield* said(

@@ -28,32 +28,30 @@ const held = SessionId.make("held")
 describe.each(Golden.versions)("P13 the folder of version %s", (version) => {
   for (const [name, check] of promised) it.scopedLive(`P13 ${version}: ${name}`, () => check(Golden.golden(version)))
 
-  it.scopedLive(
-    `P13 ${version}: has a timeline as long as its transcripts, and events bring their messages along`,
-    () =>
-      Effect.gen(function* () {
-        const directory = yield* Golden.copied(Golden.golden(version))
-        yield* Effect.gen(function* () {
-          const reader = yield* StorageReader
-          const { sessions } = yield* reader.sessions({})
-          expect(sessions.length).toBeGreaterThan(3)
-          for (const { id: sessionId } of sessions) {
-            const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId })))
-            const rows = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.timeline({ sessionId })))
-            const shown = rows.filter((row) => row.type === "step" || row.endedAt !== null).map(({ seq }) => seq)
-            const spoken = entries.filter(({ message }) => message.role === "assistant" || message.role === "tool")
-            expect(shown).toEqual(expect.arrayContaining(spoken.map(({ seq }) => seq)))
-            const told = yield* reader.events({ sessionId, after: 0, limit: 1_000, entries: true })
-            for (const event of told) {
-              if (event.type === "message.appended") expect(event.entry?.seq).toBe(event.seq)
-            }
+  it.scopedLive(`P13 ${version}: timelines have every step and result, and events carry their messages`, () =>
+    Effect.gen(function* () {
+      const directory = yield* Golden.copied(Golden.golden(version))
+      yield* Effect.gen(function* () {
+        const reader = yield* StorageReader
+        const { sessions } = yield* reader.sessions({})
+        expect(sessions.length).toBeGreaterThan(3)
+        for (const { id: sessionId } of sessions) {
+          const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId })))
+          const rows = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.timeline({ sessionId })))
+          const shown = rows.filter((row) => row.type === "step" || row.endedAt !== null).map(({ seq }) => seq)
+          const spoken = entries.filter(({ message }) => message.role === "assistant" || message.role === "tool")
+          expect(shown).toEqual(expect.arrayContaining(spoken.map(({ seq }) => seq)))
+          const told = yield* reader.events({ sessionId, after: 0, limit: 1_000, entries: true })
+          for (const event of told) {
+            if (event.type === "message.appended") expect(event.entry?.seq).toBe(event.seq)
           }
-        }).pipe(Effect.provide(quietly(engineIn(directory))))
-      })
+        }
+      }).pipe(Effect.provide(quietly(engineIn(directory))))
+    })
   )
 })
 
-it.scopedLive("P13 0.1.0: answers say what they allow, in the columns and in their JSON texts", () =>
+it.scopedLive("P13 0.1.0: answers keep their verdicts, in their columns and in their JSON texts", () =>
   Effect.gen(function* () {
     const directory = yield* copied
     const path = join(directory, "skein.db")
@@ -96,7 +94,7 @@ const rowsOf = (path: string) => {
 const notes = ["migration-copy", "run-left-behind", "run-left-behind", "run-left-behind"]
 
 it.scopedLive(
-  "P13 0.1.0: the database is copied before its rows are rewritten, and a doctor finds nothing damaged and repairs nothing",
+  "P13 0.1.0: the database is copied before rows are rewritten; a doctor finds no damage and changes nothing",
   () =>
     Effect.gen(function* () {
       const directory = yield* copied
@@ -138,7 +136,7 @@ it.scopedLive("P13 0.1.0: a database with a damaged page is rebuilt as it was, a
   })
 )
 
-it.scopedLive("P13 0.1.0: rows from before columns were added are known by their looks, when the schema is lost", () =>
+it.scopedLive("P13 0.1.0: rows from before columns were added are recognized when the schema is lost", () =>
   Effect.gen(function* () {
     const data = yield* copied
     const path = join(data, "skein.db")
@@ -161,56 +159,54 @@ it.scopedLive("P13 0.1.0: rows from before columns were added are known by their
   })
 )
 
-it.scopedLive(
-  "P13 0.1.0: what the kill interrupted goes on: a draft, a started call with a queue behind it, a question",
-  () =>
-    Effect.gen(function* () {
-      const directory = yield* copied
-      yield* Effect.gen(function* () {
-        const gateway = yield* Gateway
-        const model = yield* ScriptedModel.ScriptedModel
-        const since = (sessionId: SessionId, after: number) =>
-          Effect.map(Stream.runCollect(gateway.transcript({ sessionId })), (entries) =>
-            Chunk.toReadonlyArray(entries)
-              .slice(after)
-              .map(({ message }) =>
-                message.role === "tool" ? `${message.role} ${message.outcome}` : `${message.role} ${textOf(message)}`
-              )
-          )
-        const go = (sessionId: SessionId) =>
-          Effect.flatMap(gateway.send({ sessionId, text: "and now", whenBusy: "queue" }), gateway.await)
+it.scopedLive("P13 0.1.0: interrupted work goes on: a draft, a started call with a queue behind it, a question", () =>
+  Effect.gen(function* () {
+    const directory = yield* copied
+    yield* Effect.gen(function* () {
+      const gateway = yield* Gateway
+      const model = yield* ScriptedModel.ScriptedModel
+      const since = (sessionId: SessionId, after: number) =>
+        Effect.map(Stream.runCollect(gateway.transcript({ sessionId })), (entries) =>
+          Chunk.toReadonlyArray(entries)
+            .slice(after)
+            .map(({ message }) =>
+              message.role === "tool" ? `${message.role} ${message.outcome}` : `${message.role} ${textOf(message)}`
+            )
+        )
+      const go = (sessionId: SessionId) =>
+        Effect.flatMap(gateway.send({ sessionId, text: "and now", whenBusy: "queue" }), gateway.await)
 
-        yield* model.play({ text: "the first" }, { text: "the second" }, { text: "the third" })
-        yield* go(held)
-        expect(yield* since(held, 2)).toEqual([
-          "tool success",
-          "tool interrupted",
-          "user queued one",
-          "assistant the first",
-          "user queued two",
-          "assistant the second",
-          "user and now",
-          "assistant the third"
-        ])
+      yield* model.play({ text: "the first" }, { text: "the second" }, { text: "the third" })
+      yield* go(held)
+      expect(yield* since(held, 2)).toEqual([
+        "tool success",
+        "tool interrupted",
+        "user queued one",
+        "assistant the first",
+        "user queued two",
+        "assistant the second",
+        "user and now",
+        "assistant the third"
+      ])
 
-        yield* model.play({ text: "no draft" })
-        yield* go(drafting)
-        expect(yield* since(drafting, 0)).toEqual(["user writing", "user and now", "assistant no draft"])
+      yield* model.play({ text: "no draft" })
+      yield* go(drafting)
+      expect(yield* since(drafting, 0)).toEqual(["user writing", "user and now", "assistant no draft"])
 
-        yield* model.play({ text: "thanks" }, { text: "the last" })
-        const [question] = yield* gateway.questions(asking)
-        const queued = yield* gateway.send({ sessionId: asking, text: "and now", whenBusy: "queue" })
-        yield* gateway.answer({ questionId: question?.id ?? QuestionId.make("none"), verdict: "allow-once" })
-        yield* gateway.await(queued)
-        expect(yield* since(asking, 2)).toEqual([
-          "tool unknown-tool",
-          "tool success",
-          "assistant thanks",
-          "user and now",
-          "assistant the last"
-        ])
-      }).pipe(Effect.provide(quietly(engineOn(directory))))
-    })
+      yield* model.play({ text: "thanks" }, { text: "the last" })
+      const [question] = yield* gateway.questions(asking)
+      const queued = yield* gateway.send({ sessionId: asking, text: "and now", whenBusy: "queue" })
+      yield* gateway.answer({ questionId: question?.id ?? QuestionId.make("none"), verdict: "allow-once" })
+      yield* gateway.await(queued)
+      expect(yield* since(asking, 2)).toEqual([
+        "tool unknown-tool",
+        "tool success",
+        "assistant thanks",
+        "user and now",
+        "assistant the last"
+      ])
+    }).pipe(Effect.provide(quietly(engineOn(directory))))
+  })
 )
 
 it.scopedLive("P13 an answer whose text does not parse does not stop the migration", () =>

@@ -11,7 +11,7 @@ import { folder } from "../../services/storage/disk.js"
 import { databaseIn } from "./populated.js"
 
 it.scopedLive(
-  "P13 a golden data folder that this version makes has every kind of row, and is opened and gone on with like the others",
+  "P13 a golden data folder of this version has every kind of row, and goes on like those of other versions",
   () =>
     Effect.gen(function* () {
       const golden = join(yield* folder, "golden")

@@ -35,7 +35,7 @@ const seen = (sessionId: SessionId) =>
   })
 
 for (const version of Golden.versions) {
-  it.scopedLive(`P2 ${version}: sessions that are exported and imported are as they were, and go on`, () =>
+  it.scopedLive(`P2 ${version}: exported and imported sessions are as they were, and go on`, () =>
     Effect.gen(function* () {
       const from = yield* Golden.copied(Golden.golden(version))
       const to = join(yield* folder, "data")

@@ -54,7 +54,7 @@ describe("backups at intervals", () => {
     })
   )
 
-  it.scopedLive("leave everything alone that is not theirs by name, and folders and links that are", () =>
+  it.scopedLive("leave files with other names alone, and folders and links with names like theirs", () =>
     Effect.gen(function* () {
       const { backups, data, names, root } = yield* place
       const others = [
@@ -87,7 +87,7 @@ describe("backups at intervals", () => {
     })
   )
 
-  it.scopedLive("remove none that is newer by name, though a clock was wrong", () =>
+  it.scopedLive("remove no backup that is newer by its name, even if a clock was wrong", () =>
     Effect.gen(function* () {
       const { backups, data, names } = yield* place
       for (const number of [1, 2, 9]) yield* makeAt(day(number), data, backups, 9)
@@ -96,7 +96,7 @@ describe("backups at intervals", () => {
     })
   )
 
-  it.scopedLive("remove nothing for a backup that was not made, or of what is damaged", () =>
+  it.scopedLive("remove nothing when a backup fails or has damage", () =>
     Effect.gen(function* () {
       const { backups, data, names } = yield* place
       yield* makeAt(day(1), data, backups, 1)
@@ -117,7 +117,7 @@ describe("backups at intervals", () => {
     })
   )
 
-  it.scopedLive("say which folder they cannot be made in", () =>
+  it.scopedLive("name the folder in which they cannot be made", () =>
     Effect.gen(function* () {
       const { backups, data, root } = yield* place
       writeFileSync(join(root, "file"), "")

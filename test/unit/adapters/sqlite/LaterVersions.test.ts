@@ -195,7 +195,7 @@ it.scopedLive.each(Object.keys(changes))(
   60_000
 )
 
-it.scopedLive("P13 clients are shown as such what this version does not know", () =>
+it.scopedLive("P13 clients see what this version does not know as unknown", () =>
   Effect.gen(function* () {
     const data = yield* killed
     for (const name of [
@@ -248,7 +248,7 @@ it.scopedLive("P13 clients are shown as such what this version does not know", (
   })
 )
 
-it.scopedLive("P13 events of known types tell of unknown words as such", () =>
+it.scopedLive("P13 events of known types report unknown words as `other`", () =>
   Effect.gen(function* () {
     const data = yield* killed
     for (const name of ["an outcome", "a reason to stop", "a verdict", "a role"]) {
@@ -277,7 +277,7 @@ it.scopedLive("P13 events of known types tell of unknown words as such", () =>
 const several = FastCheck.subarray(Object.values(changes), { minLength: 4, maxLength: 10 })
 
 it.scopedLive.prop(
-  "P13 whatever a later version wrote, in all rows or in some: every session goes on",
+  "P13 every session goes on, whatever a later version wrote in all rows or in some",
   [several, FastCheck.integer({ min: 1, max: 3 })],
   ([several, every]) =>
     Effect.gen(function* () {

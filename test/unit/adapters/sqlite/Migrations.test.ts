@@ -34,7 +34,7 @@ const place = Effect.map(folder, (directory) => {
   return { directory, path, copies }
 })
 
-it.scopedLive("a step that rewrites is not run before a copy stands beside the database, and the log says where", () =>
+it.scopedLive("a step that rewrites rows first leaves a copy next to the database, and logs where", () =>
   Effect.gen(function* () {
     const { copies, directory, path } = yield* place
     yield* Migrations.migrate(path, [first, adds])
@@ -76,7 +76,7 @@ it.scopedLive("a migration that fails changes nothing and leaves no copy", () =>
 
 const large = step("2_large", false, "INSERT INTO notes VALUES (zeroblob(20000000))")
 
-it.scopedLive("who waits for the copy learns how far it is, in bytes", () =>
+it.scopedLive("the progress of the copy is reported in bytes", () =>
   Effect.gen(function* () {
     const { path } = yield* place
     yield* Migrations.migrate(path, [first, large])
@@ -112,7 +112,7 @@ it.scopedLive("a migration that is interrupted during its copy changes nothing a
   })
 )
 
-it.scopedLive("what a killed copy has left does not get into the next one", () =>
+it.scopedLive("what a killed copy left does not get into the next one", () =>
   Effect.gen(function* () {
     const { copies, directory, path } = yield* place
     yield* Migrations.migrate(path, [first, large])

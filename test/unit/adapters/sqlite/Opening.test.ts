@@ -64,7 +64,7 @@ describe("a new database", () => {
     })
   )
 
-  it.scopedLive("leaves nothing beside itself when it is closed", () =>
+  it.scopedLive("leaves no other file when it is closed", () =>
     Effect.gen(function* () {
       const data = yield* folder
       yield* opened(data)
@@ -72,7 +72,7 @@ describe("a new database", () => {
     })
   )
 
-  it.scopedLive("survives a power cut as far as it is told to", () =>
+  it.scopedLive("has the configured synchronous mode, WAL, foreign keys and no busy timeout", () =>
     Effect.gen(function* () {
       const data = yield* folder
       expect(yield* within(data, pragma("synchronous"))).toBe(2)
@@ -83,7 +83,7 @@ describe("a new database", () => {
     })
   )
 
-  it.scopedLive("may stand in the place of an empty file", () =>
+  it.scopedLive("may replace an empty file", () =>
     Effect.gen(function* () {
       const data = yield* folder
       writeFileSync(join(data, "skein.db"), "")
@@ -159,13 +159,13 @@ describe("a file that cannot be used is refused and left as it was", () => {
   refuses("a database of another application", "foreign-database", (path) =>
     foreign(path, "PRAGMA application_id = 42", "CREATE TABLE theirs (x)")
   )
-  refuses("a database without a mark", "foreign-database", (path) => foreign(path, "CREATE TABLE theirs (x)"))
+  refuses("a database without an application id", "foreign-database", (path) =>
+    foreign(path, "CREATE TABLE theirs (x)")
+  )
   refuses("another application's database in WAL mode", "foreign-database", (path) =>
     foreign(path, "PRAGMA journal_mode = WAL", "CREATE TABLE theirs (x)")
   )
-  refuses("an empty database with somebody's version", "foreign-database", (path) =>
-    foreign(path, "PRAGMA user_version = 7")
-  )
+  refuses("an empty database with a version", "foreign-database", (path) => foreign(path, "PRAGMA user_version = 7"))
   refuses("a database of a newer version", "newer-version", (path) =>
     foreign(path, "PRAGMA application_id = 0x736b6569", "PRAGMA user_version = 999", "CREATE TABLE ours (x)")
   )
@@ -178,7 +178,7 @@ describe("a file that cannot be used is refused and left as it was", () => {
     linkSync(path, `${path}.twin`)
   })
 
-  it.scopedLive("a database that another process holds for itself: locked", () =>
+  it.scopedLive("a database that another connection holds exclusively: locked", () =>
     Effect.gen(function* () {
       const data = yield* folder
       const path = join(data, "skein.db")

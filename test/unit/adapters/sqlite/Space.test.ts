@@ -9,7 +9,7 @@ import { Storage } from "../../../../src/services/storage/Storage.js"
 import { folder, storageIn } from "../../services/storage/disk.js"
 import { append, create, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 
-it.scopedLive("P11 no leftovers: what a deleted session took is given back to the file system", () =>
+it.scopedLive("P11 no leftovers: the space of a deleted session is given back to the file system", () =>
   Effect.gen(function* () {
     const directory = yield* folder
     const layer = storageIn(directory).pipe(
@@ -37,7 +37,7 @@ it.scopedLive("P11 no leftovers: what a deleted session took is given back to th
   })
 )
 
-it.scopedLive("P11 no leftovers: a log that one large commit made is cut again", () =>
+it.scopedLive("P11 no leftovers: a log that one large commit made large is cut again", () =>
   Effect.gen(function* () {
     const directory = yield* folder
     const limit = 64 * 1024 * 1024

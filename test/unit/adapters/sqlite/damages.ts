@@ -18,43 +18,43 @@ export interface Damage {
 }
 
 export const damages: Readonly<Record<string, Damage>> = {
-  "an engine's name that is no JSON": {
+  "an engine's name that is not JSON": {
     harm: "UPDATE runs SET engine = '{' WHERE ordinal = 13",
     finds: ["row-damaged"],
     of: [held],
     has: [3, 0]
   },
-  "the last results of an ended batch": {
+  "missing last results of an ended batch": {
     harm: `DELETE FROM messages WHERE session = ${plainer} AND seq >= 20`,
     finds: ["messages-missing"],
     of: [plainer],
     has: [21, 2]
   },
-  "a result that waited beyond the head": {
+  "a missing result that waited beyond the head": {
     harm: `DELETE FROM messages WHERE session = ${asking} AND seq = 4`,
     finds: ["messages-missing"],
     of: [asking],
     has: [3, 1]
   },
-  "the last answer of a run": {
+  "a missing last answer of a run": {
     harm: `DELETE FROM messages WHERE session = ${full} AND seq = 27`,
     finds: ["messages-missing"],
     of: [full],
     has: [27, 1]
   },
-  "the answer of a session's only run": {
+  "a missing answer of a session's only run": {
     harm: `DELETE FROM messages WHERE session = ${reused} AND seq = 2`,
     finds: ["messages-missing"],
     of: [reused],
     has: [2, 1]
   },
-  "a result right before an open call": {
+  "a missing result right before an open call": {
     harm: `DELETE FROM messages WHERE session = ${held} AND seq = 3`,
     finds: ["messages-missing"],
     of: [held],
     has: [3, 1]
   },
-  "the message that asks for a call with a question": {
+  "a missing message that asks for a call with a question": {
     harm: `DELETE FROM messages WHERE session = ${asking} AND seq = 2`,
     finds: ["messages-missing"],
     of: [asking],
@@ -84,7 +84,7 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [held],
     has: [3, 0]
   },
-  "a run that waits and has begun": {
+  "a queued run that has started": {
     harm: "UPDATE runs SET started_at = 5 WHERE ordinal = (SELECT min(ordinal) FROM runs WHERE state = 'queued')",
     finds: ["row-damaged"],
     of: [held],
@@ -102,7 +102,7 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [plainer],
     has: [21, 0]
   },
-  "a call with the id of another": {
+  "a call with another id": {
     harm: `UPDATE calls SET id = 'call_other' WHERE session = ${held}`,
     finds: ["row-damaged"],
     of: [held],
@@ -150,13 +150,13 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [full],
     isWhole: true
   },
-  "columns of a result that do not say what its message says": {
+  "columns of a result that contradict its message": {
     harm: `UPDATE messages SET call = 'x', name = 'y', outcome = 'denied' WHERE session = ${full} AND seq = 5`,
     finds: ["row-damaged"],
     of: [full],
     isWhole: true
   },
-  "a run that another one's message names": {
+  "a message that names a run of another session": {
     harm: `UPDATE messages SET run = 17 WHERE session = ${full} AND seq = 1`,
     finds: ["row-damaged"],
     of: [full],
@@ -211,18 +211,18 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [held],
     has: [3, 0]
   },
-  "a row of a session that is not there": {
+  "a row of a missing session": {
     harm: "INSERT INTO grants (session, tool) VALUES (99, 'x')",
     finds: ["session-rows-missing"],
     of: []
   },
-  "the last message of all, which a host appended": {
+  "a missing last message, which a host appended": {
     harm: `UPDATE session_rows SET cursor = cursor + 1, head = head + 1 WHERE ordinal = ${full}`,
     finds: ["messages-missing"],
     of: [full],
     has: [28, 1]
   },
-  "the last message of all, which a host appended before the session was renamed": {
+  "a missing last message, which a host appended before the session was renamed": {
     harm: `INSERT INTO event_rows (session, cursor, mark, at, type)
       SELECT ordinal, cursor + 2, 0, 0, 'session.renamed' FROM session_rows WHERE ordinal = ${full};
       UPDATE session_rows SET cursor = cursor + 2, head = head + 1 WHERE ordinal = ${full}`,
@@ -230,14 +230,14 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [full],
     has: [28, 1]
   },
-  "the last messages of all, whose events had been removed": {
+  "missing last messages, whose events had been removed": {
     harm: `DELETE FROM event_rows WHERE session = ${full} AND cursor < (SELECT max(cursor) FROM event_rows WHERE session = ${full});
       UPDATE session_rows SET first_cursor = cursor, head = head + 2 WHERE ordinal = ${full}`,
     finds: ["messages-missing"],
     of: [full],
     has: [29, 2]
   },
-  "the newest event": {
+  "a missing newest event": {
     harm: `DELETE FROM event_rows WHERE session = ${full} AND cursor = (SELECT cursor FROM session_rows WHERE ordinal = ${full})`,
     finds: ["events-damaged"],
     of: [full],
@@ -255,7 +255,7 @@ export const damages: Readonly<Record<string, Damage>> = {
       [full, "cursor = 0"],
       [held, "head = 0, cursor = 1"]
     ].map(([of, change]): readonly [string, Damage] => [
-      `a session that has lost where it is: ${change} of ${of}`,
+      `a session with a wrong head or cursor: ${change} of ${of}`,
       {
         harm: `UPDATE session_rows SET ${change} WHERE ordinal = ${of}`,
         finds: ["row-damaged"],
@@ -282,13 +282,13 @@ export const damages: Readonly<Record<string, Damage>> = {
     of: [full],
     has: [27, 1]
   },
-  "the row of the whole database": { harm: "DELETE FROM meta", finds: ["shared-row-damaged"], of: [] },
-  "where new cursors begin": {
+  "a missing row of the whole database": { harm: "DELETE FROM meta", finds: ["shared-row-damaged"], of: [] },
+  "a wrong start of new cursors": {
     harm: `UPDATE meta SET cursor_floor = ${2 ** 53}`,
     finds: ["shared-row-damaged"],
     of: []
   },
-  "the number of the last session": {
+  "a wrong number of the last session": {
     harm: "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'session_rows'",
     finds: ["shared-row-damaged"],
     of: []

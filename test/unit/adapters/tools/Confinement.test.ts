@@ -63,7 +63,7 @@ const swapping = (workdir: string, name: string, target: string) =>
   )
 
 describe("confinement to the workspace", () => {
-  it.scopedLive("paths that lead out, or cannot be judged, are refused by every tool", () =>
+  it.scopedLive("paths that lead out or are invalid are refused by every tool", () =>
     Effect.gen(function* () {
       const { base, outside, workdir } = yield* TestWorkspace.make({ "a.txt": "a" })
       const cases: ReadonlyArray<readonly [string, string]> = [
@@ -86,7 +86,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("a path of Windows is a plain name elsewhere", () =>
+  it.scopedLive("a Windows path is a plain name on other systems", () =>
     Effect.gen(function* () {
       const { outside, workdir } = yield* TestWorkspace.make()
       const path = "C:\\outside\\..\\..\\x"
@@ -97,7 +97,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("links that lead out are refused by every tool, and no message says where", () =>
+  it.scopedLive("links that lead out are refused by every tool, and no message says where they lead", () =>
     Effect.gen(function* () {
       const { at, base, outside, workdir } = yield* TestWorkspace.make({ "a/b.txt": "b" })
       yield* Effect.promise(async () => {
@@ -121,7 +121,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("links to places inside are read through", () =>
+  it.scopedLive("links to places inside are followed for reading", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a/b.txt": "b" })
       yield* Effect.promise(async () => {
@@ -143,7 +143,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("a pipe hangs no tool, and a hard link may be read but not changed", () =>
+  it.scopedLive("no tool hangs on a pipe, and a hard link may be read but not changed", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "a.txt": "secret" })
       yield* TestWorkspace.makePipe(at("pipe"))
@@ -178,7 +178,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.live("a workspace that is not there, or is a file, is refused", () =>
+  it.live("a workspace that is missing or is a file is refused", () =>
     Effect.gen(function* () {
       const at = (workdir: string) => Effect.flip(list.invoke({})).pipe(TestWorkspace.inFolder(workdir))
       const gone = yield* at("/nowhere/at/all")
@@ -188,7 +188,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("without descriptor paths too, links that lead out are refused and the tools' ways work", () =>
+  it.scopedLive("even without descriptor paths, links that lead out are refused and files inside can be replaced", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "dir/a.txt": "old" })
       yield* Effect.promise(() => symlink(outside, at("out")))
@@ -210,7 +210,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("what was opened is judged, not what its path says by then", () =>
+  it.scopedLive("the opened file is judged, not the one at its path by then", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "dir/secret.txt": "inside" })
       const handle = yield* Effect.acquireRelease(
@@ -229,7 +229,7 @@ describe("confinement to the workspace", () => {
 
   // If the system has no paths through descriptors, neither of these is guaranteed.
   if (process.platform === "linux") {
-    it.live("files of the kernel are refused, even when they are in the workspace", () =>
+    it.live("files of the kernel are refused, even in the workspace", () =>
       Effect.gen(function* () {
         for (const path of ["proc/self/environ", "proc/self/status", "sys/kernel/mm/transparent_hugepage/enabled"]) {
           const refused = yield* Effect.flip(read.invoke({ path })).pipe(TestWorkspace.inFolder("/"))
@@ -239,7 +239,7 @@ describe("confinement to the workspace", () => {
       })
     )
 
-    it.live("what was opened and is refused is closed again", () =>
+    it.live("a file that was opened and is refused is closed again", () =>
       Effect.gen(function* () {
         const refused = Effect.flip(read.invoke({ path: "proc/self/status" })).pipe(TestWorkspace.inFolder("/"))
         for (let time = 0; time < 20; time++) expect(yield* refused).toMatchObject({ reason: "pseudo" })
@@ -252,7 +252,7 @@ describe("confinement to the workspace", () => {
     )
 
     it.scopedLive(
-      "while a folder is swapped with a link, nothing outside is read, written or made",
+      "while a folder is swapped with a link, nothing outside is read, written or created",
       () =>
         Effect.gen(function* () {
           const { outside, workdir } = yield* TestWorkspace.make({ "dir/secret.txt": "inside" })

@@ -7,7 +7,7 @@ import * as TestWorkspace from "./TestWorkspace.js"
 const textOf = (path: string) => Effect.promise(() => readFile(path, "utf8"))
 
 describe("edit", () => {
-  it.scopedLive("replaces the one occurrence and reports its line", () =>
+  it.scopedLive("replaces the only occurrence and reports its line", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.ts": "one\ntwo\nthree" })
       const told = yield* edit
@@ -18,7 +18,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("gives the file before and after, for people, unless what it holds now is no text", () =>
+  it.scopedLive("shows people the file before and after, unless it is no longer text", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "src/a.ts": "\ufeffone\r\ntwo" })
       const call = (oldText: string, newText: string) =>
@@ -30,7 +30,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("gives no diff of a file whose content was or is larger than 64 KiB", () =>
+  it.scopedLive("shows no diff of a file that was or becomes larger than 64 KiB", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.ts": `a${"x".repeat(64 * 1024 - 1)}` })
       const call = (oldText: string, newText: string) =>
@@ -44,7 +44,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("changes nothing when the text occurs not at all, or more than once", () =>
+  it.scopedLive("changes nothing when the text is missing or occurs more than once", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.ts": "x x x" })
       const refused = (oldText: string, all = false) =>
@@ -68,7 +68,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("counts occurrences that overlap, and replaces the first of them with all", () =>
+  it.scopedLive("counts overlapping occurrences, and replaces the first of them with `all`", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "x = 1\nx = 1\nx = 1\n" })
       const call = (all: boolean) =>
@@ -79,7 +79,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("a line feed matches either line end, and what is written has the file's own", () =>
+  it.scopedLive("matches a line feed with either line ending, and writes the file's own", () =>
     Effect.gen(function* () {
       const after = (content: string, oldText: string, newText: string, all = false) =>
         Effect.gen(function* () {
@@ -114,7 +114,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("what would become too large is refused before any of it is made", () =>
+  it.scopedLive("refuses a result that would be too large before building it", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "a".repeat(1_000_000) })
       const call = (newText: string) =>
@@ -148,7 +148,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("edits that run at once lose nothing silently: each is in the file or was refused", () =>
+  it.scopedLive("loses no concurrent edit silently: each is in the file or was refused", () =>
     Effect.gen(function* () {
       const names = Array.from({ length: 12 }, (_, index) => `<${index}>`)
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": names.join("") })
@@ -169,7 +169,7 @@ describe("edit", () => {
   )
 
   it.effect.prop(
-    "all replaces what a replacement of the whole text replaces",
+    "with `all` replaces the same as `replaceAll` on the whole text",
     {
       content: FastCheck.string({ unit: FastCheck.constantFrom("a", "b", "\n", "é"), maxLength: 30 }),
       oldText: FastCheck.string({ unit: FastCheck.constantFrom("a", "b", "\n", "é"), minLength: 1, maxLength: 4 }),
@@ -192,7 +192,7 @@ describe("edit", () => {
   )
 
   it.effect.prop(
-    "an edit and its reverse give the file as it was",
+    "restores the file when an edit is reversed",
     { before: FastCheck.string(), after: FastCheck.string(), oldText: FastCheck.string({ minLength: 1 }) },
     ({ after, before, oldText }) =>
       Effect.gen(function* () {

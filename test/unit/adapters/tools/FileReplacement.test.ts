@@ -20,7 +20,7 @@ const turn = Effect.async<void>((resume) => {
 })
 
 describe("replacing a file", () => {
-  it.scopedLive("an expected content that is not there any more is refused, and nothing changes", () =>
+  it.scopedLive("is refused if the file no longer has the expected content, and changes nothing", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "seen" })
       const replace = yield* replacer(workdir)
@@ -35,7 +35,7 @@ describe("replacing a file", () => {
     })
   )
 
-  it.scopedLive("the same size and time do not hide a change", () =>
+  it.scopedLive("detects a change that keeps the size", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "one" })
       const replace = yield* replacer(workdir)
@@ -45,7 +45,7 @@ describe("replacing a file", () => {
     })
   )
 
-  it.scopedLive("a reader sees the old content or the new one, never a part", () =>
+  it.scopedLive("shows readers the old content or the new one, never a part", () =>
     Effect.gen(function* () {
       const contents = ["a", "b", "c", "d", "e", "f"].map((letter) => letter.repeat(2_000_000))
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": contents[0] ?? "" })
@@ -64,7 +64,7 @@ describe("replacing a file", () => {
     })
   )
 
-  it.scopedLive("interrupted at any moment, the file is old or new and no temp file stays", () =>
+  it.scopedLive("interrupted at any moment, leaves the old or the new file and no temporary one", () =>
     Effect.gen(function* () {
       const before = "old"
       const after = "n".repeat(4_000_000)
@@ -85,7 +85,7 @@ describe("replacing a file", () => {
     })
   )
 
-  it.scopedLive("content beyond the bound is refused before anything is made", () =>
+  it.scopedLive("refuses content above the limit before creating anything", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const replace = yield* replacer(workdir)
@@ -95,7 +95,7 @@ describe("replacing a file", () => {
     })
   )
 
-  it("knows its temp files by name", () => {
+  it("recognizes its temporary files by name", () => {
     expect(isTemporary(".skein-0b1f.tmp")).toBe(true)
     expect(isTemporary("skein.tmp")).toBe(false)
     expect(isTemporary(".skein-notes.md")).toBe(false)

@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as FolderEntries from "../../../../src/adapters/tools/FolderEntries.js"
 
-it.effect("each entry of a large folder is looked at, and others have a turn after some of them", () =>
+it.effect("every entry of a large folder is visited, with a turn of the event loop after each portion", () =>
   Effect.gen(function* () {
     const entries = Array.from({ length: 20_000 }, (_, n) => ({ name: `${n}`, kind: "file" as const }))
     let [now, most, isOver] = [0, 0, false]

@@ -26,7 +26,7 @@ const piece = FastCheck.constantFrom(
 )
 
 describe("Glob", () => {
-  it("finds what exists by that very name", () => {
+  it("finds a file by its exact name", () => {
     for (const name of [
       "app/(group)/page.tsx",
       "par(en/a.ts",
@@ -52,7 +52,7 @@ describe("Glob", () => {
     }
   })
 
-  it("a bracket stands for itself also beside others that mean something", () => {
+  it("takes a bracket literally even next to brackets that have a meaning", () => {
     expect(found("app/(group)/*.tsx", "app/(group)/a.tsx", "app/group/a.tsx")).toEqual(["app/(group)/a.tsx"])
     expect(found("par(en/*.ts", "par(en/a.ts")).toEqual(["par(en/a.ts"])
     expect(found("{app,lib}/(x)/[id]/*.ts", "lib/(x)/[id]/a.ts", "lib/(x)/i/a.ts", "lib/(x)/e/a.ts")).toEqual([
@@ -63,7 +63,7 @@ describe("Glob", () => {
     expect(found("x{y}/*", "x{y}/a", "xy/a")).toEqual(["x{y}/a"])
   })
 
-  it("*, ** and ? stay within names, or cross folders", () => {
+  it("matches *, ** and ? within names or across folders", () => {
     expect(found("*.ts", "a.ts", "x/y/b.ts", ".c.ts", "a.tsx")).toEqual(["a.ts", "x/y/b.ts", ".c.ts"])
     expect(found("src/*.ts", "src/a.ts", "src/x/a.ts", "b/src/a.ts")).toEqual(["src/a.ts"])
     expect(found("src/**/*.ts", "src/a.ts", "src/x/y/a.ts", "srcx/a.ts")).toEqual(["src/a.ts", "src/x/y/a.ts"])
@@ -74,7 +74,7 @@ describe("Glob", () => {
     expect(found("?.md", "é.md", "😀.md", "ab.md")).toEqual(["é.md", "😀.md"])
   })
 
-  it("classes, braces and groups", () => {
+  it("matches classes, braces and groups", () => {
     expect(found("[a-c]x", "ax", "cx", "dx", "-x")).toEqual(["ax", "cx"])
     expect(found("[!a-c]x", "ax", "dx", "/x")).toEqual(["dx"])
     expect(found("[^a]", "a", "b", "[^a]")).toEqual(["b", "[^a]"])
@@ -95,11 +95,11 @@ describe("Glob", () => {
     expect(found("\\[a\\]\\*", "[a]*", "[a]x")).toEqual(["[a]*"])
   })
 
-  it("a path as it is printed is read as that path", () => {
+  it("reads a printed path as that path", () => {
     expect(found('"a\\u200bb.ts"', "a\u200bb.ts")).toEqual(["a\u200bb.ts"])
   })
 
-  it("any path is a pattern that finds the file of that name, and any other text is read or refused", () => {
+  it("takes any path as a pattern that finds that file, and reads or refuses any other text", () => {
     const patterns = FastCheck.array(piece, { minLength: 1, maxLength: 40 }).map((pieces) => pieces.join(""))
     FastCheck.assert(
       FastCheck.property(patterns, (pattern) => {
@@ -111,7 +111,7 @@ describe("Glob", () => {
     )
   })
 
-  it("the length of an expression is bounded whatever is nested", () => {
+  it("bounds the length of an expression, whatever is nested", () => {
     for (const unit of [
       "{a,",
       "(a|",

@@ -41,7 +41,7 @@ describe("glob", () => {
     })
   )
 
-  it.scopedLive("finds the files of a folder that is sorted in several portions in order", () =>
+  it.scopedLive("keeps the order of a folder that is sorted in several portions", () =>
     Effect.gen(function* () {
       const names = Array.from({ length: 9_000 }, (_, index) => `${(index * 7_919) % 9_000}`)
       const { workdir } = yield* TestWorkspace.make(Object.fromEntries(names.map((name) => [name, ""])))
@@ -61,7 +61,7 @@ describe("glob", () => {
     })
   )
 
-  it.scopedLive("names links, and neither enters nor is caught by those that are folders", () =>
+  it.scopedLive("lists links, but does not enter those to folders", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "a/b.txt": "" })
       yield* Effect.promise(async () => {
@@ -74,7 +74,7 @@ describe("glob", () => {
     })
   )
 
-  it.scopedLive("is bounded in results and depth, and says so", () =>
+  it.scopedLive("limits results and depth, and says so", () =>
     Effect.gen(function* () {
       const files = Array.from({ length: 501 }, (_, index) => [`many/${index}.txt`, ""] as const)
       const { at, workdir } = yield* TestWorkspace.make(Object.fromEntries(files))
@@ -104,7 +104,7 @@ describe("glob", () => {
     })
   )
 
-  it.scopedLive("finds a file by its very name, whatever characters it has, and what it prints finds it again", () =>
+  it.scopedLive("finds a file by its exact name, whatever its characters, and again by the name that it prints", () =>
     Effect.gen(function* () {
       const names = [
         "app/(group)/[id]/page.tsx",
@@ -133,7 +133,7 @@ describe("glob", () => {
     })
   )
 
-  it.scoped("a pattern that never finishes ends with the time limit", () =>
+  it.scoped("ends a pattern that never finishes at the time limit", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ [`${"a".repeat(200)}.x`]: "" })
       const pattern = `${"*a".repeat(60)}b`

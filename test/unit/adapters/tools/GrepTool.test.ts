@@ -39,7 +39,7 @@ describe("grep", () => {
     })
   )
 
-  it.scopedLive("names the binary files that it did not search, small and large, if they were to be searched", () =>
+  it.scopedLive("reports binary files that it was to search and did not, small and large", () =>
     Effect.gen(function* () {
       const binary = new Uint8Array([0x66, 0x6f, 0x6f, 0])
       const { workdir } = yield* TestWorkspace.make({
@@ -72,7 +72,7 @@ describe("grep", () => {
     })
   )
 
-  it.scopedLive("is bounded in lines and in the length of a line, and says so", () =>
+  it.scopedLive("limits lines and the length of a line, and says so", () =>
     Effect.gen(function* () {
       const long = `${"é".repeat(5000)}needle${"x".repeat(3_000_000)}`
       const { workdir } = yield* TestWorkspace.make({
@@ -101,7 +101,7 @@ describe("grep", () => {
     })
   )
 
-  it.scopedLive("links are not searched, and a search through loops ends", () =>
+  it.scopedLive("does not search links, and ends despite loops", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "a/b.txt": "secret" })
       yield* Effect.promise(async () => {
@@ -113,7 +113,7 @@ describe("grep", () => {
     })
   )
 
-  it.scoped("an expression that never finishes ends with the time limit, and what was found is returned", () =>
+  it.scoped("ends an expression that never finishes at the time limit, and returns what it found", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "aaa\n", "b/b.txt": `${"a".repeat(1_000_000)}!\n` })
       const searching = yield* Deferred.make<void>()

@@ -21,7 +21,7 @@ describe("Lines", () => {
     FastCheck.array(FastCheck.constantFrom("a", "b\n", "\n", "\r\n", "c")).map((parts) => parts.join(""))
   )
 
-  it.prop("lines of any pieces make the same text again, numbered without a gap", [pieces], ([parts]) => {
+  it.prop("splits any pieces into lines of the same text, numbered without a gap", [pieces], ([parts]) => {
     const blocks = blocksOf(parts)
     expect(textOf(blocks)).toBe(parts.join(""))
     let next = 1
@@ -31,7 +31,7 @@ describe("Lines", () => {
     }
   })
 
-  it("drops what is beyond the bound of a line, and only that, and says which lines those are", () => {
+  it("drops only what exceeds the limit of a line, and says which lines it cut", () => {
     const long = "x".repeat(Lines.maxCharacters - 1)
     const [first, second] = blocksOf([long, "yy", "zzzz", "\nnext"])
     expect(first).toEqual({ first: 1, lines: [`${long}y`], cut: [0], isTerminated: true })
@@ -42,14 +42,14 @@ describe("Lines", () => {
     ])
   })
 
-  it("a line that is full takes more without any work", () => {
+  it("ignores more text for a full line without any work", () => {
     const [full] = Lines.push(Lines.start, Option.some("x".repeat(Lines.maxCharacters + 1)))
     const [same] = Lines.push(full, Option.some("y".repeat(100_000)))
     expect(same).toBe(full)
   })
 
   it.prop(
-    "a window holds no half of a pair",
+    "a window never holds half of a surrogate pair",
     [FastCheck.string({ unit: "grapheme" }), FastCheck.nat(20), FastCheck.integer({ min: 1, max: 20 })],
     ([text, from, limit]) => {
       const shown = Lines.window(text, from, limit)

@@ -6,7 +6,7 @@ import { read } from "../../../../src/adapters/tools/ReadTool.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 describe("list", () => {
-  it.scopedLive("returns paths from the workspace in order, and marks what is not a plain file", () =>
+  it.scopedLive("returns paths from the workspace in order, and marks all but regular files", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "b.txt": "", "a/x": "", ".env": "", "a b": "" })
       yield* Effect.promise(() => symlink(outside, at("out")))
@@ -23,7 +23,7 @@ describe("list", () => {
     })
   )
 
-  it.scopedLive("every listed name can be read as it is listed, or is said to be unreadable", () =>
+  it.scopedLive("lists names that can be read as listed, or says that they cannot be used", () =>
     Effect.gen(function* () {
       const names = [
         "\n",
@@ -52,7 +52,7 @@ describe("list", () => {
     })
   )
 
-  it.scopedLive("is bounded and says so", () =>
+  it.scopedLive("limits its results and says so", () =>
     Effect.gen(function* () {
       const files = Array.from({ length: 1003 }, (_, index) => [`${index}.txt`, ""] as const)
       const { workdir } = yield* TestWorkspace.make(Object.fromEntries(files))

@@ -49,7 +49,7 @@ describe("Matcher", () => {
     })
   )
 
-  it.scopedLive("a part on which the expression exhausts its stack is reported, and the others are tried", () =>
+  it.scopedLive("reports a part on which the expression exhausts its stack, and tries the others", () =>
     Effect.gen(function* () {
       const matcher = yield* Matcher.make
       const text = ["abc", "ab".repeat(5_000_000), "abc"].join("\n")
@@ -59,7 +59,7 @@ describe("Matcher", () => {
     })
   )
 
-  it.live("the scope's end stops a match in its middle, and the thread with it", () =>
+  it.live("stops a running match and its thread at the end of the scope", () =>
     Effect.gen(function* () {
       const text = `${"a".repeat(1_000_000)}!`
       const search = Effect.flatMap(Matcher.make, (matcher) =>

@@ -9,7 +9,7 @@ const part = FastCheck.oneof(
 const paths = FastCheck.array(part).map((parts) => parts.join(""))
 
 describe("PathText", () => {
-  it.prop("a printed path reads as the same path and shows nothing hidden", [paths], ([path]) => {
+  it.prop("prints a path that reads as the same path and hides no characters", [paths], ([path]) => {
     const printed = PathText.print(path)
     expect(PathText.parse(printed)).toBe(path)
     expect(printed).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u)
@@ -21,7 +21,7 @@ describe("PathText", () => {
     expect(PathText.print("tag \u{e0041}")).toBe('"tag \\udb40\\udc41"')
   })
 
-  it("takes text in quotes that is no JSON as it stands", () => {
+  it("takes quoted text that is invalid JSON literally", () => {
     expect(PathText.parse('"a\\q"')).toBe('"a\\q"')
     expect(PathText.parse('"')).toBe('"')
   })

@@ -8,7 +8,7 @@ import * as TestWorkspace from "./TestWorkspace.js"
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("")
 
 describe("read", () => {
-  it.scopedLive("returns a whole file as it is, with or without a line feed at the end", () =>
+  it.scopedLive("returns a whole file unchanged, with or without a final line feed", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "x\n\ty \r\nz\n", "b.txt": "x\ny", "src/ä.txt": "ü" })
       const text = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
@@ -37,7 +37,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("following the offsets returns every line once, whichever limit cut", () =>
+  it.scopedLive("returns every line once if its offsets are followed, whichever limit cut", () =>
     Effect.gen(function* () {
       const content = Array.from({ length: 6000 }, (_, index) => `${index} ${"é".repeat(index % 50)}\n`).join("")
       const { workdir } = yield* TestWorkspace.make({ "a.txt": content })
@@ -72,7 +72,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("says that a file is empty, binary, a folder, or not there", () =>
+  it.scopedLive("says that a file is empty, binary, a folder, or missing", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({
         "empty.txt": "",
@@ -97,7 +97,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("gives a picture as a file, told by its content, with a text that says what it is", () =>
+  it.scopedLive("returns a picture as a file, recognized by its content, with a text that describes it", () =>
     Effect.gen(function* () {
       const files = Object.entries(pictures).map(([mediaType, make]) => [mediaType, make(300, 40)] as const)
       const { workdir } = yield* TestWorkspace.make(
@@ -115,7 +115,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("gives no picture that no provider takes, nor a text that begins like one", () =>
+  it.scopedLive("returns no picture that is too large for providers, and no text as a picture", () =>
     Effect.gen(function* () {
       const png = (bytes: number) => {
         const content = new Uint8Array(bytes)
@@ -144,14 +144,14 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("a name with a line feed or an escape can be read as it was listed", () =>
+  it.scopedLive("reads a name with a line feed or an escape as it was listed", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a\n\u001b[2Jb": "odd" })
       expect(yield* read.invoke({ path: '"a\\n\\u001b[2Jb"' }).pipe(TestWorkspace.inFolder(workdir))).toBe("odd")
     })
   )
 
-  it.effect("every spelling of a file has the same key", () =>
+  it.effect("gives every spelling of a path the same key", () =>
     Effect.gen(function* () {
       const key = (path: string) =>
         Effect.map(read.prepare(JSON.stringify({ path })), (prepared) => prepared.key).pipe(

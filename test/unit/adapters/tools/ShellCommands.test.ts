@@ -31,7 +31,7 @@ describe("lines that are understood", () => {
   }
 })
 
-describe("lines that do more than can be told", () => {
+describe("lines that do more than can be understood", () => {
   const lines: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
     ["git status $(rm -rf x)", ["git status", "rm -rf x"]],
     ["git status `rm -rf x`", ["git status", "rm -rf x"]],
@@ -90,7 +90,7 @@ const withoutQuotes = (command: string) =>
   command.replaceAll(/(?<![\w'])'((?:[^']|'\\'')*)'/g, (_, inside: string) => inside.replaceAll(`'\\''`, "'"))
 
 describe("bash", () => {
-  it.effect("runs what was found in a line that is whole, and nothing else", () =>
+  it.effect("runs only the commands that were found in a line that is whole", () =>
     Effect.gen(function* () {
       const token = FastCheck.constantFrom(
         ..."git rm a ' \" \\ ; && || | $ ` ( ) { } < > # ~ * = ! é & [ ] - ,".split(" "),

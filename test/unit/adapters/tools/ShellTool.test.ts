@@ -29,7 +29,7 @@ const answering = (answer: Partial<Completion>, asked: Ref.Ref<ReadonlyArray<Com
   })
 
 describe("shell", () => {
-  it.effect("calls Exec with the folder and its bounds, and reports how the command ended", () =>
+  it.effect("calls Exec with the folder and limits, and reports how the command ended", () =>
     Effect.gen(function* () {
       const asked = yield* Ref.make<ReadonlyArray<Command>>([])
       const call = (answer: Partial<Completion>, timeoutMs?: number) =>
@@ -62,7 +62,7 @@ describe("shell", () => {
     })
   )
 
-  it("has more time than a command may ask for, whatever the engine's own limit", () => {
+  it("has a longer timeout than a command may ask for", () => {
     const { timeout } = shell
     expect(timeout === null ? 0 : Duration.toMillis(timeout)).toBeGreaterThan(600_000)
   })
@@ -72,7 +72,7 @@ describe("shell", () => {
     expect(shell.description).toMatch(/Background processes are ended/)
   })
 
-  it.effect("refuses a time beyond ten minutes, and no command", () =>
+  it.effect("refuses a timeout over ten minutes, and an empty command", () =>
     Effect.gen(function* () {
       for (const input of [{ command: "" }, { command: "x", timeoutMs: 600_001 }, { command: "x", timeoutMs: 0 }]) {
         const refused = yield* Effect.flip(shell.prepare(JSON.stringify(input)))
@@ -81,7 +81,7 @@ describe("shell", () => {
     }).pipe(TestWorkspace.inFolder("/ws"), Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("runs in the workspace, keeps both outputs in order, and reports the last line meanwhile", () =>
+  it.scopedLive("runs in the workspace, keeps both outputs in order, and reports the last line as progress", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "" })
       const told = yield* Ref.make<ReadonlyArray<string>>([])
@@ -94,7 +94,7 @@ describe("shell", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("cuts long output and ends a command whose time is over", () =>
+  it.scopedLive("cuts long output and stops a command at its timeout", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const call = (command: string, timeoutMs: number) =>
@@ -107,7 +107,7 @@ describe("shell", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("interrupted, it leaves no process behind", () =>
+  it.scopedLive("leaves no process behind when interrupted", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make()
       const begun = yield* Deferred.make<void>()
@@ -122,7 +122,7 @@ describe("shell", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("a command does not see the engine's variables", () =>
+  it.scopedLive("keeps unlisted variables of the engine from a command", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       yield* Effect.acquireRelease(

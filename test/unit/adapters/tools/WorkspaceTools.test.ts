@@ -6,7 +6,7 @@ import * as Toolbox from "../../../../src/services/Toolbox.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 describe("WorkspaceTools", () => {
-  it.effect("say what they do to the workspace, and how they are called", () =>
+  it.effect("declare their access, their kind and the schema of their input", () =>
     Effect.gen(function* () {
       const { tools } = yield* Toolbox.make(...WorkspaceTools.all)
       const access = Array.from(tools.values(), (tool) => `${tool.name} ${tool.access} ${tool.kind}`)
@@ -26,7 +26,7 @@ describe("WorkspaceTools", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
-  it.effect("the tools that only read are those that say so, and the shell is only among all", () =>
+  it.effect("`readOnly` has only tools with read access, and `files` has no shell", () =>
     Effect.sync(() => {
       expect(WorkspaceTools.readOnly.every(({ access }) => access === "read")).toBe(true)
       const names: ReadonlyArray<string> = WorkspaceTools.files.map(({ name }) => name)
@@ -34,7 +34,7 @@ describe("WorkspaceTools", () => {
     })
   )
 
-  it.effect("say what a call is about, and which places it works on", () =>
+  it.effect("give each call a title and its locations", () =>
     Effect.gen(function* () {
       const { tools } = yield* Toolbox.make(...WorkspaceTools.all)
       const shown = (name: string, input: unknown) =>
@@ -52,7 +52,7 @@ describe("WorkspaceTools", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("in a toolbox, calls on one file have one key and the others none", () =>
+  it.scopedLive("give calls on the same file the same key, and searches none", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const { tools } = yield* Toolbox.make(...WorkspaceTools.files)

@@ -7,7 +7,7 @@ import * as TestWorkspace from "./TestWorkspace.js"
 const textOf = (path: string) => Effect.promise(() => readFile(path, "utf8"))
 
 describe("write", () => {
-  it.scopedLive("makes a file and the folders above it, then replaces it, and leaves nothing else", () =>
+  it.scopedLive("creates a file and the folders above it, then replaces it, and leaves nothing else", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make()
       const call = (content: string) =>
@@ -20,7 +20,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("gives what the file held and what it holds, for people, where both are texts", () =>
+  it.scopedLive("shows people the file before and after, if both are small texts", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "binary.bin": new Uint8Array([1, 0]) })
       const call = (path: string, content: string) =>
@@ -36,7 +36,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("keeps mode and owner, and a new file has the usual mode", () =>
+  it.scopedLive("keeps mode and owner, and gives a new file the usual mode", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "run.sh": "old" })
       const isRoot = process.getuid?.() === 0
@@ -65,7 +65,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("keeps the byte order mark and the line ends of what it replaces, and says so", () =>
+  it.scopedLive("keeps the byte order mark and the line endings of the file that it replaces, and says so", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({
         "crlf.txt": "a\r\nb\r\n",
@@ -134,7 +134,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("writes through a link to a place inside, and the link stays", () =>
+  it.scopedLive("writes through a link to a place inside, and keeps the link", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "real/AGENTS.md": "old" })
       yield* Effect.promise(async () => {
@@ -149,7 +149,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("refuses content that would not survive", () =>
+  it.scopedLive("refuses text that is invalid Unicode, and content that is too large", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const refused = yield* Effect.flip(write.invoke({ path: "a.txt", content: "a\ud800b" })).pipe(
@@ -162,7 +162,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("works in a workspace that is reached by a link, from either of its names", () =>
+  it.scopedLive("works in a workspace that is reached by a link, under either of its names", () =>
     Effect.gen(function* () {
       const { at, base, workdir } = yield* TestWorkspace.make()
       yield* Effect.promise(() => symlink(workdir, `${base}/alias`))

@@ -37,7 +37,7 @@ const agentOf = (port: number, threadId: string) => {
 const readAsked = Schema.decodeUnknownSync(Schema.Struct({ questionId: Schema.String }))
 
 describe("AG-UI", () => {
-  it.scopedLive("its client shows texts, reasoning, calls and results, and is told of questions", () =>
+  it.scopedLive("gives its client texts, reasoning, calls, results and questions", () =>
     Effect.gen(function* () {
       const { model, port, request, transcript } = yield* served({
         tools: [write],
@@ -81,7 +81,7 @@ describe("AG-UI", () => {
     })
   )
 
-  it.scopedLive("is told of a run that failed, and sent again begins none", () =>
+  it.scopedLive("reports a failed run, and starts no other for the same message", () =>
     Effect.gen(function* () {
       const { gateway, model, request } = yield* served()
       yield* model.play(ScriptedModel.fail("rejected"))

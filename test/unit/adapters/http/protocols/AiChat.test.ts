@@ -37,7 +37,7 @@ const openIn = (name: string, gate: Effect.Effect<void>) =>
   Tool.make(name, { description: "waits", input: { n: Schema.Int } }).handle(({ n }) => Effect.as(gate, `${name} ${n}`))
 
 describe("a chat of the AI SDK", () => {
-  it.scopedLive("shows what a run writes, and the same when it is loaded", () =>
+  it.scopedLive("shows what a run writes, and the same after it is loaded again", () =>
     Effect.gen(function* () {
       const { gateway, model, port, request } = yield* served()
       yield* model.play({ reasoning: "Let me think.", text: "Yarn, wound." })
@@ -58,7 +58,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("sends only its new message, and that once", () =>
+  it.scopedLive("sends only its new message, and only once", () =>
     Effect.gen(function* () {
       const { lines, model, port } = yield* served()
       yield* model.play(ScriptedModel.text("One."))
@@ -72,7 +72,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("shows calls as they are written, how far they are, and each result as it comes", () =>
+  it.scopedLive("shows calls, their progress, and each result as it comes", () =>
     Effect.gen(function* () {
       const gates = yield* Effect.forEach(["a", "b", "c", "d"], () => Deferred.make<void>())
       const tools = gates.map((gate, n) => openIn(`tool${n}`, Deferred.await(gate)))
@@ -107,7 +107,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("asks a person, in every client that looks, and goes on when anybody answers", () =>
+  it.scopedLive("asks for approval in every client that watches, and goes on when anybody answers", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const write = openIn("write", Deferred.await(gate))
@@ -225,7 +225,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("is told of a run that failed, was stopped, or begins a step again", () =>
+  it.scopedLive("shows that a run failed, was cancelled, or retried a step", () =>
     Effect.gen(function* () {
       const { gateway, model, port, request } = yield* served()
       yield* model.play(ScriptedModel.fail("rejected"))
@@ -253,7 +253,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("that its server leaves is cut off, not ended", () =>
+  it.scopedLive("ends in an error, not as finished, when its server stops", () =>
     Effect.gen(function* () {
       const { gateway, model } = yield* open()
       const scope = yield* Scope.make()
@@ -268,7 +268,7 @@ describe("a chat of the AI SDK", () => {
     })
   )
 
-  it.scopedLive("keeps files with its session, and shows where they are", () =>
+  it.scopedLive("stores files with its session, and links to them", () =>
     Effect.gen(function* () {
       const { lines, model, port, request } = yield* served()
       yield* model.play(ScriptedModel.text("Red."), ScriptedModel.text("Still."))
@@ -306,7 +306,7 @@ describe("the chat's routes", () => {
   const message = { id: "m", role: "user", parts: [{ type: "text", text: "hi" }] }
   const of = (fields: object) => ({ body: JSON.stringify({ id: "s", messages: [message], ...fields }) })
 
-  it.scoped("refuse what is no new message, and say why", () =>
+  it.scoped("refuse anything but a new message, and name the field", () =>
     Effect.gen(function* () {
       const { gateway, request } = yield* served()
       const file = { type: "file", mediaType: "image/png", url: "http://169.254.169.254/" }
@@ -333,7 +333,7 @@ describe("the chat's routes", () => {
     })
   )
 
-  it.scoped("are behind the guard, and see one owner's sessions", () =>
+  it.scoped("require authentication, and see only one owner's sessions", () =>
     Effect.gen(function* () {
       const { gateway, model } = yield* open()
       const { request } = yield* serve(gateway, who)

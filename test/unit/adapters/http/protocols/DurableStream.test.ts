@@ -13,7 +13,7 @@ interface Item {
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1)
 
 describe("Durable Streams", () => {
-  it.scopedLive("P10 its client reads every event once, however it reads, and goes on where it was", () =>
+  it.scopedLive("P10 give their client every event once in every mode, and continue from a saved offset", () =>
     Effect.gen(function* () {
       const { gateway, model, port, send, session } = yield* served()
       const { id } = yield* session({ title: "a" })
@@ -48,7 +48,7 @@ describe("Durable Streams", () => {
     })
   )
 
-  it.scoped("answers with where it is, and refuses what it never gave", () =>
+  it.scoped("return the next offset, and refuse offsets and parameters that they never gave", () =>
     Effect.gen(function* () {
       const { gateway, request, session } = yield* served()
       const { id } = yield* session()
