@@ -48,12 +48,18 @@ describe("ContextWindow", () => {
   )
 
   it.prop(
-    "the last turn stays; the results of turns that are left out count as shortened",
+    "the last turn stays; no turn is left out before the results of all earlier turns are shortened",
     [turns, limits],
     ([turns, limit]) => {
       const cut = ContextWindow.fit(turns, limit)
       expect(cut.turns === 0 || cut.turns < turns.length).toBe(true)
       expect(cut.results).toBeGreaterThanOrEqual(resultsBefore(turns, cut.turns))
+      let leftOut = 0
+      for (const grown of growth(turns)) {
+        const { results, turns } = ContextWindow.fit(grown, limit)
+        if (turns > leftOut) expect(results).toBeGreaterThanOrEqual(resultsBefore(grown, grown.length - 1))
+        leftOut = turns
+      }
     }
   )
 

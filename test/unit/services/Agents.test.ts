@@ -40,16 +40,22 @@ const scripted = (name: string) =>
   Effect.flatMap(ScriptedModel.models, (models) => part(name, { models: Effect.succeed(models) }))
 
 describe("Agents", () => {
-  it.scoped("a session without an agent's name has the first of several", () =>
+  it.scoped("a session's agent name decides among several agents; a session without one has the first", () =>
     Effect.gen(function* () {
       const { gateway, model, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
-      yield* model.play(ScriptedModel.text("one"), ScriptedModel.text("two"))
       const plain = yield* session()
       expect(plain.agent).toBeNull()
-      yield* Run.answer(yield* gateway.send({ sessionId: plain.id, text: "go" })).pipe(
-        Effect.provideService(Gateway.Gateway, gateway)
-      )
-      expect((yield* model.requests).map(({ system }) => system)).toEqual(["You are coder."])
+      for (const { id } of [plain, yield* session({ agent: "reviewer" }), yield* session({ agent: "coder" })]) {
+        yield* model.play(ScriptedModel.text("done"))
+        yield* Run.answer(yield* gateway.send({ sessionId: id, text: "go" })).pipe(
+          Effect.provideService(Gateway.Gateway, gateway)
+        )
+      }
+      expect((yield* model.requests).map(({ system }) => system)).toEqual([
+        "You are coder.",
+        "You are reviewer.",
+        "You are coder."
+      ])
     })
   )
 
@@ -123,12 +129,12 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("an unknown agent's name ends the run with a detail that lists the known agents", () =>
+  it.scoped("an unknown agent's name ends the run as failed, with a detail that lists the known agents", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
       const { id } = yield* session({ agent: "tester" })
-      const { detail } = yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
-      expect(detail).toBe("Agent tester is not available: known are coder, reviewer")
+      const { detail, stopReason } = yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+      expect([stopReason, detail]).toEqual(["failed", "Agent tester is not available: known are coder, reviewer"])
     })
   )
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, Tracer } from "effect"
+import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, Tracer } from "effect"
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { Gateway, Permissions, Tool } from "skein"
@@ -53,7 +53,9 @@ const recording = () => {
   return { spans, layer: Layer.setTracer(tracer) }
 }
 
-const echo = Tool.make("echo", { description: "echoes", input: {} }).handle(() => Effect.succeed(secret))
+const echo = Tool.make("echo", { description: "echoes", input: { text: Schema.String } }).handle(({ text }) =>
+  Effect.succeed(text)
+)
 
 /** One turn with a call, as a host's tracer and logger see it. */
 const turn = (traceContent: boolean) =>
@@ -70,7 +72,7 @@ const turn = (traceContent: boolean) =>
     const ref = yield* Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel
-      yield* model.play(ScriptedModel.calls(ScriptedModel.call(echo, {})), ScriptedModel.text(secret))
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(echo, { text: secret })), ScriptedModel.text(secret))
       const { id } = yield* gateway.create({ workdir: "/" })
       const ref = yield* gateway.send({ sessionId: id, text: secret })
       yield* gateway.await(ref)
@@ -101,7 +103,7 @@ describe("what is seen from outside", () => {
     })
   )
 
-  it.effect("logs never contain the texts of messages and results, and spans do only if the host asks for them", () =>
+  it.effect("no text of a message, input or result is in a log line, nor in a span unless the host asks for it", () =>
     Effect.gen(function* () {
       const texts = ({
         lines,
@@ -114,7 +116,7 @@ describe("what is seen from outside", () => {
       const { lines, spans } = yield* turn(true)
       expect(named(spans, "Gateway.send")).toMatchObject([{ text: secret }])
       expect(named(spans, "ResultStore.store")).toMatchObject([{ text: secret }])
-      expect(named(spans, "Calls.run")).toMatchObject([{ input: "{}" }])
+      expect(named(spans, "Calls.run")).toMatchObject([{ input: JSON.stringify({ text: secret }) }])
       expect(lines.join("\n")).not.toContain(secret)
     })
   )

@@ -7,7 +7,7 @@ import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as AssetFiles from "../../../../src/services/assets/AssetFiles.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import { Folders } from "../../../../src/services/Folders.js"
-import { bytes, onDisk, temporary } from "./fixture.js"
+import { bytes, onDisk, temporary, write } from "./fixture.js"
 
 const upload = { folder: "s1", marker: ".upl_a.upload" }
 
@@ -41,26 +41,27 @@ describe("AssetFiles on disk", () => {
     }).pipe(Effect.provide(onDisk))
   )
 
-  it.scoped("placing a file syncs its folder and then the folders above it", () =>
+  it.scoped("placing a file moves it, then syncs its folder, then the folders above it", () =>
     Effect.gen(function* () {
-      const synced: Array<string> = []
+      const synced: Array<readonly [folder: string, content: string]> = []
       const path = yield* Path.Path
-      const { exists } = yield* FileSystem.FileSystem
+      const { readFileString } = yield* FileSystem.FileSystem
       const data = yield* DataDirectory
       const folder = path.join(data, "assets", "s1")
       const recorded = Layer.succeed(Folders, {
-        sync: (path) => Effect.sync(() => synced.push(path)),
+        sync: (one) =>
+          Effect.map(readFileString(path.join(folder, "file")), (content) => void synced.push([one, content])),
         removeEmpty: () => Effect.void
       })
       yield* Effect.gen(function* () {
         const files = yield* AssetFiles.AssetFiles
         yield* files.begin(upload)
-        yield* Effect.scoped(files.create(upload))
+        yield* write(files, upload, "abc")
         expect(synced).toEqual([])
         yield* files.place(upload, "file")
       }).pipe(Effect.provide(Layer.provide(AssetFiles.layer, recorded)))
-      expect(yield* exists(path.join(folder, "file"))).toBe(true)
-      expect(synced).toEqual([folder, path.join(data, "assets"), data])
+      expect(yield* readFileString(path.join(folder, "file"))).toBe("abc")
+      expect(synced).toEqual([folder, path.join(data, "assets"), data].map((one) => [one, "abc"]))
     }).pipe(Effect.provide(Layer.provideMerge(temporary, NodeContext.layer)))
   )
 

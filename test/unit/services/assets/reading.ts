@@ -64,12 +64,14 @@ export const readingTests = (test: Test) => {
       }
     }))
 
-  test("an asset of another session is not found", () =>
+  test("an asset that does not exist, or that another session has, is not found", () =>
     Effect.gen(function* () {
+      const { bytes } = yield* Assets
+      const missing = { _tag: "AssetNotFound", sessionId: s1, assetId: a1 }
+      expect([yield* refused(read({})), yield* refused(bytes(s1, a1))]).toEqual([missing, missing])
       yield* create(s2)
       yield* save({ id: a1, sessionId: s2 })
-      expect(yield* refused(read({}))).toEqual({ _tag: "AssetNotFound", sessionId: s1, assetId: a1 })
-      expect(yield* refused((yield* Assets).bytes(s1, a1))).toMatchObject({ _tag: "AssetNotFound" })
+      expect([yield* refused(read({})), yield* refused(bytes(s1, a1))]).toEqual([missing, missing])
     }))
 
   test("reading an asset whose file is missing fails", () =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Schema, Stream } from "effect"
 import { Actor, Gateway, Permissions, type Session, SessionEvent, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
-import { Quiescence } from "skein/testing"
+import { Gate, Quiescence } from "skein/testing"
 import { ground } from "../runtime/engines.js"
 import { of, open, type Opened } from "../runtime/fixture.js"
 
@@ -134,6 +134,31 @@ describe("Actor", () => {
       yield* Quiescence.idle
       yield* Actor.as(ann)(gateway.delete(run.sessionId))
       expect(yield* told).toMatchObject({ stopReason: "deleted", actor: null })
+    })
+  )
+
+  it.scoped("P7 a cancelled run that ends because its session is deleted has no actor for its end", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open } = yield* ground
+      const { begin, gateway, seen } = yield* open("a", {
+        storage: (storage) => ({
+          ...storage,
+          appendStep: (...step) => Effect.zipRight(gate.pass("store"), storage.appendStep(...step))
+        })
+      })
+      yield* model.play(ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      yield* gate.reached("store")
+      const told = yield* Effect.fork(seen(run, "run.ended"))
+      const cancelling = yield* Effect.fork(Actor.as(bob)(gateway.cancel(run.runId)))
+      yield* Quiescence.idle
+      const deleting = yield* Effect.fork(Actor.as(ann)(gateway.delete(run.sessionId)))
+      yield* Quiescence.idle
+      yield* gate.open("store")
+      expect(yield* told).toMatchObject({ stopReason: "deleted", actor: null })
+      yield* cancelling
+      yield* deleting
     })
   )
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
-import { Gateway, Run, Session } from "skein"
+import { Actor, Gateway, Run, Session } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -74,21 +74,26 @@ describe("recovery: continue", () => {
     })
   )
 
-  it.scoped("counts repeated calls from the run's start, not from its engine's", () =>
-    Effect.gen(function* () {
-      const { call, declare, die, gate, model, open, run } = yield* running({ ...continues, repeatLimit: 3 })
-      yield* die
-      yield* model.play(call("x"), call("x"))
-      const second = yield* open("second")
-      yield* Effect.ignore(second.send(run.sessionId, "more"))
-      yield* second.seen(run, "call.started", 2)
-      yield* declare("second", "dead")
-      const third = yield* open("third")
-      yield* Effect.ignore(third.send(run.sessionId, "more"))
-      yield* gate.open("x")
-      expect((yield* ended(third.gateway, run)).stopReason).toBe("repeated-calls")
-    })
-  )
+  for (const [what, limit, stopReason] of [
+    ["steps", { stepLimit: 2 }, "step-limit"],
+    ["repeated calls", { config: { ...continues, repeatLimit: 3 } }, "repeated-calls"]
+  ] as const) {
+    it.scoped(`counts ${what} from the run's start, not from its engine's`, () =>
+      Effect.gen(function* () {
+        const { call, declare, die, gate, model, open, run } = yield* running(continues, limit)
+        yield* die
+        yield* model.play(call("x"), call("x"))
+        const second = yield* open("second", limit)
+        yield* Effect.ignore(second.send(run.sessionId, "more"))
+        yield* second.seen(run, "call.started", 2)
+        yield* declare("second", "dead")
+        const third = yield* open("third", limit)
+        yield* Effect.ignore(third.send(run.sessionId, "more"))
+        yield* gate.open("x")
+        expect((yield* ended(third.gateway, run)).stopReason).toBe(stopReason)
+      })
+    )
+  }
 
   it.scoped("ends a run whose transcript already has the answer, and does not ask the model again", () =>
     Effect.gen(function* () {
@@ -299,18 +304,27 @@ describe("Gateway.recover", () => {
     })
   )
 
-  it.scoped("starts runs that a closed engine left in the queue", () =>
+  it.scoped("starts runs that a closed engine left in the queue, whoever sent them, through whichever engine", () =>
     Effect.gen(function* () {
       const { gate, model, one, open, run } = yield* running({ drainMillis: 60_000 })
-      const second = yield* one.send(run.sessionId, "two", { whenBusy: "queue" })
+      const other = yield* open("other")
+      const queue = { whenBusy: "queue" } as const
+      const queued = [
+        yield* one.send(run.sessionId, "two", queue),
+        yield* Actor.as(Actor.Actor.make("ann"))(one.send(run.sessionId, "three", queue)),
+        yield* Actor.as(Actor.Actor.make("bob"))(other.send(run.sessionId, "four", queue))
+      ]
       const closing = yield* Effect.fork(one.close)
       yield* Quiescence.idle
-      yield* model.play(ScriptedModel.text("done"), ScriptedModel.text("second"))
+      yield* model.play(ScriptedModel.text("done"), ...queued.map(() => ScriptedModel.text("so")))
       yield* gate.open("x")
       yield* Fiber.join(closing)
       const later = yield* open("later")
       expect(yield* later.gateway.recover()).toEqual([run.sessionId])
-      expect((yield* later.gateway.await(second)).stopReason).toBe("completed")
+      const ends = yield* Effect.forEach(queued, later.gateway.await)
+      expect(ends.map(({ actor, stopReason }) => [actor, stopReason])).toEqual(
+        [null, "ann", "bob"].map((actor) => [actor, "completed"])
+      )
     })
   )
 

@@ -1,7 +1,7 @@
 /** What a tool returns besides a text: what is kept of it, and who is shown it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
-import { Gateway, Message, type Session, Tool } from "skein"
+import { Gateway, Message, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate } from "skein/testing"
 import * as View from "../../../../src/domain/View.js"
@@ -168,23 +168,29 @@ describe("a result with parts", () => {
     })
   )
 
-  it.scoped("names a file that was deleted in a later run", () =>
+  it.scoped("names a file that was deleted in a later run, as it names those of users", () =>
     Effect.gen(function* () {
       const output = Tool.result({ text: "a shot", files: [shot] })
       const { gateway, model, ref, send } = yield* played(output)
-      const ask = (sessionId: Session.Id) =>
+      const { sessionId } = ref
+      const [asset] = yield* gateway.assets(sessionId)
+      if (asset === undefined) return expect.fail("nothing was kept")
+      const ask = (files: Gateway.Send["files"]) =>
         Effect.gen(function* () {
           yield* model.play(ScriptedModel.text("so"))
-          yield* gateway.await(yield* send(sessionId, "and?"))
-          return resultsOf((yield* model.requests).at(-1)?.view ?? [])[0]
+          yield* gateway.await(yield* send(sessionId, "and?", { files }))
+          const view = (yield* model.requests).at(-1)?.view ?? []
+          const ofUsers = view.flatMap((item) => (item.role === "user" ? item.parts : []))
+          return { ofUsers, result: resultsOf(view)[0] }
         })
-      expect(yield* ask(ref.sessionId)).toMatchObject({ text: "a shot", files: [{ name: "shot.png" }] })
-      const [asset] = yield* gateway.assets(ref.sessionId)
-      if (asset === undefined) return expect.fail("nothing was kept")
-      yield* gateway.deleteAsset(ref.sessionId, asset.id)
-      const after = yield* ask(ref.sessionId)
-      expect(after).toMatchObject({ text: 'a shot\n[The file "shot.png" of type image/png was deleted.]' })
-      expect(after).not.toHaveProperty("files")
+      const before = yield* ask([{ assetId: asset.id, mediaType: asset.mediaType, name: "shot.png" }])
+      expect(before.result).toMatchObject({ text: "a shot", files: [{ name: "shot.png" }] })
+      yield* gateway.deleteAsset(sessionId, asset.id)
+      const { ofUsers, result } = yield* ask([])
+      const note = '[The file "shot.png" of type image/png was deleted.]'
+      expect(result).toMatchObject({ text: `a shot\n${note}` })
+      expect(result).not.toHaveProperty("files")
+      expect(ofUsers).toContainEqual({ type: "text", text: note })
     })
   )
 

@@ -150,13 +150,14 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("P10 wakes watchers and engines when the group is stored after all", () =>
+  it.scopedLive("P10 wakes watchers and engines when the group is stored after all, and then answers", () =>
     Effect.gen(function* () {
       const signals = yield* EventSignals
       const { write: writeBody } = yield* WriteLane
       const watch = yield* signals.watch(s1)
       const stops = yield* signals.watchStopRequests
       const woken = yield* Effect.fork(Effect.zipRight(watch.next, stops.next))
+      const [busyWatch, busyStops] = [yield* signals.watch(s1), yield* signals.watchStopRequests]
       yield* Quiescence.idle
       yield* committedYetFailed
       yield* writeBody("touch", nobody, function* (tx): Program<void> {
@@ -164,6 +165,8 @@ describe("a COMMIT that fails", () => {
         tx.touch(s1)
         tx.requestStop()
       })
+      // These waits return at once only if the signals came before the answer.
+      expect(Effect.runSyncExit(Effect.zipRight(busyWatch.next, busyStops.next))).toEqual(Exit.void)
       yield* Quiescence.idle
       expect(woken.unsafePoll()).not.toBeNull()
     }).pipe(Effect.provide(lane()))
