@@ -93,7 +93,8 @@ export const make = Effect.gen(function* () {
   const unknownTool = ({ agent }: RunContext, name: string): RefusedCall => {
     const names = [...agent.toolbox.tools.keys()].join(", ")
     const known = names === "" ? "There are none." : `Tools: ${names}`
-    return refused("unknown-tool", `There is no tool ${name}. ${known}`)
+    const what = name === "" ? "The call names no tool." : `There is no tool ${name}.`
+    return refused("unknown-tool", `${what} ${known}`)
   }
 
   /** Begins to read a call's input, unless there is a reason not to run the call. */

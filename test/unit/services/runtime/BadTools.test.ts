@@ -124,6 +124,7 @@ describe("P4 a bad tool yields one bounded result", () => {
       "unknown-tool",
       /^There is no tool worse\. Tools: bad, good$/
     ],
+    ["no name of a tool", quick, { name: "" }, "unknown-tool", /^The call names no tool\. Tools: bad, good$/],
     ["the name of an impossible tool", quick, { name: "ls -la\n😀" }, "unknown-tool", /^There is no tool ls -la/]
   ]
   for (const [what, bad, call, outcome, text] of asked) {
