@@ -23,11 +23,12 @@ const running = (session: SessionId, leaseMillis = 15_000) =>
     return { one, other, run, end }
   })
 
-it.scopedLive("P3 P9 many processes: a cancel reaches the process that has the run, and both see the run end", () =>
+it.scopedLive("P3 P9 many processes: a cancel reaches the process that has the run, and returns with its end", () =>
   Effect.gen(function* () {
     const { end, one, other, run } = yield* running(hanging)
     const ended = yield* Effect.fork(end(one))
     yield* other.get({ do: "cancel", run })
+    for (const child of [one, other]) expect(yield* child.get({ do: "look", run })).toMatchObject({ state: "ended" })
     expect(yield* end(other)).toBe("cancelled")
     expect(yield* Fiber.join(ended)).toBe("cancelled")
   })
@@ -56,9 +57,10 @@ it.scopedLive("P9 many processes: what a running step has written so far is hear
   })
 )
 
-it.scopedLive("P9 many processes: a killed process's run is taken over when another process sends a message", () =>
+it.scopedLive("P9 many processes: a killed process's run is taken over at once when another one sends a message", () =>
   Effect.gen(function* () {
-    const { end, one, other } = yield* running(hanging)
+    // A lease that outlasts the test.
+    const { end, one, other } = yield* running(hanging, 600_000)
     yield* one.kill
     yield* other.get({ do: "send", session: hanging, text: "again", key: "k2" })
     expect(yield* end(other)).toBe("crashed")

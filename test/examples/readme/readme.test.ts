@@ -21,12 +21,22 @@ const documents = [
   "CHANGELOG.md",
   "src/GUIDE.md",
   "src/README.md",
+  "src/SERVER.md",
   "src/adapters/cli/README.md",
   "src/adapters/testing/README.md",
   "src/services/storage/README.md",
   "test/README.md",
   "test/examples/README.md"
 ]
+
+/** The anchors of a document's headings. */
+const anchorsOf = (text: string) =>
+  [...text.replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-")
+  )
 
 describe("the documents", () => {
   it("show the examples as they are compiled", () => {
@@ -46,11 +56,13 @@ describe("the documents", () => {
     }
   })
 
-  it("link only to files that exist", () => {
+  it("link only to files and sections that exist", () => {
     for (const document of documents) {
-      const links = [...read(`../../../${document}`).matchAll(/\]\(([^)#]+)\)/g)].map(([, to]) => to ?? "")
-      for (const to of links.filter((to) => !to.startsWith("http"))) {
-        assert.isTrue(existsSync(join(root, dirname(document), to)), `${to} of ${document}`)
+      for (const [, to = "", anchor] of read(`../../../${document}`).matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)) {
+        if (to.startsWith("http")) continue
+        const path = to === "" ? document : join(dirname(document), to)
+        assert.isTrue(existsSync(join(root, path)), `${to} of ${document}`)
+        if (anchor !== undefined) assert.include(anchorsOf(read(`../../../${path}`)), anchor, `${to} of ${document}`)
       }
     }
   })

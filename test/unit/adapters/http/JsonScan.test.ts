@@ -76,7 +76,7 @@ it.prop(
   { fastCheck: { numRuns: 250 } }
 )
 
-it("a list that is the only one in the outermost object is parsed in pieces of bounded size", () => {
+it("the only list in the outermost object is parsed in pieces of bounded size, wherever it stands", () => {
   const items = Array.from({ length: 15_000 }, (_, n) => ({ role: "user", parts: [{ type: "text", text: `${n}` }] }))
   const pieces = (value: unknown) => {
     const bytes = encode(JSON.stringify(value))
@@ -89,6 +89,8 @@ it("a list that is the only one in the outermost object is parsed in pieces of b
   }
   expect(pieces({ messages: items })).toBe(16)
   expect(pieces({ before: { deep: [1, [2]] }, messages: items, after: 1 })).toBe(16)
+  expect(pieces({ before: { messages: [1] }, messages: items, after: { messages: [[{}], "]"] } })).toBe(16)
+  expect(pieces({ '\\"messages\\":["': '"messages":[', 'messages"\\': items, "]": "\\" })).toBe(16)
   expect(pieces({ messages: items.map((item) => ({ ...item, more: "x".repeat(1_000) })) })).toBeGreaterThan(50)
   expect(pieces({ messages: items, more: [1] })).toBe(2)
   expect(pieces(items)).toBe(2)

@@ -3,7 +3,7 @@
  * request. Each request here contains a secret, which must be in no answer and in no line of the log.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Predicate } from "effect"
+import { Duration, Effect, Fiber, Predicate } from "effect"
 import { Session } from "skein"
 import * as Net from "node:net"
 import { type Answer, canary, served, statusesOf, type Wish } from "./server.js"
@@ -316,16 +316,29 @@ describe("raw requests", () => {
     })
   )
 
-  it.live("that stop within their head, on 500 connections, keep nobody else waiting", () =>
+  it.live("that stop within their head or body, on 500 connections, or come byte by byte, keep nobody waiting", () =>
     Effect.gen(function* () {
       const { port, request } = yield* served()
+      const head = `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 13\r\n`
       const sockets = Array.from({ length: 500 }, () => Net.connect(port, "127.0.0.1"))
       yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
-      for (const socket of sockets)
-        socket.on("error", () => {}).write("POST /v1/sessions HTTP/1.1\r\nContent-Length: 99\r\nHo")
+      for (const [index, socket] of sockets.entries())
+        socket.on("error", () => {}).write(index % 2 === 0 ? head : `${head}\r\n{"tit`)
       const [took, answer] = yield* Effect.timed(request("GET", "/v1/sessions"))
       expect(answer.status).toBe(200)
       expect(Duration.toMillis(took)).toBeLessThan(5000)
+      let text = ""
+      const slow = Net.connect(port, "127.0.0.1")
+      sockets.push(slow)
+      slow.on("error", () => {}).setNoDelay()
+      slow.on("data", (bytes) => (text += bytes.toString()))
+      const ended = yield* Effect.fork(Effect.async<void>((resume) => void slow.on("close", () => resume(Effect.void))))
+      for (const byte of `${head}Connection: close\r\n\r\n{"title":"a"}`) {
+        yield* Effect.async<void>((resume) => void slow.write(byte, () => resume(Effect.void)))
+        expect((yield* request("POST", "/v1/sessions", json({}))).status).toBe(201)
+      }
+      yield* Fiber.join(ended)
+      expect(statusesOf(text)).toEqual([201])
     }).pipe(Effect.scoped)
   )
 })

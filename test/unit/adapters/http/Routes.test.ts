@@ -15,6 +15,18 @@ const asking = { tools: [ask], policy: Permissions.askToWrite }
 const body = (value: unknown) => ({ body: JSON.stringify(value) })
 const id = Schema.decodeUnknownSync(Schema.Struct({ id: Session.Id }))
 
+/** The sizes of the pieces in which an answer was written. */
+const piecesOf = (answer: string): ReadonlyArray<number> => {
+  const sizes: Array<number> = []
+  let at = answer.indexOf("\r\n\r\n") + 4
+  for (;;) {
+    const size = Number.parseInt(answer.slice(at, at + 10), 16)
+    if (!(size > 0)) return sizes
+    sizes.push(size)
+    at = answer.indexOf("\r\n", at) + size + 4
+  }
+}
+
 describe("routes", () => {
   it("exist for every operation of the Gateway", () => {
     expect([...endpoints, "subscribe"].sort()).toEqual(Object.keys(Gateway.operations).sort())
@@ -145,6 +157,24 @@ describe("routes", () => {
         const entries = yield* transcript(id)
         expect(entries.map(({ message }) => message)).toEqual(messages)
         expect(appended.json()).toEqual(entries)
+      }
+    })
+  )
+
+  it.scoped("transcripts: many messages are returned in pieces, when they are appended and when they are read", () =>
+    Effect.gen(function* () {
+      const { raw, session } = yield* served()
+      const { id } = yield* session()
+      const path = `/v1/sessions/${id}/transcript`
+      const fields = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+      const messages = Array.from({ length: 10_000 }, (_, n) => Message.userText(`${n}, ${"x".repeat(80)}`))
+      const text = JSON.stringify({ messages })
+      const appended = yield* raw(`POST ${path} ${fields}Content-Length: ${text.length}\r\n\r\n${text}`)
+      const read = yield* raw(`GET ${path} ${fields}\r\n`)
+      for (const answer of [appended, read]) {
+        const sizes = piecesOf(answer)
+        expect(answer.length).toBeGreaterThan(text.length)
+        expect(Math.max(...sizes)).toBeLessThan(answer.length / 2)
       }
     })
   )

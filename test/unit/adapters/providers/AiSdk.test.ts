@@ -234,7 +234,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("reports an exception of a model without its message or any secret", () =>
+  it.effect("reports an exception of a model without any secret, and its message only if that is the provider's", () =>
     Effect.gen(function* () {
       const secret = "canary-4471b2d09e"
       const throwing = (error: unknown) =>
@@ -272,6 +272,14 @@ describe("AiSdk.make", () => {
       ]
       const { error } = yield* failing(throwing(new Error("said in private")))
       assert.strictEqual(error.detail, "Error")
+      const told = new APICallError({
+        message: "said in private",
+        url: "https://example.test",
+        requestBodyValues: {},
+        statusCode: 404,
+        responseBody: JSON.stringify({ error: { message: `no model for ${secret}` } })
+      })
+      assert.strictEqual((yield* failing(throwing(told))).error.detail, "no model for [redacted]")
       for (const [thrown, reason] of cases) {
         const { cause, error } = yield* failing(throwing(thrown))
         assert.strictEqual(error.reason, reason)

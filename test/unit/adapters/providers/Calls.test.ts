@@ -3,10 +3,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { Model as Models } from "skein"
 import { Anthropic } from "../../../../src/anthropic.js"
 import { ChatCompletions, OpenAi } from "../../../../src/openai.js"
 import type { Model, Part } from "../../../../src/services/Model.js"
 import * as StepDraft from "../../../../src/domain/StepDraft.js"
+import { ground } from "../../services/runtime/engines.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { failing, parts } from "./StepRequests.js"
@@ -264,6 +266,23 @@ describe("a distinguishable call without a name", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(calls(yield* run(anthropicModel, anthropicCalls(["a", ""]))), ['0  {"at":0}'])
       assert.deepStrictEqual(calls(yield* run(openaiModel, responsesCalls(["a", ""]))), ['0  {"at":0}'])
+    })
+  )
+
+  it.scoped("has a result: the model is told that there is no such tool", () =>
+    Effect.gen(function* () {
+      for (const [model, first, second] of [
+        [anthropicModel, anthropicCalls(["a", ""]), FakeProvider.anthropic({ text: "done" })],
+        [openaiModel, responsesCalls(["a", ""]), FakeProvider.responses({ text: "done" })]
+      ] as const) {
+        const fake = yield* FakeProvider.make
+        yield* fake.answer(first, second)
+        const engine = yield* (yield* ground).open("a", { models: Models.always(model(fake.url)) })
+        const { id } = yield* engine.session()
+        assert.strictEqual((yield* engine.gateway.await(yield* engine.send(id, "go"))).stopReason, "completed")
+        const [, told] = yield* fake.received
+        assert.include(told?.text, "The call names no tool")
+      }
     })
   )
 })

@@ -151,9 +151,25 @@ describe("Reading", () => {
     })
   })
 
-  it("a step without a finish is cut, or broken by its error", () => {
-    assert.strictEqual(Reading.end(Reading.start(null)).status._tag, "cut")
-    const [told] = read([{ type: "error", error: "busy" }])
-    assert.deepStrictEqual(Reading.end(told).status, { _tag: "broken", error: "busy" })
+  it("only a finish with a reason finishes a step; without one it is cut, or broken by its error", () => {
+    const error: LanguageModelV3StreamPart = { type: "error", error: "busy" }
+    const finish = (raw: string | undefined, unified: "other" | "error"): LanguageModelV3StreamPart => ({
+      type: "finish",
+      finishReason: { unified, raw },
+      usage: {
+        inputTokens: { total: 1, noCache: 1, cacheRead: undefined, cacheWrite: undefined },
+        outputTokens: { total: 1, text: 1, reasoning: undefined }
+      }
+    })
+    for (const end of [[], [finish(undefined, "other")], [finish(undefined, "error")]]) {
+      const [cut, written] = read(end)
+      assert.deepStrictEqual([Reading.end(cut).status, written], [{ _tag: "cut" }, []])
+      const [broken] = read([error, ...end])
+      assert.deepStrictEqual(Reading.end(broken).status, { _tag: "broken", error: "busy" })
+    }
+    for (const before of [[], [error]]) {
+      const [finished, written] = read([...before, finish("its own", "other")])
+      assert.deepStrictEqual([finished.status, written.length], [{ _tag: "finished" }, 1])
+    }
   })
 })

@@ -74,10 +74,13 @@ describe("ScriptedToolbox", () => {
     }).pipe(Effect.provide(AgentTest))
   )
 
-  it.scoped("answers by input when no outcome is queued, and fails a call without an answer", () =>
+  it.scoped("answers by input when no outcome is queued, and fails a call without an answer and says so", () =>
     Effect.gen(function* () {
       const tools = yield* ScriptedToolbox.ScriptedToolbox
-      yield* Run.await(yield* ask("Oslo"))
+      const unanswered = yield* ask("Oslo")
+      yield* Run.await(unanswered)
+      const [text = ""] = yield* results(unanswered)
+      assert.match(text, /^failure: .*no outcome was played for weather/u)
       yield* tools.answer(weather, (input) => ScriptedToolbox.succeed(`sunny in ${cityOf(input)}`))
       const run = yield* ask("Rome", "Bari")
       yield* Run.await(run)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Ref } from "effect"
-import { readFile, writeFile } from "node:fs/promises"
+import { readFile, utimes, writeFile } from "node:fs/promises"
 import { hash } from "../../../../src/adapters/tools/FileContent.js"
 import { isTemporary, maxBytes, replaceFile } from "../../../../src/adapters/tools/FileReplacement.js"
 import * as Files from "../../../../src/adapters/tools/WorkspaceFiles.js"
@@ -35,13 +35,20 @@ describe("replacing a file", () => {
     })
   )
 
-  it.scopedLive("detects a change that keeps the size", () =>
+  it.scopedLive("detects a change that keeps the size and the time", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "one" })
       const replace = yield* replacer(workdir)
+      const resetTime = Effect.promise(() => utimes(at("a.txt"), 1, 1))
+      const expected = Option.some(hash(bytes("one")))
+      yield* resetTime
+      yield* replace("a.txt", bytes("one"), expected)
+      yield* resetTime
       yield* Effect.promise(() => writeFile(at("a.txt"), "two"))
-      const stale = yield* Effect.flip(replace("a.txt", bytes("new"), Option.some(hash(bytes("one")))))
+      yield* resetTime
+      const stale = yield* Effect.flip(replace("a.txt", bytes("new"), expected))
       expect(stale).toMatchObject({ reason: "changed" })
+      expect(yield* Effect.promise(() => readFile(at("a.txt"), "utf8"))).toBe("two")
     })
   )
 
