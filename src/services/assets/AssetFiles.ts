@@ -14,6 +14,7 @@ import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import { DataDirectory } from "../DataDirectory.js"
 import { Folders } from "../Folders.js"
+import * as AssetNames from "./AssetNames.js"
 
 /** A file operation failed. `missing`: its file or folder does not exist. */
 export class FilesFailed extends Schema.TaggedError<FilesFailed>()("FilesFailed", {
@@ -163,9 +164,14 @@ const make = Effect.gen(function* () {
     const begun = yield* changedAt(markerOf(upload))
     if (begun === null) return 0
     const written = yield* changedAt(contentOf(upload))
-    const now = yield* Effect.flatMap(fs.makeTempDirectoryScoped({ directory: root, prefix: ".now-" }), changedAt)
+    const now = yield* Effect.acquireUseRelease(
+      fs.makeTempDirectory({ directory: root, prefix: AssetNames.clockPrefix }),
+      changedAt,
+      // Another process's sweep may have removed it already.
+      (clock) => Effect.ignore(fs.remove(clock, { recursive: true, force: true }))
+    )
     return now === null ? 0 : Math.max(0, now - Math.max(begun, written ?? begun))
-  }, Effect.scoped)
+  })
 
   const service: Service = {
     mostBytes: Number.POSITIVE_INFINITY,

@@ -43,5 +43,8 @@ export const marker = (token: string, engine: EngineId): string => EngineInName.
 /** Whether the name is the marker of an import: its token is one of `Ids`. */
 export const isImport = (name: string): boolean => name.startsWith(".imp_") && isMarker(name)
 
+/** What the names of folders begin with from which a process reads the time of the disk. A killed process leaves one. */
+export const clockPrefix = ".now-"
+
 /** Whether the name is a marker, of this version or another. */
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")

@@ -65,7 +65,8 @@ export const make = (files: AssetFiles.Service, reader: ReaderService, engines: 
   return Effect.gen(function* () {
     const swept = yield* Effect.forEach(yield* files.folders, (folder) =>
       Option.match(AssetNames.sessionOf(folder), {
-        onNone: () => Effect.succeed(nothing),
+        onNone: () =>
+          Effect.as(folder.startsWith(AssetNames.clockPrefix) ? files.removeEmpty(folder) : Effect.void, nothing),
         onSome: (sessionId) => Effect.catchTag(sweepFolder(folder, sessionId), "RowDamaged", leave)
       })
     )

@@ -276,6 +276,18 @@ describe("a damaged row", () => {
 })
 
 describe("assets", () => {
+  it.scopedLive("may have a folder beside them with which a killed process read the disk's clock: it is removed", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => mkdirSync(join(data, "assets", ".now-left")))
+      expect(damages(seen)).toEqual([])
+      expect(seen.map(({ finding }) => finding)).toContainEqual(
+        expect.objectContaining({ kind: "left-behind", ids: { path: join(data, "assets", ".now-left"), by: "save" } })
+      )
+      yield* isMended(data)
+      expect(readdirSync(join(data, "assets"))).not.toContain(".now-left")
+    })
+  )
+
   it.scopedLive("without a file are reported, and files without an asset are moved aside", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => {

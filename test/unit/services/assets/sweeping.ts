@@ -180,6 +180,16 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       expect(yield* contents).toEqual({})
     }))
 
+  test("P11 no leftovers: the folder with which a killed process read the disk's clock is removed", () =>
+    Effect.gen(function* () {
+      const files = yield* AssetFiles
+      const upload = { folder: ".now-left", marker: ".left.upload" }
+      yield* files.begin(upload)
+      yield* files.end(upload)
+      yield* sweep
+      expect(yield* files.folders).toEqual([])
+    }))
+
   test("files and folders with other names are left alone, and so is a marker that cannot be read", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles
