@@ -1,14 +1,14 @@
 /** Damage between rows, in a folder that a killed process left: what is found, and what is kept. */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect } from "effect"
+import { Effect, Predicate } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isDamage } from "../../../../src/services/storage/sql/doctor/Finding.js"
 import { userText } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
-import { asides } from "./damaged.js"
+import { asides, newest, reloads } from "./damaged.js"
 import { damages as cases } from "./damages.js"
 import { killed, rowsOf, sendTo, sendToAll, sessions } from "./killed.js"
 import { databaseIn, engineOn, look, repair, tamper } from "./populated.js"
@@ -26,9 +26,17 @@ const messagesOf = (data: string, session: number) => {
 const { full, plainer } = sessions
 
 /** Without the column that makes clients load the session again. */
-const withoutCursor = (rows: ReadonlyArray<unknown>) =>
+const withoutFirst = (rows: ReadonlyArray<unknown>) =>
   JSON.stringify(rows, (key, value: unknown) =>
     key === "first_cursor" ? 0 : typeof value === "bigint" ? `${value}` : value
+  )
+
+/** The rows of a session that was repaired: its newest cursor is one that no client has. */
+const raised = (rows: ReadonlyArray<unknown>) =>
+  rows.map((row) =>
+    Predicate.isRecord(row) && row["name"] === "session_rows"
+      ? { ...row, cursor: BigInt(String(row["cursor"])) + 1n }
+      : row
   )
 
 describe("in the folder of a killed process the doctor repairs", () => {
@@ -36,7 +44,7 @@ describe("in the folder of a killed process the doctor repairs", () => {
     it.scopedLive(name, () =>
       Effect.gen(function* () {
         const data = yield* killed
-        const whole = withoutCursor(rowsOf(data, of[0] ?? 0))
+        const whole = withoutFirst(raised(rowsOf(data, of[0] ?? 0)))
         tamper(data, "PRAGMA ignore_check_constraints = ON", harm)
         const others = Object.values(sessions).filter((ordinal) => !of.includes(ordinal))
         const before = others.map((ordinal) => rowsOf(data, ordinal))
@@ -46,7 +54,7 @@ describe("in the folder of a killed process the doctor repairs", () => {
         expect((yield* look(data)).filter(isDamage)).toEqual([])
         expect(others.map((ordinal) => rowsOf(data, ordinal))).toEqual(before)
         if (has !== undefined) expect(messagesOf(data, of[0] ?? 0)).toEqual(has)
-        if (isWhole === true) expect(withoutCursor(rowsOf(data, of[0] ?? 0))).toBe(whole)
+        if (isWhole === true) expect(withoutFirst(rowsOf(data, of[0] ?? 0))).toBe(whole)
         const sent = yield* sendTo(data, of)
         expect(sent.filter((end) => !end.endsWith(" completed"))).toEqual([])
         expect(sent).toContain("plainer completed")
@@ -56,13 +64,14 @@ describe("in the folder of a killed process the doctor repairs", () => {
     )
   }
 
-  it.scopedLive("a missing last message that a host appended: it becomes a placeholder", () =>
+  it.scopedLive("a missing last message that a host appended: it becomes a placeholder, and all clients reload", () =>
     Effect.gen(function* () {
       const data = yield* killed
-      const appended = Effect.flatMap(Gateway, (gateway) =>
-        gateway.append(SessionId.make("full"), [userText("one"), userText("two")])
-      )
+      const id = SessionId.make("full")
+      const appended = Effect.flatMap(Gateway, (gateway) => gateway.append(id, [userText("one"), userText("two")]))
       yield* appended.pipe(Effect.provide(engineOn(data)))
+      expect(yield* reloads(data, id)).toBe(false)
+      const seen = yield* newest(data, id)
       tamper(data, `DELETE FROM messages WHERE session = ${full} AND seq = 29`)
       const missing = [{ kind: "messages-missing", ids: expect.objectContaining({ first: 29, last: 29 }) }]
       expect((yield* look(data)).filter(isDamage).map(({ finding }) => finding)).toMatchObject(missing)
@@ -70,6 +79,7 @@ describe("in the folder of a killed process the doctor repairs", () => {
       expect((yield* look(data)).filter(isDamage)).toEqual([])
       expect(messagesOf(data, full)).toEqual([29, 1])
       expect(yield* sendToAll(data)).toContain("full completed")
+      expect([yield* reloads(data, id), yield* reloads(data, id, seen)]).toEqual([true, true])
     })
   )
 
@@ -113,7 +123,7 @@ describe("in the folder of a killed process the doctor repairs", () => {
       })
   )
 
-  it.scopedLive("no swapped results: they are only a note", () =>
+  it.scopedLive("no swapped results: they are only a note, and stay one", () =>
     Effect.gen(function* () {
       const data = yield* killed
       tamper(
@@ -121,9 +131,12 @@ describe("in the folder of a killed process the doctor repairs", () => {
         `UPDATE messages SET seq = seq + 1000 WHERE session = ${plainer} AND seq IN (5, 6)`,
         `UPDATE messages SET seq = 1011 - (seq - 1000) - 1000 WHERE session = ${plainer} AND seq > 1000`
       )
-      const kinds = (yield* look(data)).map(({ finding }) => finding.kind)
-      expect(kinds).toContain("message-misplaced")
+      const before = rowsOf(data, plainer)
+      const seen = yield* look(data)
+      expect(seen.map(({ finding }) => finding.kind)).toContain("message-misplaced")
       expect((yield* repair(data)).filter(isDamage)).toEqual([])
+      expect(yield* look(data)).toEqual(seen)
+      expect(rowsOf(data, plainer)).toEqual(before)
     })
   )
 })

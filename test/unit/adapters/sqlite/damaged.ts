@@ -57,9 +57,16 @@ export const isMended = (data: string) =>
     return { ...read, repaired: repaired.filter((outcome) => outcome._tag === "Repaired") }
   })
 
-/** Whether a client that has seen only the session's first event must load the session again. */
-export const reloads = (data: string, sessionId: SessionId) =>
-  Effect.flatMap(Gateway, (gateway) => Stream.runHead(gateway.events({ sessionId, after: Cursor.make(1) }))).pipe(
+/** The newest cursor of a session. */
+export const newest = (data: string, sessionId: SessionId) =>
+  Effect.flatMap(Gateway, (gateway) => gateway.session(sessionId)).pipe(
+    Effect.map(({ cursor }) => cursor),
+    Effect.provide(engineOn(data))
+  )
+
+/** Whether a client that has seen the session's events up to `after` must load the session again. */
+export const reloads = (data: string, sessionId: SessionId, after: Cursor = Cursor.make(1)) =>
+  Effect.flatMap(Gateway, (gateway) => Stream.runHead(gateway.events({ sessionId, after }))).pipe(
     Effect.as(false),
     Effect.catchTag("CursorGone", () => Effect.succeed(true)),
     Effect.provide(engineOn(data))

@@ -51,9 +51,12 @@ export const cursorOf = (session: string): string => `max(
   coalesce((SELECT max(event_rows.cursor) FROM event_rows WHERE event_rows.session = ${session}), 0),
   coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = ${session}), 0))`
 
-/** Sets a session's head from its rows, and makes its cursors start after every cursor that it ever had. */
+/**
+ * Sets a session's head from its rows, and makes its cursors start after every cursor that it ever had. The newest one is
+ * skipped, so that a client that has seen all events learns of the repair too.
+ */
 export const settle: ReadonlyArray<string> = [
   `UPDATE session_rows SET head = ${headOf("session_rows.ordinal")},
-    cursor = max(max(cursor, first_cursor - 1), ${cursorOf("session_rows.ordinal")}) WHERE ordinal = ?`,
+    cursor = max(max(cursor, first_cursor - 1), ${cursorOf("session_rows.ordinal")}) + 1 WHERE ordinal = ?`,
   "UPDATE session_rows SET first_cursor = cursor + 1 WHERE ordinal = ?"
 ]
