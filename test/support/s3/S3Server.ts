@@ -44,12 +44,15 @@ export interface S3Server {
   readonly ages: Map<string, number>
   /** All requests so far, including refused ones. */
   readonly seen: Array<Seen>
-  /** Applies a fault to the next requests for which `when` is true. Completes once the first of them has arrived. */
+  /**
+   * Applies a fault to the next requests for which `when` is true. `reached` completes once the first of them has
+   * arrived, `closed` once the first of them is over or its connection is closed.
+   */
   readonly fail: (
     when: (seen: Seen) => boolean,
     fault: Fault,
     times?: number
-  ) => Effect.Effect<{ readonly reached: Effect.Effect<void> }>
+  ) => Effect.Effect<{ readonly reached: Effect.Effect<void>; readonly closed: Effect.Effect<void> }>
 }
 
 export interface Options extends Signature.Credentials {
@@ -117,6 +120,7 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
       readonly fault: Fault
       left: number
       readonly reached: Deferred.Deferred<void>
+      readonly closed: Deferred.Deferred<void>
     }> = []
 
     const list = (query: URLSearchParams): Reply => {
@@ -271,6 +275,7 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
       if (found !== undefined) {
         found.left -= 1
         Effect.runSync(Deferred.succeed(found.reached, undefined))
+        response.once("close", () => Deferred.unsafeDone(found.closed, Effect.void))
       }
       const body = await readBody(request, fault?.kind === "cut-request" ? fault.bytes : undefined)
       if (body === null) return
@@ -313,9 +318,9 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
       ages,
       seen,
       fail: (when, fault, times = 1) =>
-        Effect.map(Deferred.make<void>(), (reached) => {
-          faults.push({ when, fault, left: times, reached })
-          return { reached: Deferred.await(reached) }
+        Effect.map(Effect.all([Deferred.make<void>(), Deferred.make<void>()]), ([reached, closed]) => {
+          faults.push({ when, fault, left: times, reached, closed })
+          return { reached: Deferred.await(reached), closed: Deferred.await(closed) }
         })
     }
   })

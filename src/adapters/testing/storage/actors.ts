@@ -18,6 +18,7 @@ import {
   openBatch,
   q1,
   q2,
+  q3,
   question,
   r1,
   r2,
@@ -143,7 +144,7 @@ export const actorTests = (test: Test) => {
       expect(yield* whose(cursor)).toEqual(["bob run.started"])
     }))
 
-  test("an answer for the session records its actor with each question that it answers", () =>
+  test("an answer records its actor with each question that it answers; a denial at a run's end records none", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -153,6 +154,11 @@ export const actorTests = (test: Test) => {
       const { cursor } = yield* (yield* StorageReader).session(s1)
       yield* asBob(storage.answer(q1, allowForSession))
       expect(yield* whose(cursor)).toEqual(["bob permission.answered", "bob permission.answered"])
+      yield* storage.ask(lease, question(q3, 5, "c3"))
+      const { cursor: asked } = yield* (yield* StorageReader).session(s1)
+      yield* asAnn(storage.endRun(lease, { stopReason: "cancelled", detail: null }))
+      expect(yield* whose(asked)).toContain("nobody permission.answered")
+      expect(new Set(actorsOf(yield* events(asked)))).toEqual(new Set([null]))
     }))
 
   test("a run's end records the first actor who cancelled the run", () =>

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Fiber, Runtime } from "effect"
 import { Owner, type SessionId } from "../../../domain/Session.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
@@ -9,42 +9,56 @@ import { userText } from "../../../domain/Message.js"
 
 const smith = Owner.make("smith")
 
-/** What a listener to all sessions is told, as lines. */
+/** What a listener to all sessions is told, as lines, each with the title that readers see from that signal on. */
 const heard = Effect.gen(function* () {
-  const lines: Array<string> = []
+  const reader = yield* StorageReader
+  const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+  const lines: Array<Fiber.Fiber<string>> = []
+  const read = (sessionId: SessionId, what: string) => {
+    const title = Effect.match(reader.session(sessionId), {
+      onFailure: ({ _tag }) => _tag,
+      onSuccess: ({ title }) => title
+    })
+    lines.push(runFork(Effect.map(title, (title) => `${sessionId} ${what}: ${title}`)))
+  }
   const listener = {
-    changed: (sessionId: SessionId) => void lines.push(`${sessionId} changed`),
-    gone: (sessionId: SessionId, owner: Owner | null) => void lines.push(`${sessionId} of ${owner ?? "nobody"} gone`),
-    unknown: () => void lines.push("unknown")
+    changed: (sessionId: SessionId) => read(sessionId, "changed"),
+    gone: (sessionId: SessionId, owner: Owner | null) => read(sessionId, `of ${owner ?? "nobody"} gone`),
+    unknown: () => {}
   }
   const signals = yield* EventSignals
   yield* Effect.acquireRelease(
     Effect.sync(() => signals.listenToAll(listener)),
     (end) => Effect.sync(end)
   )
-  return () => lines.splice(0).filter((line) => line !== "unknown")
+  return Effect.suspend(() => Effect.forEach(lines.splice(0), Fiber.join))
 })
 
 export const changeTests = (test: Test) => {
-  test("P2 each commit signals which session it changed, and hiding a session signals that it is gone", () =>
+  test("P2 each commit signals which session it changed once readers see it, and hiding one that it is gone", () =>
     Effect.gen(function* () {
       const [reader, storage] = [yield* StorageReader, yield* Storage]
       const told = yield* heard
       yield* create({ owner: smith })
+      expect(yield* told).toEqual(["s1 changed: Title"])
       yield* create({ id: s2 })
+      expect(yield* told).toEqual(["s2 changed: Title"])
+      yield* storage.patch(s1, { title: "Other" })
+      expect(yield* told).toEqual(["s1 changed: Other"])
       yield* storage.patch(s1, { metadata: { a: 1 } })
-      expect(told()).toEqual(["s1 changed", "s2 changed", "s1 changed"])
+      expect(yield* told).toEqual(["s1 changed: Other"])
       yield* Effect.ignore(storage.patch(s2, { title: "" }))
-      expect(told()).toEqual([])
+      expect(yield* told).toEqual([])
       yield* storage.beginDelete(s1)
+      expect(yield* told).toEqual(["s1 changed: Other"])
       yield* storage.hide(s1)
-      expect(told()).toEqual(["s1 changed", "s1 of smith gone"])
+      expect(yield* told).toEqual(["s1 of smith gone: SessionNotFound"])
       expect((yield* reader.changes({ from: 0, to: 9_000, limit: 9 })).deletions).toBe(1)
       yield* purgeAll(s1)
       yield* storage.forget(s1)
-      expect(told().filter((line) => line.endsWith("gone"))).toEqual([])
+      expect((yield* told).filter((line) => line.includes("gone"))).toEqual([])
       yield* destroy(s2)
-      expect(told()).toContain("s2 of nobody gone")
+      expect(yield* told).toContain("s2 of nobody gone: SessionNotFound")
       expect((yield* reader.changes({ from: 0, to: 9_000, limit: 9 })).deletions).toBe(2)
     }))
 

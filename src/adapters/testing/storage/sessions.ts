@@ -74,16 +74,14 @@ export const sessionTests = (test: Test) => {
       })
     }))
 
-  test("P12 clear refusal: renaming to an empty title is refused by field, and changes nothing", () =>
+  test("P12 clear refusal: renaming to a bad title names the field and the limit, and changes nothing", () =>
     Effect.gen(function* () {
       const before = yield* create()
       const storage = yield* Storage
-      expect(yield* refused(storage.patch(s1, { title: "" }))).toMatchObject({
-        _tag: "InvalidInput",
-        field: "title",
-        actual: "0"
-      })
-      expect(yield* refused(storage.patch(s2, { title: "" }))).toMatchObject({ _tag: "InvalidInput", field: "title" })
+      const title = { _tag: "InvalidInput", field: "title", limit: "1 to 200 characters" }
+      expect(yield* refused(storage.patch(s1, { title: "" }))).toEqual({ ...title, actual: "0" })
+      expect(yield* refused(storage.patch(s1, { title: "ä".repeat(201) }))).toEqual({ ...title, actual: "201" })
+      expect(yield* refused(storage.patch(s2, { title: "" }))).toEqual({ ...title, actual: "0" })
       expect(yield* session()).toEqual(before)
     }))
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { vi } from "vitest"
 import { Effect, Logger, Option } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { createServer, type Server } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Mcp } from "skein/mcp"
@@ -18,6 +19,34 @@ const folderIn = Effect.acquireRelease(
 
 /** Opens a link as a browser would, which then returns to the loopback. */
 const visit = (link: string) => Effect.asVoid(Effect.promise(() => fetch(link)))
+
+/** Refuses access, as a user may, and returns to the loopback. */
+const refuse = (link: string) => {
+  const { searchParams } = new URL(link)
+  const back = new URL(searchParams.get("redirect_uri") ?? "")
+  back.searchParams.set("error", "access_denied")
+  back.searchParams.set("state", searchParams.get("state") ?? "")
+  return visit(back.href)
+}
+
+/** The URL of a server that has nothing: no tools, no metadata, no registration. */
+const emptyServer = Effect.map(
+  Effect.acquireRelease(
+    Effect.async<Server>((resume) => {
+      const server = createServer((_, response) => void response.writeHead(404).end())
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  ),
+  (server) => {
+    const address = server.address()
+    return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/mcp`
+  }
+)
 
 /** The message of a server's failure when its tools are asked for; "" if there is no failure. */
 const failure = (url: string, logins: string) =>
@@ -105,12 +134,31 @@ describe("a login at a server that requires OAuth", () => {
     })
   )
 
-  it.scopedLive("fails with McpFailed and leaves no file when the server is unreachable", () =>
+  it.scopedLive("fails with McpFailed and leaves no file when the server is unreachable or has no metadata", () =>
     Effect.gen(function* () {
       const folder = yield* folderIn
-      const error = yield* Effect.flip(Login.run(folder, "docs", "http://127.0.0.1:9/mcp", visit))
-      expect(error).toMatchObject({ _tag: "McpFailed", server: "docs", operation: "login" })
-      expect(readdirSync(folder)).toEqual([])
+      for (const url of ["http://127.0.0.1:9/mcp", yield* emptyServer]) {
+        const links: Array<string> = []
+        const login = Login.run(folder, "docs", url, (link) => Effect.sync(() => void links.push(link)))
+        expect(yield* Effect.flip(login)).toMatchObject({ _tag: "McpFailed", server: "docs", operation: "login" })
+        expect([links, readdirSync(folder)]).toEqual([[], []])
+      }
+    })
+  )
+
+  it.scopedLive("fails with McpFailed when access is refused, and is still required then", () =>
+    Effect.gen(function* () {
+      const { url } = yield* oauthServer
+      const folder = yield* folderIn
+      expect(yield* Effect.flip(Login.run(folder, "docs", url, refuse))).toMatchObject({
+        _tag: "McpFailed",
+        server: "docs",
+        operation: "login",
+        reason: "access was not granted"
+      })
+      expect(yield* failure(url, folder)).toMatch(/it requires a login/)
+      yield* Login.run(folder, "docs", url, visit)
+      expect(yield* failure(url, folder)).toBe("")
     })
   )
 })

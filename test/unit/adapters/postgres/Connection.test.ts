@@ -232,14 +232,15 @@ Postgres.describe("A connection to PostgreSQL", () => {
     )
   }
 
-  it.scoped("is ended by the server when its transaction is idle for too long", () =>
+  it.scoped("is ended by the server when its transaction is idle for too long, and holds no lock any more", () =>
     Effect.gen(function* () {
       const { direct } = yield* setUp
-      const connection = yield* connect(direct)
-      yield* Connection.ask(connection, "SET idle_in_transaction_session_timeout = 50")
-      yield* Connection.ask(connection, "BEGIN")
-      yield* Connection.ask(connection, "INSERT INTO kept VALUES (1)")
+      const [connection, other] = yield* Effect.all([connect(direct, { idleMillis: 50 }), connect(direct)])
+      const texts = ["BEGIN", "INSERT INTO kept VALUES (1)"]
+      yield* Effect.forEach(texts, (text) => Connection.ask(connection, text), { concurrency: "unbounded" })
+      const waiting = yield* Effect.fork(Connection.ask(other, "INSERT INTO kept VALUES (1)"))
       yield* Effect.promise(() => connection.ended)
+      expect(yield* Fiber.join(waiting)).toMatchObject({ count: 1 })
       expect(yield* Effect.flip(Connection.ask(connection, "COMMIT"))).toMatchObject({ code: "25P03", kind: "spoilt" })
     })
   )

@@ -10,6 +10,15 @@ import { fresh } from "./storage.js"
 
 const open = (options: Parameters<typeof storageIn>[0]) => Effect.scoped(Layer.build(storageIn(options)))
 
+/** All tables of a schema with their columns and rows, and all indexes. */
+const allOf = (url: string, schema: string) =>
+  Postgres.once(
+    url,
+    `SELECT schema_to_xml_and_xmlschema($1, true, true, '')::text AS tables,
+       (SELECT string_agg(indexdef, '; ' ORDER BY indexname) FROM pg_indexes WHERE schemaname = $1) AS indexes`,
+    [schema]
+  )
+
 Postgres.describe("Migrations of PostgreSQL", () => {
   it.live("create the tables and columns of `Tables.ts`, and no others", () =>
     Effect.gen(function* () {
@@ -64,14 +73,16 @@ Postgres.describe("Migrations of PostgreSQL", () => {
     })
   )
 
-  it.live("refuse a schema of a newer version, and name that version", () =>
+  it.live("refuse a schema of a newer version, name that version, and leave the schema as it is", () =>
     Effect.gen(function* () {
       const options = yield* fresh
       const url = Redacted.value(options.url)
       yield* open(options)
       yield* Postgres.once(url, `INSERT INTO ${options.schema}.migrations (version, name) VALUES (99, 'later')`)
+      const before = yield* allOf(url, options.schema)
       const error = yield* Effect.flip(open(options))
       expect(error).toMatchObject({ _tag: "StorageUnusable", reason: "newer-version", detail: "99" })
+      expect(yield* allOf(url, options.schema)).toEqual(before)
       expect(JSON.stringify(error)).not.toContain(new URL(url).password || "no password")
     })
   )

@@ -181,9 +181,9 @@ describe("limits", () => {
       expect((yield* post({ ...own, origin: "https://app.example.evil" })).status).toBe(403)
     }))
 
-  it("on connections refuse any further client with an answer, until one is closed", () =>
+  it("on connections refuse any further client with an answer, until one is closed; those that are open go on", () =>
     Effect.gen(function* () {
-      const { known, port, send } = yield* Server.Guarded
+      const { known, own, port, send } = yield* Server.Guarded
       const idle = yield* Effect.forEach(Array.from({ length: 12 }), () =>
         Effect.acquireRelease(
           Effect.async<Net.Socket>((resume) => {
@@ -195,6 +195,16 @@ describe("limits", () => {
       const answer = yield* send("POST", "/v1/sessions", { ...known, connection: "keep-alive" }, "{}")
       expect(tooMany(answer)).toMatchObject({ field: "connections" })
       expect(answer.header("connection")).toBe("close")
+      const ask = `GET /v1/questions HTTP/1.1\r\nHost: ${own.slice(7)}\r\nAuthorization: ${known.authorization}\r\n\r\n`
+      for (const socket of idle) {
+        const answered = Effect.async<string>((resume) => {
+          if (socket.destroyed) return resume(Effect.succeed("closed"))
+          socket.once("data", (bytes) => resume(Effect.succeed(String(bytes))))
+          socket.once("close", () => resume(Effect.succeed("closed")))
+          socket.write(ask)
+        })
+        expect(yield* answered).toMatch(/^HTTP\/1\.1 200 /)
+      }
       idle[0]?.destroy()
       const later = yield* Effect.repeat(send("GET", "/v1/questions", known), {
         until: ({ status }) => status === 200,

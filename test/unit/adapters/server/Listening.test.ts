@@ -1,10 +1,11 @@
 /** Where a server listens: only where it was told to, and never in place of something that is not its own. */
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import * as Listening from "../../../../src/adapters/server/Listening.js"
+import { start } from "../../../support/programs/Process.js"
 import { folder } from "../../services/storage/disk.js"
 
 const host = "127.0.0.1"
@@ -39,6 +40,24 @@ it.scopedLive("a port is opened on the given host; a taken one is refused withou
     expect(taken).toMatchObject({ reason: "taken", place: `${host}:${port}` })
     expect(connections()).toBe(0)
   })
+)
+
+it.scopedLive("a socket that a killed process left is taken over", () =>
+  Effect.gen(function* () {
+    const at = yield* folder
+    const path = join(at, "run", "s.sock")
+    mkdirSync(join(at, "run"), { mode: 0o700 })
+    const program = `require("node:net").createServer().listen(process.argv[1], () => console.log("listening"))`
+    const holder = yield* start(process.execPath, ["-e", program, path])
+    yield* Effect.flatten(holder.line)
+    expect(yield* Effect.flip(Listening.listen({ host, port: null, socket: path }))).toMatchObject({ reason: "taken" })
+    yield* holder.signal("SIGKILL")
+    yield* holder.ended
+    expect(existsSync(path)).toBe(true)
+    const { servers } = yield* Listening.listen({ host, port: null, socket: path })
+    expect(servers.map(({ address }) => address)).toMatchObject([{ _tag: "UnixAddress", path }])
+    expect(yield* Effect.flip(Listening.listen({ host, port: null, socket: path }))).toMatchObject({ reason: "taken" })
+  }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
 )
 
 it.scopedLive("a socket is refused if it is in use, not a socket, or in a folder that others can open", () =>

@@ -14,7 +14,8 @@ import {
 import { join } from "node:path"
 import type { Asset } from "../../../../src/domain/Asset.js"
 import { userText } from "../../../../src/domain/Message.js"
-import { SessionId } from "../../../../src/domain/Session.js"
+import { Cursor, SessionId } from "../../../../src/domain/Session.js"
+import type { SessionEvent } from "../../../../src/domain/SessionEvent.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { bundle } from "../../../support/programs/Bundle.js"
 import * as Process from "../../../support/programs/Process.js"
@@ -42,13 +43,21 @@ const place = Effect.gen(function* () {
   return { root, data, asset, file: join(root, "all.skein"), fresh: join(root, "fresh") }
 })
 
-/** What an engine on a folder reads of session `one`. */
+/** What an engine on a folder reads: the messages and the asset of session `one`, the runs of `two`, all events. */
 const contents = (data: string, asset: Asset) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
     const entries = yield* Stream.runCollect(gateway.transcript({ sessionId: one }))
     const bytes = yield* Stream.runCollect(gateway.openAsset({ sessionId: one, assetId: asset.id }))
+    const eventsOf = Effect.fnUntraced(function* (sessionId: SessionId) {
+      const { cursor } = yield* gateway.session(sessionId)
+      const events = gateway.events({ sessionId, after: Cursor.make(0) })
+      const isLast = (event: SessionEvent) => "cursor" in event && event.cursor === cursor
+      return Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.takeUntil(events, isLast)))
+    })
     return {
+      runs: yield* gateway.runs({ sessionId: two }),
+      events: yield* Effect.forEach([one, two], eventsOf),
       messages: Chunk.toReadonlyArray(entries).map(({ message }) => message),
       text: Buffer.concat(Chunk.toReadonlyArray(bytes)).toString()
     }
@@ -71,7 +80,7 @@ const nothingWrong = (data: string) => Effect.map(look(data), (outcomes) => expe
 const others = (root: string) => readdirSync(root).filter((name) => !["data", "fresh", "all.skein"].includes(name))
 
 describe("a backup", () => {
-  it.scopedLive("restored into a fresh folder has all messages and assets, and no damage", () =>
+  it.scopedLive("restored into a fresh folder is whole: messages, runs, events, assets, and no damage", () =>
     Effect.gen(function* () {
       const { asset, data, file, fresh, root } = yield* place
       expect(yield* backUp(data, file)).toMatchObject({ sessions: 2, assets: 1, damage: [], faults: [] })
@@ -88,8 +97,9 @@ describe("a backup", () => {
       expect([fresh, databaseIn(fresh), assetFile(fresh)].map((path) => statSync(path).mode & 0o777)).toEqual([
         0o700, 0o600, 0o600
       ])
-      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
-      expect(yield* contents(fresh, asset)).toEqual(yield* contents(data, asset))
+      const restoredContents = yield* contents(fresh, asset)
+      expect(restoredContents).toMatchObject({ messages: transcript, text: assetText, runs: [{ state: "ended" }] })
+      expect(restoredContents).toEqual(yield* contents(data, asset))
     })
   )
 
@@ -374,7 +384,7 @@ describe("restoring", () => {
       const { movedAside } = yield* restore(fresh, file)
       expect(movedAside).toHaveLength(2)
       expect(movedAside.every((path) => existsSync(path))).toBe(true)
-      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
+      expect(yield* contents(fresh, asset)).toMatchObject({ messages: transcript, text: assetText })
     })
   )
 })

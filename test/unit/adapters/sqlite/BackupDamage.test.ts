@@ -308,7 +308,7 @@ describe("a backup of another version", () => {
   )
 
   it.scopedLive(
-    "P13 a later version's backup is refused by restore and salvage, naming that version, and leaves nothing",
+    "P13 a later version's backup, whole or damaged, is refused with its version by restore and salvage; nothing is left",
     () =>
       Effect.gen(function* () {
         const { data, file, fresh } = yield* place
@@ -325,14 +325,24 @@ describe("a backup of another version", () => {
         later.prepare("INSERT INTO parts VALUES (1, 0, ?)").run(bytes)
         later.prepare("UPDATE files SET sha256 = ?, size = ? WHERE ordinal = 1").run(sha256, bytes.length)
         later.close()
-        const before = readFileSync(file)
-        for (const take of [restore, salvage]) {
-          const refusal = yield* Effect.flip(take(fresh, file))
-          expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason: "newer-version", path: file })
-          expect(refusal.message).toContain("newer version of Skein (999")
-          expect(existsSync(fresh)).toBe(false)
+        for (const [harm, ways] of [
+          ["SELECT 1", [restore, salvage]],
+          ["UPDATE parts SET bytes = zeroblob(length(bytes)) WHERE file <> 1", [restore, salvage]],
+          // A restore refuses it as damaged.
+          ["UPDATE files SET sha256 = 'another' WHERE ordinal = 1", [salvage]]
+        ] as const) {
+          const harmed = new Sqlite(file)
+          harmed.exec(harm)
+          harmed.close()
+          const before = readFileSync(file)
+          for (const take of ways) {
+            const refusal = yield* Effect.flip(take(fresh, file))
+            expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason: "newer-version", path: file })
+            expect(refusal.message).toContain("newer version of Skein (999")
+            expect(existsSync(fresh)).toBe(false)
+          }
+          expect(readFileSync(file).equals(before)).toBe(true)
         }
-        expect(readFileSync(file).equals(before)).toBe(true)
       })
   )
 })
