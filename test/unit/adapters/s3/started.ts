@@ -66,11 +66,11 @@ export const patterned = (size: number): Uint8Array =>
     Uint8Array.from({ length: 251 }, (_, index) => index)
   )
 
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
 /** Lets time pass, as often as the effect needs. */
 export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(effect, Effect.forever(Effect.zipRight(TestClock.adjust("1 second"), Effect.promise(nextTurn))))
-
-export const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 
 export const isPut = (end: string) => (seen: S3Server.Seen) => seen.method === "PUT" && seen.key.endsWith(end)
 export const isPart = ({ method, query }: S3Server.Seen) => method === "PUT" && query.has("partNumber")
