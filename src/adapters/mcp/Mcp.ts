@@ -92,7 +92,11 @@ export const make = (
     const settings = yield* Effect.mapError(
       decode(servers),
       () =>
-        new InvalidInput({ field: "mcpServers", limit: "servers by name: { command } or { url }", actual: "something else" })
+        new InvalidInput({
+          field: "mcpServers",
+          limit: "servers by name: { command } or { url }",
+          actual: "something else"
+        })
     )
     const connections = yield* Connections.make(settings, logins)
     const scope = yield* Effect.scope
