@@ -6,7 +6,7 @@
  * Across processes the commits themselves check what they rely on.
  */
 import { Context, Effect, Layer } from "effect"
-import * as KeyQueues from "../KeyQueues.js"
+import * as KeyQueues from "./KeyQueues.js"
 
 export interface Service {
   /** Runs an effect while no other holds `key`. */

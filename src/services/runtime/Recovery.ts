@@ -20,7 +20,7 @@ import { StorageReader, type UnsettledSession } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
-import * as KeyQueues from "../KeyQueues.js"
+import * as KeyQueues from "./KeyQueues.js"
 import { Shares } from "./Shares.js"
 
 export interface Service {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
 import { Quiescence } from "skein/testing"
-import * as KeyQueues from "../../../src/services/KeyQueues.js"
+import * as KeyQueues from "../../../../src/services/runtime/KeyQueues.js"
 
 /** For each of some slots, whether it is admitted. */
 const admissions = Effect.fnUntraced(function* (slots: ReadonlyArray<KeyQueues.QueueSlot>) {
