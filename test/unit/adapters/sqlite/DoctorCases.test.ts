@@ -83,9 +83,11 @@ describe("in the folder of a killed process the doctor repairs", () => {
     })
   )
 
-  it.scopedLive("a session without its row: it keeps its id, its messages and its files", () =>
+  it.scopedLive("a session without its row: it keeps its id, its messages and its files, and all clients reload", () =>
     Effect.gen(function* () {
       const data = yield* killed
+      const id = SessionId.make("full")
+      const seen = yield* newest(data, id)
       const files = readdirSync(join(data, "assets", "full"))
       tamper(data, `DELETE FROM session_rows WHERE ordinal = ${full}`)
       expect((yield* repair(data)).filter(isDamage)).toEqual([])
@@ -93,6 +95,7 @@ describe("in the folder of a killed process the doctor repairs", () => {
       expect(readdirSync(join(data, "assets", "full"))).toEqual(files)
       expect(messagesOf(data, full)).toEqual([27, 0])
       expect(yield* sendToAll(data)).toContain("full completed")
+      expect([yield* reloads(data, id), yield* reloads(data, id, seen)]).toEqual([true, true])
     })
   )
 

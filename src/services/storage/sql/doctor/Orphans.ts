@@ -35,10 +35,10 @@ export const moves = (query: Query, from: Parameter, to: number) =>
     (changes) => changes.flat()
   )
 
-/** A new row for such a session. Its cursors start after all cursors in the session's rows. */
+/** A new row for such a session. Its cursors start after all in the session's rows, with one skipped as by `settle`. */
 export const adoption = (ordinal: number, id: string, isOlder = false): Change.Change => {
   const cursor = `max(${Change.cursorOf(`${ordinal}`)},
-    coalesce((SELECT max(follows) + 1 FROM messages WHERE messages.session = ${ordinal}), 0))`
+    coalesce((SELECT max(follows) + 1 FROM messages WHERE messages.session = ${ordinal}), 0)) + 1`
   const own = {
     id,
     createdAt: { sql: `coalesce((SELECT min(at) FROM messages WHERE messages.session = ${ordinal}), 0)` },
@@ -50,7 +50,7 @@ export const adoption = (ordinal: number, id: string, isOlder = false): Change.C
   }
   // In older schemas a session's row has no head and no cursor.
   const position = isOlder
-    ? { changedAt: 0, changedCursor: 0 }
+    ? { changedAt: 0, changedCursor: { sql: cursor } }
     : { updatedAt: 0, cursor: { sql: cursor }, head: { sql: Change.headOf(`${ordinal}`) } }
   return { table: sessionKeys, key: { ordinal }, values: { ...own, ...position }, isLoss: true }
 }
