@@ -7,6 +7,9 @@ export const count = (n: number): string => {
   return n < 1_000_000 ? `${Math.round(n / 1000)}k` : `${(n / 1_000_000).toFixed(1)}M`
 }
 
+/** A number of things, such as "2 messages". */
+export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`
+
 /** Formats what is known of a cost, in millionths of a US dollar. Empty for 0: nothing is known. */
 export const cost = (microUsd: number): string => {
   const dollars = microUsd / 1_000_000

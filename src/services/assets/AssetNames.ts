@@ -46,5 +46,7 @@ export const isImport = (name: string): boolean => name.startsWith(".imp_") && i
 /** What the names of folders begin with from which a process reads the time of the disk. A killed process leaves one. */
 export const clockPrefix = ".now-"
 
+export const isClock = (name: string): boolean => name.startsWith(clockPrefix)
+
 /** Whether the name is a marker, of this version or another. */
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")

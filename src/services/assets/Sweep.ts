@@ -65,8 +65,7 @@ export const make = (files: AssetFiles.Service, reader: ReaderService, engines: 
   return Effect.gen(function* () {
     const swept = yield* Effect.forEach(yield* files.folders, (folder) =>
       Option.match(AssetNames.sessionOf(folder), {
-        onNone: () =>
-          Effect.as(folder.startsWith(AssetNames.clockPrefix) ? files.removeEmpty(folder) : Effect.void, nothing),
+        onNone: () => Effect.as(AssetNames.isClock(folder) ? files.removeEmpty(folder) : Effect.void, nothing),
         onSome: (sessionId) => Effect.catchTag(sweepFolder(folder, sessionId), "RowDamaged", leave)
       })
     )

@@ -1,4 +1,5 @@
 /** What people read about a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
+import { counted } from "../../../domain/Amounts.js"
 import { unread } from "./Maintenance.js"
 import { inUse } from "../../../services/storage/sql/doctor/Database.js"
 import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
@@ -140,7 +141,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
 
   "session-rows-missing": ({ names: { length } }) => [
-    `rows of ${length} session${length === 1 ? "" : "s"} whose own row is missing`,
+    `rows of ${counted(length, "session")} whose own row is missing`,
     "give each a row, as a session named Recovered",
     "recovered"
   ],
@@ -200,8 +201,6 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
 }
 
 const of = <K extends Kind>({ ids, kind }: FindingOf<K>): Text => texts[kind](ids)
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
 /** What a rebuilt database has kept, by session. */
 const keptIn = (sessions: RepairResult["sessions"]): ReadonlyArray<string> => {

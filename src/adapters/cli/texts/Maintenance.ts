@@ -2,8 +2,7 @@
  * What `skein doctor`, `skein backup` and `skein restore` print. A doctor's findings are in `Findings.ts`. Names and
  * paths are made harmless by the caller.
  */
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+import { counted } from "../../../domain/Amounts.js"
 
 interface Lost {
   readonly messages: number

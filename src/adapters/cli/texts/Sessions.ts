@@ -1,4 +1,5 @@
 /** What the commands for sessions print. Names and titles are made harmless by the caller. */
+import { counted } from "../../../domain/Amounts.js"
 
 export const none = "No sessions."
 
@@ -38,7 +39,7 @@ export const confirmDeletion = (title: string, messages: number): string =>
 export const deletionUnconfirmed = "cannot ask without a terminal; confirm the deletion with --yes"
 
 /** The parts of a transcript that are not its messages. */
-export const messageCount = (count: number): string => `${count} message${count === 1 ? "" : "s"}`
+export const messageCount = (count: number): string => counted(count, "message")
 
 /** The tokens of a session, as its steps report them, and their cost by the stated prices. */
 export const usage = (input: string, output: string, cost: string): string =>
@@ -50,7 +51,7 @@ export const user = "you"
 
 export const brokenOff = "(the answer was cut off here)"
 
-export const moreLines = (count: number): string => `… ${count} more line${count === 1 ? "" : "s"}`
+export const moreLines = (count: number): string => `… ${counted(count, "more line")}`
 
 export const file = (assetId: string, name = ""): string => `[file ${assetId}${name === "" ? "" : ` ${name}`}]`
 

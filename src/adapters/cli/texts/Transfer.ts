@@ -1,6 +1,5 @@
 /** What `skein export` and `skein import` print. Names and paths are made harmless by the caller. */
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+import { counted } from "../../../domain/Amounts.js"
 
 export const exporting = "Exporting"
 

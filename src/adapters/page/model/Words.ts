@@ -2,7 +2,7 @@
 import type { State } from "./Strands.js"
 import type { Activity, StopReason } from "./Wire.js"
 
-export { cost, count } from "../../../domain/Amounts.js"
+export { cost, count, counted } from "../../../domain/Amounts.js"
 
 /** A duration in milliseconds. */
 export const duration = (millis: number): string => {
@@ -11,9 +11,6 @@ export const duration = (millis: number): string => {
   if (millis < 3_600_000) return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
   return `${Math.floor(millis / 3_600_000)} h ${Math.round((millis % 3_600_000) / 60_000)} min`
 }
-
-/** A number of things, such as "2 messages". */
-export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`
 
 /** A price in US dollars. */
 export const price = (dollars: number): string => `$${dollars}`

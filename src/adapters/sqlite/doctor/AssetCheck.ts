@@ -155,7 +155,7 @@ export const checkFiles = (
     for (const name of AssetFile.namesIn(join(data, "assets"))) {
       const path = join(data, "assets", name)
       const sessionId = AssetNames.sessionOf(name)
-      if (name.startsWith(AssetNames.clockPrefix)) findings.push(make("left-behind", { path, by: "save" }))
+      if (AssetNames.isClock(name)) findings.push(make("left-behind", { path, by: "save" }))
       else if (Option.isNone(sessionId)) findings.push(make("stray-file", { path, isAsset: false }))
       else findings.push(...(yield* checkFolder(query, path, sessionId.value, hasLost)))
     }
