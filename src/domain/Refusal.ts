@@ -11,14 +11,27 @@ import { InvalidInput } from "./SkeinError.js"
 const describe = (actual: unknown): string => {
   if (typeof actual === "string") return `a text of ${Array.from(actual).length} characters`
   if (typeof actual === "number") return String(actual)
-  return actual === null ? "null" : actual === undefined ? "nothing" : `a value of type ${typeof actual}`
+  if (Array.isArray(actual)) return "a list"
+  if (typeof actual === "object") return actual === null ? "null" : "an object"
+  return actual === undefined ? "nothing" : `a value of type ${typeof actual}`
+}
+
+/** What a schema is in words, when these say more to a stranger than the name of a type; undefined for other schemas. */
+const structure = (ast: SchemaAST.AST): string | undefined => {
+  if (SchemaAST.isTupleType(ast)) return "a list"
+  if (SchemaAST.isTypeLiteral(ast)) return "an object"
+  if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return structure(ast.from)
+  if (!SchemaAST.isUnion(ast)) return undefined
+  const [first, ...others] = new Set(ast.types.map(structure))
+  return others.length === 0 ? first : undefined
 }
 
 const expected = (ast: SchemaAST.AST): string => {
-  const annotation = Option.orElse(SchemaAST.getDescriptionAnnotation(ast), () =>
-    SchemaAST.getIdentifierAnnotation(ast)
+  const text = SchemaAST.getDescriptionAnnotation(ast).pipe(
+    Option.orElse(() => Option.fromNullable(structure(ast))),
+    Option.orElse(() => SchemaAST.getIdentifierAnnotation(ast)),
+    Option.getOrElse(() => String(ast))
   )
-  const text = Option.getOrElse(annotation, () => String(ast))
   return text.length <= 200 ? text : `${text.slice(0, 199)}…`
 }
 

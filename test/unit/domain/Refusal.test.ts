@@ -86,6 +86,16 @@ describe("the description of a refused value", () => {
     expect(refusal(fields, input)).toEqual(said)
   })
 
+  it.each<readonly [unknown, ReadonlyArray<unknown>]>([
+    ["x", ["input", "an object", "a text of 1 characters"]],
+    [{ role: "user", parts: "x" }, ["input.parts", "a list", "a text of 1 characters"]],
+    [{ role: "user", parts: [1] }, ["input.parts.0", "an object", "1"]],
+    [{ role: "user", parts: {} }, ["input.parts", "a list", "an object"]]
+  ])("P12 says what is a list and what is an object, and shows no type: a message of %j", (input, said) => {
+    expect(refusal(Schema.typeSchema(Message), input)).toEqual(said)
+    expect(refusal(fields, [])).toEqual(["input", "an object", "a list"])
+  })
+
   it("P12 a description of the limit is cut beyond 200 characters", () => {
     const described = (length: number) =>
       Schema.String.pipe(Schema.filter(() => false, { description: "d".repeat(length) }))
@@ -95,7 +105,7 @@ describe("the description of a refused value", () => {
 
   it("P12 names a refinement if its value has the right type, or else the field of the wrong type", () => {
     const refined = Schema.Struct({ n: Schema.Number }).pipe(Schema.filter(() => false, { description: "a good one" }))
-    expect(refusal(refined, { n: 1 })).toEqual(["input", "a good one", "a value of type object"])
+    expect(refusal(refined, { n: 1 })).toEqual(["input", "a good one", "an object"])
     expect(refusal(refined, { n: "x" })).toEqual(["input.n", "a number", "a text of 1 characters"])
   })
 
