@@ -5,7 +5,7 @@
  * What a watcher sees only grows at its end. It matches the stored message, provided that texts which a model writes at
  * the same time say so (`waitsFor`).
  */
-import { Schema } from "effect"
+import { Either, Schema } from "effect"
 import * as GrowingText from "./GrowingText.js"
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
@@ -199,60 +199,59 @@ export const reasoning = ({ shown }: StepDraft): string => shown.reasoning.whole
 export const calls = (draft: StepDraft): ReadonlyArray<DraftCall> =>
   draft.blocks.filter(isCall).sort((a, b) => a.index - b.index)
 
+/** A draft whose step is over. */
+export interface FinishedDraft extends StepDraft {
+  readonly finish: NonNullable<StepDraft["finish"]>
+}
+
 /** Why a step cannot be stored whole, in the terms of `ModelFailed`. */
 export interface Flaw {
   readonly reason: "cut" | "malformed"
   readonly detail: string
 }
 
-const cut = (detail: string): Flaw => ({ reason: "cut", detail })
+const cut = (detail: string) => Either.left<Flaw>({ reason: "cut", detail })
 
 /** Whether the model was stopped and did not stop by itself: what it wrote last may be cut anywhere. */
 const isStopped = (reason: FinishReason): boolean => reason === "length" || reason === "content-filter"
 
 const isUsage = Schema.is(Usage)
 
-/** Returns what is wrong with a step whose stream has ended, or null. Nothing that has begun is lost without a flaw. */
-export const flaw = (draft: StepDraft): Flaw | null => {
-  if (draft.hasDoubledCall) return { reason: "malformed", detail: "two calls have the same index" }
-  if (draft.finish === null) return cut("the stream ended without a finish")
+/** Returns a draft whose stream has ended, or what is wrong with it. Nothing that has begun is lost without a flaw. */
+export const finished = (draft: StepDraft): Either.Either<FinishedDraft, Flaw> => {
+  const { finish } = draft
+  if (draft.hasDoubledCall) return Either.left({ reason: "malformed", detail: "two calls have the same index" })
+  if (finish === null) return cut("the stream ended without a finish")
   // The usage is stored with the message, and a message that does not decode is lost to every later step.
-  if (!isUsage(draft.finish.usage)) return { reason: "malformed", detail: "a token count is not a whole number from 0" }
+  if (!isUsage(finish.usage)) {
+    return Either.left({ reason: "malformed", detail: "a token count is not a whole number from 0" })
+  }
   const begun = calls(draft)
-  if (begun.some(({ closed }) => !closed) && !isStopped(draft.finish.reason)) return cut("a call was not finished")
-  return draft.finish.reason === "tool-calls" && begun.length === 0
+  if (begun.some(({ closed }) => !closed) && !isStopped(finish.reason)) return cut("a call was not finished")
+  return finish.reason === "tool-calls" && begun.length === 0
     ? cut("the calls that it ends with are missing")
-    : null
+    : Either.right({ ...draft, finish })
 }
 
 /** Returns the draft with what it cost by its model's prices, if they were stated. */
-export const costing = (draft: StepDraft, prices: Prices | null): StepDraft =>
-  draft.finish === null || prices === null
-    ? draft
-    : { ...draft, finish: { ...draft.finish, usage: withCost(draft.finish.usage, prices) } }
+export const costing = (draft: FinishedDraft, prices: Prices | null): FinishedDraft =>
+  prices === null ? draft : { ...draft, finish: { ...draft.finish, usage: withCost(draft.finish.usage, prices) } }
 
+type ModelName = AssistantMessage["model"]
 type MessagePart = AssistantMessage["parts"][number]
 
 const metadataOf = (block: { readonly providerMetadata: ProviderMetadata | undefined }) =>
   block.providerMetadata === undefined ? {} : { providerMetadata: block.providerMetadata }
 
-/**
- * Returns the message of a draft. The message of a finished draft holds its calls, each with the id for its index; the
- * message of an unfinished draft is partial and holds none. Null when there is nothing to keep.
- */
-export const toMessage = (
-  draft: StepDraft,
-  model: { readonly provider: string; readonly model: string },
-  callIds: ReadonlyMap<number, CallId>
-): AssistantMessage | null => {
-  const parts = draft.blocks.flatMap((block): ReadonlyArray<MessagePart> => {
+const partsOf = (draft: StepDraft, callIds: ReadonlyMap<number, CallId>): ReadonlyArray<MessagePart> =>
+  draft.blocks.flatMap((block): ReadonlyArray<MessagePart> => {
     if (!isCall(block)) {
       return block.text === "" && block.providerMetadata === undefined
         ? []
         : [{ type: block.type, text: block.text, ...metadataOf(block) }]
     }
     const callId = callIds.get(block.index)
-    if (draft.finish === null || callId === undefined) return []
+    if (callId === undefined) return []
     return [
       {
         type: "call",
@@ -264,11 +263,24 @@ export const toMessage = (
       }
     ]
   })
-  const from = { provider: model.provider, model: model.model }
-  if (draft.finish !== null) {
-    return { role: "assistant", parts, model: from, finish: draft.finish.reason, usage: draft.finish.usage }
-  }
-  return parts.some((part) => part.type === "text" || part.type === "reasoning")
-    ? { role: "assistant", parts, model: from, finish: "error", usage: unknown, partial: true }
-    : null
+
+/** Returns the message of a finished draft, with its calls, each with the id for its index. Its answer may be empty. */
+export const toMessage = (
+  draft: FinishedDraft,
+  model: ModelName,
+  callIds: ReadonlyMap<number, CallId>
+): AssistantMessage => ({
+  role: "assistant",
+  parts: partsOf(draft, callIds),
+  model: { provider: model.provider, model: model.model },
+  finish: draft.finish.reason,
+  usage: draft.finish.usage
+})
+
+/** Returns the message of a draft that broke off, without its calls. Null when there is nothing to keep. */
+export const toPartialMessage = (draft: StepDraft, { model, provider }: ModelName): AssistantMessage | null => {
+  const parts = partsOf(draft, new Map())
+  return parts.length === 0
+    ? null
+    : { role: "assistant", parts, model: { provider, model }, finish: "error", usage: unknown, partial: true }
 }

@@ -93,14 +93,21 @@ const resultOf = (ansi: Ansi, message: ResultMessage): string => {
   ].join("")
 }
 
+/** What there is to say of an answer that broke off, or that holds nothing. */
+const remarkOf = (message: Message): string | null => {
+  if (message.role !== "assistant") return null
+  if (message.partial === true) return Texts.brokenOff
+  return message.parts.length === 0 ? Texts.emptyAnswer : null
+}
+
 const contentOf = (ansi: Ansi, message: Message): string => {
   if (message.role === "other") return ""
   if (message.role === "tool") return resultOf(ansi, message)
   const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
   const files = fileLines(message)
-  const isPartial = message.role === "assistant" && message.partial === true
-  const brokeOff = isPartial ? ansi.dim(`  ${Texts.brokenOff}\n`) : ""
-  return [textLines(textOf(message)), ...files, ...unknownLines(ansi, message), brokeOff, ...calls].join("")
+  const remark = remarkOf(message)
+  const remarks = remark === null ? "" : ansi.dim(`  ${remark}\n`)
+  return [textLines(textOf(message)), ...files, ...unknownLines(ansi, message), remarks, ...calls].join("")
 }
 
 export const entry = (ansi: Ansi, { message, seq }: Entry): string =>

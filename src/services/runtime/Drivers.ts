@@ -169,7 +169,7 @@ const make = Effect.gen(function* () {
   const keepPartial = Effect.fnUntraced(function* (started: StartedRun) {
     const step = live.get(started.lease.sessionId)?.step
     if (step === null || step === undefined || step.stored) return
-    const message = StepDraft.toMessage({ ...step.draft, finish: null }, step.model, new Map())
+    const message = StepDraft.toPartialMessage(step.draft, step.model)
     if (message === null) return
     yield* Effect.ignore(
       Effect.flatMap(Checked.message(message, limits), (checked) => storage.appendStep(started.lease, checked)).pipe(

@@ -29,12 +29,6 @@ const firstDelayMillis = 500
 const failed = (model: Model, { detail, reason }: StepDraft.Flaw): ModelFailed =>
   new ModelFailed({ model: ModelRef.toText(model), reason, status: null, retryAfterMillis: null, detail })
 
-/** Returns the draft of a stream that ended without an error. Fails when the draft is flawed. */
-const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraft.StepDraft, ModelFailed> => {
-  const flaw = StepDraft.flaw(draft)
-  return flaw === null ? Effect.succeed(draft) : failed(model, flaw)
-}
-
 /**
  * Whether the parts of a step are no more than `limit` UTF-16 units of text, reasoning or a call's input: there are
  * never fewer bytes than units.
@@ -107,7 +101,9 @@ export const make = Effect.gen(function* () {
           : failed(model, { reason: "malformed", detail: `the answer has more than ${messageBytes} bytes` })
       const tried = yield* model.step(request).pipe(
         Stream.runForEach((part) => nextPart(take(part))),
-        Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
+        Effect.zipRight(
+          Effect.suspend(() => Effect.catchAll(StepDraft.finished(draftOf(session)), (flaw) => failed(model, flaw)))
+        ),
         Effect.either
       )
       if (tried._tag === "Right") {

@@ -11,7 +11,6 @@ import {
   type CallPart,
   callsOf,
   type Entry,
-  type FinishReason,
   type ResultMessage
 } from "../../domain/Message.js"
 import type { RunId, RunningRun, StopReason } from "../../domain/Run.js"
@@ -39,8 +38,10 @@ export type End = RunEnd
 
 const end = (stopReason: StopReason, detail: string | null = null): End => ({ stopReason, detail })
 
-const endOf = (finish: FinishReason): End => {
-  switch (finish) {
+const isEmpty = ({ parts }: AssistantMessage): boolean => parts.length === 0
+
+const endOf = (message: AssistantMessage): End => {
+  switch (message.finish) {
     case "length":
       return end("output-limit", "the answer was cut: the model reached its output limit or the end of its context")
     case "paused":
@@ -52,14 +53,8 @@ const endOf = (finish: FinishReason): End => {
     case "stop":
     case "tool-calls":
     case "other":
-      return end("completed")
+      return end("completed", isEmpty(message) ? "the model's answer was empty" : null)
   }
-}
-
-/** The end when there is nothing to keep: the run is over, for the model's reason if that says more. */
-const emptyEndOf = ({ finish }: StepDraft.StepDraft): End => {
-  const how = endOf(finish?.reason ?? "other")
-  return how.stopReason === "completed" ? end("completed", "the model's answer was empty") : how
 }
 
 /** Whether the turn is over with the message although it asks for calls: open calls are closed with the run. */
@@ -101,9 +96,9 @@ const askedOf = (parts: ReadonlyArray<CallPart>, open: ReadonlyArray<OpenCall>) 
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
 
-/** Whether the turn is over with the message. After a paused answer the turn goes on. */
+/** Whether the turn is over with the message. After a paused answer the turn goes on, unless there is none of it yet. */
 const isLastOf = (message: AssistantMessage): boolean =>
-  endsTurn(message) || (callsOf(message).length === 0 && message.finish !== "paused")
+  endsTurn(message) || isEmpty(message) || (callsOf(message).length === 0 && message.finish !== "paused")
 
 /** What the last of some steps asks for, and for how many steps in a row. */
 const repetition = (steps: ReadonlyArray<AssistantMessage>) => {
@@ -122,7 +117,7 @@ const progressOf = (entries: ReadonlyArray<Entry>, runId: RunId) => {
   )
   const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
   const isOver = newest !== undefined && newest === steps.at(-1) && isLastOf(newest)
-  return { taken: steps.length, ...repetition(steps), ending: isOver ? endOf(newest.finish) : null }
+  return { taken: steps.length, ...repetition(steps), ending: isOver ? endOf(newest) : null }
 }
 
 export const make = Effect.gen(function* () {
@@ -256,7 +251,6 @@ export const make = Effect.gen(function* () {
       const startedAt = yield* Clock.currentTimeMillis
       const { callIds, draft, model } = yield* steps.run(context, transcript)
       const message = StepDraft.toMessage(draft, model, callIds)
-      if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)
       yield* afterText(stretch.turn, checked.json)
       const parts = callsOf(message)
@@ -266,7 +260,7 @@ export const make = Effect.gen(function* () {
         last = now
       }
       const ending = isLastOf(message)
-        ? endOf(message.finish)
+        ? endOf(message)
         : parts.length > 0 && repeats >= config.repeatLimit
           ? end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
           : null

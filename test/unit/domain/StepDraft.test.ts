@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import { Either, FastCheck, Option } from "effect"
 import { CallId, FinishReason } from "../../../src/domain/Message.js"
 import * as StepDraft from "../../../src/domain/StepDraft.js"
 import * as Usage from "../../../src/domain/Usage.js"
@@ -26,6 +26,14 @@ const finish = finishWith("stop")
 const model = { provider: "anthropic", model: "claude" }
 const ids = new Map([0, 1, 2].map((index) => [index, CallId.make(`c${index}`)] as const))
 
+/** What is stored of a draft: its message if it is finished, else its partial one. */
+const messageOf = (draft: StepDraft.StepDraft, callIds: ReadonlyMap<number, CallId> = new Map()) =>
+  draft.finish === null
+    ? StepDraft.toPartialMessage(draft, model)
+    : StepDraft.toMessage({ ...draft, finish: draft.finish }, model, callIds)
+
+const flawOf = (draft: StepDraft.StepDraft) => Option.getOrNull(Either.getLeft(StepDraft.finished(draft)))
+
 const ofText = FastCheck.oneof(
   FastCheck.tuple(FastCheck.constantFrom("a", "b"), FastCheck.constantFrom("", "x", "yz")).map(([id, delta]) =>
     text(id, delta)
@@ -46,7 +54,7 @@ describe("a step being written", () => {
     expect(StepDraft.reasoning(draft)).toBe("I think")
     expect(StepDraft.text(draft)).toBe("So it is")
     expect(
-      StepDraft.toMessage(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish), model, new Map())?.parts
+      messageOf(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish))?.parts
     ).toEqual([
       { type: "reasoning", text: "a" },
       { type: "text", text: "b" },
@@ -70,7 +78,7 @@ describe("a step being written", () => {
   it("keeps the newest metadata of a block, even if it comes after the text", () => {
     const signed: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: { sig: "s" } } }
     const draft = of(reasoning("r", "a"), reasoning("q", "b"), signed, text("t", "c"), finish)
-    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
+    expect(messageOf(draft)?.parts).toEqual([
       { type: "reasoning", text: "a", providerMetadata: { vendor: { sig: "s" } } },
       { type: "reasoning", text: "b" },
       { type: "text", text: "c" }
@@ -94,7 +102,7 @@ describe("a step being written", () => {
       const key = `${part.type} ${part.id}`
       blocks.set(key, { type: part.type, text: (blocks.get(key)?.text ?? "") + part.delta })
     }
-    const message = StepDraft.toMessage(of(...parts, finish), model, new Map())
+    const message = messageOf(of(...parts, finish))
     expect(message?.parts).toEqual([...blocks.values()].filter(({ text }) => text !== ""))
   })
 
@@ -118,7 +126,7 @@ describe("a step being written", () => {
         waitsFor: `${block - 1}`
       }))
       const all = [...begun, ...woven, finish]
-      const message = StepDraft.toMessage(of(...all), model, new Map())
+      const message = messageOf(of(...all))
       const whole = message?.parts.map((part) => (part.type === type ? part.text : "")).join("") ?? ""
       const show = type === "text" ? StepDraft.text : StepDraft.reasoning
       const seen = all.map((_, count) => show(of(...all.slice(0, count + 1))))
@@ -136,7 +144,7 @@ describe("a step being written", () => {
     const draft = of(text("a", "I "), waiting)
     expect(StepDraft.text(draft)).toBe("I ")
     expect(StepDraft.text(of(text("a", "I "), waiting, ended))).toBe("I said")
-    expect(StepDraft.toMessage(draft, model, new Map())).toMatchObject({
+    expect(messageOf(draft)).toMatchObject({
       partial: true,
       parts: [{ text: "I " }, { text: "said" }]
     })
@@ -145,7 +153,7 @@ describe("a step being written", () => {
   it("puts a block that continues another one right after it", () => {
     const second: StepDraft.Part = { type: "reasoning", id: "s", delta: "two", continues: "r" }
     const draft = of(reasoning("r", "one"), text("t", "so"), second, finish)
-    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toMatchObject([
+    expect(messageOf(draft)?.parts).toMatchObject([
       { text: "one" },
       { text: "two" },
       { text: "so" }
@@ -156,7 +164,7 @@ describe("a step being written", () => {
 describe("a step's message", () => {
   it("has the calls, each with its own id, and the model's finish reason and usage", () => {
     const draft = of(text("t", "I read"), call(0, "{}"), delta(1, "["), call(1, "[]"), finish)
-    expect(StepDraft.toMessage(draft, model, ids)).toEqual({
+    expect(messageOf(draft, ids)).toEqual({
       role: "assistant",
       parts: [
         { type: "text", text: "I read" },
@@ -171,7 +179,7 @@ describe("a step's message", () => {
 
   it("P4 always sendable: is partial and has no calls if the step is unfinished", () => {
     const draft = of(reasoning("r", "hm"), text("t", "I re"), call(0, "{}"))
-    expect(StepDraft.toMessage(draft, model, ids)).toEqual({
+    expect(messageOf(draft, ids)).toEqual({
       role: "assistant",
       parts: [
         { type: "reasoning", text: "hm" },
@@ -185,14 +193,14 @@ describe("a step's message", () => {
   })
 
   it("does not exist when nothing was written, or only calls in an unfinished step", () => {
-    expect(StepDraft.toMessage(StepDraft.empty, model, new Map())).toBeNull()
-    expect(StepDraft.toMessage(of(text("t", ""), call(0, "{}")), model, ids)).toBeNull()
+    expect(messageOf(StepDraft.empty)).toBeNull()
+    expect(messageOf(of(text("t", ""), call(0, "{}")), ids)).toBeNull()
   })
 
   it("leaves out empty blocks, unless they carry a vendor's metadata", () => {
     const redacted: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: 1 } }
     const draft = of(text("t", ""), redacted, finish)
-    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
+    expect(messageOf(draft)?.parts).toEqual([
       { type: "reasoning", text: "", providerMetadata: { vendor: 1 } }
     ])
   })
@@ -200,12 +208,12 @@ describe("a step's message", () => {
 
 describe("the flaw of a step at its end", () => {
   it("does not exist when the model has finished everything it began", () => {
-    expect(StepDraft.flaw(of(text("t", "I read"), call(0, "{}"), finish))).toBeNull()
-    expect(StepDraft.flaw(of(finish))).toBeNull()
+    expect(flawOf(of(text("t", "I read"), call(0, "{}"), finish))).toBeNull()
+    expect(flawOf(of(finish))).toBeNull()
   })
 
   it("is a stream without a finish", () => {
-    expect(StepDraft.flaw(of(text("t", "I re")))).toEqual({
+    expect(flawOf(of(text("t", "I re")))).toEqual({
       reason: "cut",
       detail: "the stream ended without a finish"
     })
@@ -215,24 +223,24 @@ describe("the flaw of a step at its end", () => {
     const isStopped = reason === "length" || reason === "content-filter"
     it(`is ${isStopped ? "not " : ""}an unfinished call when the finish reason is ${reason}`, () => {
       const draft = of(call(0, "{}"), delta(1, '{"a'), finishWith(reason))
-      expect(StepDraft.flaw(draft)?.reason).toBe(isStopped ? undefined : "cut")
-      expect(StepDraft.toMessage(draft, model, ids)?.parts).toMatchObject([{ input: "{}" }, { input: '{"a' }])
+      expect(flawOf(draft)?.reason).toBe(isStopped ? undefined : "cut")
+      expect(messageOf(draft, ids)?.parts).toMatchObject([{ input: "{}" }, { input: '{"a' }])
     })
   }
 
   it.each([-1, 0.5, NaN, 2 ** 60])("is an invalid count of tokens: %s", (inputTokens) => {
     const end: StepDraft.Part = { type: "finish", reason: "stop", usage: { ...Usage.unknown, inputTokens } }
-    expect(StepDraft.flaw(of(text("t", "I read"), end))?.reason).toBe("malformed")
+    expect(flawOf(of(text("t", "I read"), end))?.reason).toBe("malformed")
   })
 
   it("is a finish for calls without any call", () => {
-    expect(StepDraft.flaw(of(text("t", "I read"), finishWith("tool-calls")))?.reason).toBe("cut")
+    expect(flawOf(of(text("t", "I read"), finishWith("tool-calls")))?.reason).toBe("cut")
   })
 
   it("is a second call with the index of a closed one, in any form", () => {
     for (const again of [call(0, '{"b":1}'), delta(0, '{"b":1}'), delta(0, "")]) {
       const draft = of(call(0, '{"a":1}'), again, finish)
-      expect(StepDraft.flaw(draft)).toEqual({ reason: "malformed", detail: "two calls have the same index" })
+      expect(flawOf(draft)).toEqual({ reason: "malformed", detail: "two calls have the same index" })
       expect(StepDraft.calls(draft)).toMatchObject([{ input: { whole: '{"a":1}' } }])
     }
   })

@@ -51,6 +51,8 @@ export const user = "you"
 
 export const brokenOff = "(the answer was cut off here)"
 
+export const emptyAnswer = "(the answer is empty)"
+
 export const moreLines = (count: number): string => `… ${counted(count, "more line")}`
 
 export const file = (assetId: string, name = ""): string => `[file ${assetId}${name === "" ? "" : ` ${name}`}]`

@@ -25,7 +25,8 @@ const sectionOf = ({ actor, message, seq }: Entry): ReadonlyArray<string> => {
           if (isText(part)) return [part.text]
           return isCall(part) ? [`**${part.name}**`, block(part.input, "json")] : []
         }),
-        ...(message.partial === true ? ["*Cut off here.*"] : [])
+        ...(message.partial === true ? ["*Cut off here.*"] : []),
+        ...(message.parts.length === 0 ? ["*The answer is empty.*"] : [])
       ]
     case "tool":
       return [

@@ -92,6 +92,7 @@ export const MessageRow = memo(({ row, sessionId }: { readonly row: Of<"message"
         {message.role === "user" ? <p class="who">{actor === null ? "you" : Visible.line(actor)}</p> : null}
         <Parts sessionId={sessionId} entry={entry} />
         {message.role === "assistant" && message.partial === true ? <p class="note bad">✕ Cut off here.</p> : null}
+        {message.role === "assistant" && message.parts.length === 0 ? <p class="note">The answer is empty.</p> : null}
       </div>
     </div>
   )

@@ -108,7 +108,7 @@ describe("Reading", () => {
       const draft = parts.reduce(StepDraft.add, StepDraft.empty)
       assert.strictEqual(StepDraft.text(draft), words.join(""))
       assert.deepStrictEqual(
-        StepDraft.toMessage(draft, { provider: "p", model: "m" }, new Map())?.parts ?? [],
+        StepDraft.toPartialMessage(draft, { provider: "p", model: "m" })?.parts ?? [],
         words.flatMap((text) => (text === "" ? [] : [{ type: "text" as const, text }]))
       )
     }

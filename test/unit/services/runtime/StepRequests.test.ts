@@ -318,6 +318,34 @@ describe("a picture in a result", () => {
   )
 })
 
+describe("a turn that the provider refused before it wrote anything", () => {
+  const texts = ({ view }: Model.StepRequest) => JSON.stringify(view)
+  const answer = (request: Model.StepRequest): ReadonlyArray<Model.Part> =>
+    texts(request).includes("forbidden")
+      ? [{ type: "finish", reason: "content-filter", usage: Usage.unknown }]
+      : said("fine")
+
+  it.scoped("is left out of what comes after it, whether the message or a result was refused", () =>
+    Effect.gen(function* () {
+      const leak = Tool.dynamic("look", { description: "looks", access: "read", inputSchema: { type: "object" } }).handle(
+        () => Effect.succeed("forbidden")
+      )
+      for (const first of ["forbidden", "look"]) {
+        const { models } = modelOf(
+          (request, number) =>
+            Stream.fromIterable(number === 1 && first === "look" ? [call, finish("tool-calls")] : answer(request)),
+          { takesRefusedTurns: false }
+        )
+        const { open } = yield* ground
+        const { begin, gateway, send } = yield* open("a", { models, tools: [leak] })
+        const run = yield* begin(first)
+        expect((yield* gateway.await(run)).stopReason).toBe("refused")
+        expect((yield* gateway.await(yield* send(run.sessionId, "what is 2 + 2?"))).stopReason).toBe("completed")
+      }
+    })
+  )
+})
+
 describe("the room for an answer", () => {
   const views = Effect.fnUntraced(function* (more: Partial<Model.Model>, maxOutputTokens?: number) {
     const { models, requests } = modelOf(() => Stream.fromIterable(said("so")), more)

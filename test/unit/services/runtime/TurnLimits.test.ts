@@ -95,7 +95,7 @@ describe("how the model ends its step is how the run ends", () => {
         const run = yield* begin("go")
         const empty = detail ?? "the model's answer was empty"
         expect(yield* gateway.await(run)).toMatchObject({ stopReason, detail: empty })
-        expect(yield* lines(run.sessionId)).toEqual(["user: go"])
+        expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: "])
       })
     )
   }
@@ -150,6 +150,16 @@ describe("usage", () => {
       expect((yield* seen(first, "run.ended")).usage).toEqual(usage)
       yield* gateway.await(yield* send(id, "again"))
       expect((yield* gateway.session(id)).usage).toMatchObject({ steps: 3, unknownSteps: 1, inputTokens: 30 })
+    })
+  )
+
+  it.scoped("of an empty answer counts too", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model } = yield* open()
+      yield* model.play({ usage: { inputTokens: 10, outputTokens: 0 } })
+      const run = yield* begin("go")
+      expect((yield* gateway.await(run)).usage).toMatchObject({ steps: 1, unknownSteps: 0, inputTokens: 10 })
+      expect((yield* gateway.session(run.sessionId)).usage).toMatchObject({ steps: 1, inputTokens: 10 })
     })
   )
 })
