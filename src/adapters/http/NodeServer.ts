@@ -55,7 +55,19 @@ interface Limits {
   readonly headMillis?: number | undefined
 }
 
-/** Makes a server, for `NodeHttpServer.layer`. */
+/**
+ * Keeps a server from changing to another protocol. With a listener for `upgrade`, which Effect's server always adds, Node
+ * hands over the bare socket of any request that offers one: its body is lost, and an error of the socket, which nobody
+ * listens to, ends the process. Without a listener such a request is one like others, as RFC 9110 7.8 allows.
+ */
+const refuseUpgrades = (server: Server): void => {
+  server.on("newListener", (event) => {
+    // Told before it is added. No request comes in between.
+    if (event === "upgrade") queueMicrotask(() => server.removeAllListeners("upgrade"))
+  })
+}
+
+/** Makes a server, for `NodeHttpServer.layer`. It speaks HTTP/1.1 alone, without WebSockets. */
 export const createServer = ({ connections = 8_192, headMillis = 20_000 }: Limits = {}): Server => {
   const server = createNodeServer({
     maxHeaderSize: 16_384,
@@ -68,6 +80,7 @@ export const createServer = ({ connections = 8_192, headMillis = 20_000 }: Limit
     ERR_HTTP_REQUEST_TIMEOUT: tooSlow(headMillis)
   }
   limitConnections(server, connections)
+  refuseUpgrades(server)
   // Nothing serves requests any more, or not yet: without an answer the request would wait forever.
   server.on("request", (_, response) => {
     if (server.listenerCount("request") > 1) return

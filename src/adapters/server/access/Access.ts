@@ -130,11 +130,7 @@ const make = (options: Options) =>
       if (open.countOf(token) >= maxOpen) {
         return yield* new TooMany({ field: "open", limit: `at most ${maxOpen} requests at a time` })
       }
-      const isPlain = headers["upgrade"] === undefined
-      const closing = isPlain
-        ? NodeHttpServerRequest.toServerResponse(request)
-        : NodeHttpServerRequest.toIncomingMessage(request).socket
-      yield* open.add(closing, { as: token, cookie })
+      yield* open.add(NodeHttpServerRequest.toServerResponse(request), { as: token, cookie })
       return token
     })
 

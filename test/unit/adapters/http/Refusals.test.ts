@@ -252,6 +252,20 @@ describe("raw requests", () => {
     })
   )
 
+  it.scoped("that offer another protocol are requests like others: their bodies count, and the connection closes", () =>
+    Effect.gen(function* () {
+      const { raw } = yield* served()
+      for (const protocol of ["websocket", "h2c", "TLS/1.2"]) {
+        const body = JSON.stringify({ title: protocol })
+        const text = yield* raw(
+          `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: ${protocol}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        )
+        expect(statusesOf(text)).toEqual([201])
+        expect(text).toContain(body.slice(1, -1))
+      }
+    })
+  )
+
   it.scoped("on one connection are answered in order, even with a refused body among them", () =>
     Effect.gen(function* () {
       const { raw } = yield* served()
