@@ -1,5 +1,7 @@
 /** How long the page of `skein serve` takes to show a long session, in a real browser. */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
+import * as PageLink from "../../src/adapters/server/access/PageLink.js"
+import * as TokenText from "../../src/adapters/server/access/TokenText.js"
 import * as Server from "../../src/adapters/server/Server.js"
 import { Gateway } from "../../src/index.js"
 import * as Chromium from "../support/browser/Chromium.js"
@@ -33,7 +35,7 @@ export const page = (calls: number, aim: string): Promise<Row> =>
         const gateway = yield* Gateway.Gateway
         const scope = yield* Scope.make()
         const folder = Raw.folder()
-        const { code, url } = Context.get(
+        const { url } = Context.get(
           yield* Layer.buildWithScope(
             Server.layer(
               { host: "127.0.0.1", port: 0, socket: null, folder, root: "/", newSession: {} },
@@ -44,7 +46,7 @@ export const page = (calls: number, aim: string): Promise<Row> =>
           Server.Server
         )
         const browser = yield* Effect.provideService(Chromium.launched, Scope.Scope, scope)
-        const once = yield* code
+        const once = yield* PageLink.code(folder, TokenText.local, "1 minute")
         const times = yield* Effect.promise(async () => {
           const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
           await page.goto(`${url}/#code=${once}`)

@@ -27,6 +27,15 @@ const FileIssue = Schema.Struct({
 })
 export type FileIssue = typeof FileIssue.Type
 
+/** No server of this host is found, or the one that runs listens only where no browser reaches it by itself. */
+export class ServerMissing extends Schema.TaggedError<ServerMissing>()("ServerMissing", {
+  hasAddress: Schema.Boolean
+}) {
+  override get message() {
+    return this.hasAddress ? Serve.noServer : Serve.noPage
+  }
+}
+
 /** The configuration file cannot be read, or is invalid. */
 export class ConfigurationUnusable extends Schema.TaggedError<ConfigurationUnusable>()("ConfigurationUnusable", {
   path: Schema.String,

@@ -15,6 +15,8 @@ import { Leaving } from "../../services/runtime/Draining.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as FolderCreation from "../node/FolderCreation.js"
 import * as Identity from "../node/Identity.js"
+import * as PageLink from "../server/access/PageLink.js"
+import * as TokenText from "../server/access/TokenText.js"
 import * as Discovery from "../server/Discovery.js"
 import * as Server from "../server/Server.js"
 import * as Unusable from "../sqlite/Unusable.js"
@@ -77,6 +79,8 @@ const makeInstructions = Cache.make({ capacity: 100, timeToLive: "10 minutes", l
 interface Served {
   readonly folder: ServerFolder.ServerFolder
   readonly host: string
+  /** The page's URL behind a proxy; null without one. */
+  readonly proxied: string | null
   readonly root: string
   readonly standard: ModelRef
 }
@@ -85,13 +89,14 @@ interface Served {
 const untilSignal = Effect.fnUntraced(
   function* (
     { json, open }: Input,
-    { code, socket, url }: Server.Server["Type"],
-    { folder, host, root, standard }: Served
+    { socket, url }: Server.Server["Type"],
+    { folder, host, proxied, root, standard }: Served
   ) {
     const screen = yield* Screen
     const signal = yield* (yield* Signals).take
     const model = `${standard.provider}/${standard.model}`
-    yield* Discovery.publish(folder.found, { version: yield* Version, url, socket, root, model })
+    const page = proxied ?? url
+    yield* Discovery.publish(folder.found, { version: yield* Version, url, socket, page, root, model })
     if (url !== null && !ServeSettings.isLoopback(host))
       yield* screen.writeError(`skein: ${Texts.opens(TerminalText.line(host))}\n`)
     yield* screen.write(
@@ -100,8 +105,8 @@ const untilSignal = Effect.fnUntraced(
         : `skein: ${TerminalText.line(Texts.listening(url, socket))}\n`
     )
     if (open && url !== null) {
-      const page = `${url}/#code=${yield* code}`
-      if (!(yield* Browser.open(page))) yield* screen.writeError(`skein: ${Texts.signIn(page)}\n`)
+      const link = PageLink.of(url, yield* PageLink.code(folder.path, TokenText.local, "1 minute"))
+      if (!(yield* Browser.open(link))) yield* screen.writeError(`skein: ${Texts.signIn(link)}\n`)
     }
     yield* signal
   },
@@ -139,7 +144,15 @@ export const run = Effect.fn("ServeCommand.run")(function* (input: Input) {
   yield* Effect.scoped(
     Effect.gen(function* () {
       const server = yield* Effect.provide(Server.Server, yield* Layer.build(served))
-      yield* Effect.scoped(untilSignal(input, server, { folder, host: reached.host, root, standard }))
+      yield* Effect.scoped(
+        untilSignal(input, server, {
+          folder,
+          host: reached.host,
+          proxied: ServeSettings.proxied(reached),
+          root,
+          standard
+        })
+      )
       yield* screen.writeError(`skein: ${Texts.stopping(drainMillis / 1000)}\n`)
       yield* leaving.leave
       yield* Effect.sleep(lastWords)

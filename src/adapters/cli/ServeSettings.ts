@@ -92,6 +92,14 @@ export const reached = Effect.fn("ServeSettings.reached")(function* (given: Give
   }
 })
 
+/** The URL of the page behind a proxy, without a slash at the end; null without one, or if it has no name. */
+export const proxied = ({
+  basePath = "",
+  hosts: [name],
+  trustForwarded
+}: Effect.Effect.Success<ReturnType<typeof reached>>): string | null =>
+  trustForwarded && name !== undefined ? `https://${name}${basePath}` : null
+
 /** Where the other runners of a cluster reach this one; null for no cluster. */
 export const address = Effect.fn("ServeSettings.address")(function* ({ address }: Given, place: Place) {
   if (address === null) return null

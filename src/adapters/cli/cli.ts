@@ -44,6 +44,7 @@ const programs: ReadonlyMap<string, () => Promise<Program>> = new Map<string, ()
   ["rules remove", () => rules().then(({ remove }) => remove)],
   ["rules test", () => rules().then(({ test }) => test)],
   ["token create", () => tokens().then(({ create }) => create)],
+  ["token link", () => tokens().then(({ link }) => link)],
   ["token list", () => tokens().then(({ list }) => list)],
   ["token revoke", () => tokens().then(({ revoke }) => revoke)],
   ["audit", () => import("./commands/audit.js")],

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  unlinkSync,
   writeFileSync
 } from "node:fs"
 import { dirname, join } from "node:path"
@@ -46,6 +47,13 @@ export const create = (path: string, text: string): boolean =>
       if (codeOf(thrown) === "EEXIST") return false
       throw thrown
     }
+  })
+
+/** Removes a file. Returns whether it was there: of several that remove it at the same time, one is told so. */
+export const remove = (path: string): boolean =>
+  orIfMissing(false, () => {
+    unlinkSync(path)
+    return true
   })
 
 const orIfMissing = <A, B>(missing: B, find: () => A): A | B => {

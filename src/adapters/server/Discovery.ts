@@ -19,6 +19,8 @@ const Server = Schema.Struct({
   /** Null if it listens only on a socket. */
   url: Schema.NullOr(Schema.String),
   socket: Schema.NullOr(Schema.String),
+  /** The URL of the page, without a slash at the end; null if it listens only on a socket, without a proxy. */
+  page: Schema.NullOr(Schema.String),
   /** The folder within which its clients may name folders. */
   root: Schema.String,
   /** `PROVIDER/MODEL`, for sessions that name no model. */

@@ -65,10 +65,16 @@ const isInUse = (path: string): Effect.Effect<boolean> =>
 /** Permissions of others, which the folder of a socket must not have. */
 const others = 0o077
 
+/** The most bytes of a socket's path: libuv cuts a longer one, and listens elsewhere. */
+const mostBytes: Partial<Record<NodeJS.Platform, number>> = { darwin: 103, linux: 107 }
+
 /** Prepares the path of a socket: makes its folder, and removes a socket that nobody listens at. */
 const clear = Effect.fnUntraced(function* (path: string) {
   const failed = (reason: ListenFailed["reason"], code: string) => new ListenFailed({ place: path, reason, code })
   const attempt = <A>(f: () => A) => Effect.try({ try: f, catch: (thrown) => failed("refused", codeOf(thrown)) })
+  if (Buffer.byteLength(path) > (mostBytes[process.platform] ?? Infinity)) {
+    return yield* failed("refused", "ENAMETOOLONG")
+  }
   const folder = dirname(path)
   yield* attempt(() => FolderCreation.make(folder))
   const { mode, uid } = yield* attempt(() => lstatSync(folder))

@@ -22,11 +22,8 @@ import * as Workspaces from "./Workspaces.js"
 
 export interface Options extends Listening.Options, Access.Options, Workspaces.Options {}
 
-/** Where a server listens, and how its page is signed in to. */
-export class Server extends Context.Tag("skein/server/Server")<
-  Server,
-  Pick<Listening.Listening, "url" | "socket"> & Pick<Access.Service, "code">
->() {}
+/** Where a server listens. */
+export class Server extends Context.Tag("skein/server/Server")<Server, Pick<Listening.Listening, "url" | "socket">>() {}
 
 const isPage = (path: string): boolean => path === "/" || path.startsWith("/page/")
 
@@ -57,7 +54,7 @@ export const layer = <E, R>(
         for (const server of servers) {
           yield* Effect.provideService(access.serve(app), HttpServer.HttpServer, server)
         }
-        return { url: url === null ? null : `${url}${options.basePath ?? ""}`, socket, code: access.code }
+        return { url: url === null ? null : `${url}${options.basePath ?? ""}`, socket }
       })
       return Layer.scoped(Server, serving).pipe(
         Layer.provide([gateway, Access.layer(options), NodeHttpServer.layerContext])

@@ -6,13 +6,7 @@ import { Array, Clock, Effect } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
-import {
-  type AssistantMessage,
-  type CallPart,
-  callsOf,
-  type Entry,
-  type ResultMessage
-} from "../../domain/Message.js"
+import { type AssistantMessage, type CallPart, callsOf, type Entry, type ResultMessage } from "../../domain/Message.js"
 import type { RunId, RunningRun, StopReason } from "../../domain/Run.js"
 import type { Seq, Session } from "../../domain/Session.js"
 import type { Timestamp } from "../../domain/Timestamp.js"

@@ -53,9 +53,7 @@ describe("a step being written", () => {
     const draft = of(reasoning("r", "I "), reasoning("r", "think"), text("t", "So "), text("t", "it is"))
     expect(StepDraft.reasoning(draft)).toBe("I think")
     expect(StepDraft.text(draft)).toBe("So it is")
-    expect(
-      messageOf(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish))?.parts
-    ).toEqual([
+    expect(messageOf(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish))?.parts).toEqual([
       { type: "reasoning", text: "a" },
       { type: "text", text: "b" },
       { type: "text", text: "c" }
@@ -153,11 +151,7 @@ describe("a step being written", () => {
   it("puts a block that continues another one right after it", () => {
     const second: StepDraft.Part = { type: "reasoning", id: "s", delta: "two", continues: "r" }
     const draft = of(reasoning("r", "one"), text("t", "so"), second, finish)
-    expect(messageOf(draft)?.parts).toMatchObject([
-      { text: "one" },
-      { text: "two" },
-      { text: "so" }
-    ])
+    expect(messageOf(draft)?.parts).toMatchObject([{ text: "one" }, { text: "two" }, { text: "so" }])
   })
 })
 
@@ -200,9 +194,7 @@ describe("a step's message", () => {
   it("leaves out empty blocks, unless they carry a vendor's metadata", () => {
     const redacted: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: 1 } }
     const draft = of(text("t", ""), redacted, finish)
-    expect(messageOf(draft)?.parts).toEqual([
-      { type: "reasoning", text: "", providerMetadata: { vendor: 1 } }
-    ])
+    expect(messageOf(draft)?.parts).toEqual([{ type: "reasoning", text: "", providerMetadata: { vendor: 1 } }])
   })
 })
 

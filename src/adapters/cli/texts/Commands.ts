@@ -1,49 +1,11 @@
 /** What the help says: every command with its arguments and options. The command line is parsed with this table too. */
+import { type Argument, type Command, data, database, json, noDatabase, type Option, session } from "./CommandParts.js"
 import * as McpCommands from "./McpCommands.js"
+import * as TokenCommands from "./TokenCommands.js"
 
-export interface Argument {
-  readonly name: string
-  readonly about: string
-  readonly isOptional?: boolean
-  /** Whether there may be several, at the end. */
-  readonly isRepeated?: boolean
-}
-
-export interface Option<Name extends string = string> {
-  readonly name: Name
-  /** The placeholder for the value in the help; null for an option without one. */
-  readonly value: string | null
-  readonly about: string
-}
-
-export interface Command<Options extends string = string> {
-  /** The words that call it. */
-  readonly name: string
-  readonly about: string
-  readonly arguments: ReadonlyArray<Argument>
-  readonly options: ReadonlyArray<Option<Options>>
-  readonly examples: ReadonlyArray<string>
-}
+export type { Argument, Command, Option }
 
 export const about = "Agent sessions: tools in parallel, one durable order"
-
-const data = {
-  name: "data",
-  value: "DIR",
-  about: "Data folder. Defaults to SKEIN_DATA, then to the platform's standard location"
-} as const
-const database = {
-  name: "database",
-  value: "URL",
-  about:
-    "PostgreSQL database with the sessions, instead of a data folder. Defaults to SKEIN_DATABASE. Other users can see command lines: for a password, use SKEIN_DATABASE, PGPASSWORD or ~/.pgpass"
-} as const
-const noDatabase = {
-  ...database,
-  about: "Not supported: use PostgreSQL's own tools, such as pg_dump"
-} as const
-const json = { name: "json", value: null, about: "Print lines of JSON, for other programs" } as const
-const session: Argument = { name: "SESSION", about: "A session's id, or the beginning of it if that is unique" }
 
 /** Options of every command. */
 export const common = [
@@ -417,43 +379,6 @@ export const audit = {
   examples: ["skein audit --since 7d", "skein audit --session ID --json"]
 } as const satisfies Command
 
-const tokenName: Argument = { name: "NAME", about: "The token's name, using a-z, 0-9, - and _" }
-
-export const tokenCreate = {
-  name: "token create",
-  about: "Create a token for skein serve and print it; it is shown only once",
-  arguments: [tokenName],
-  options: [
-    { name: "scope", value: "SCOPE", about: "What it may do: read, or write, which allows everything" },
-    { name: "owner", value: "OWNER", about: "Only the sessions of this owner. Without it, everybody's" },
-    { name: "expires", value: "WHEN", about: "When it expires: 90m, 12h, 30d, or a date such as 2030-01-31" },
-    { name: "max-runs", value: "COUNT", about: "The most runs that it may have running or waiting" },
-    { name: "max-requests", value: "COUNT", about: "The most requests per second" },
-    { name: "max-upload", value: "BYTES", about: "The most bytes in the body of a request" },
-    data,
-    database
-  ],
-  examples: ["skein token create ci --scope write --expires 30d", "skein token create dashboard --scope read"]
-} as const satisfies Command
-
-export const tokenList = {
-  name: "token list",
-  about: "List the named tokens",
-  arguments: [],
-  options: [json, data, database],
-  examples: ["skein token list"]
-} as const satisfies Command
-
-export const tokenRevoke = {
-  name: "token revoke",
-  about: "Revoke a token immediately, also on a running server",
-  arguments: [
-    { name: "NAME", about: "The token's name. local is the token of this host's own clients, which get a new one" }
-  ],
-  options: [data, database],
-  examples: ["skein token revoke ci"]
-} as const satisfies Command
-
 export { exporting as export, importing as import }
 
 export const all: ReadonlyArray<Command> = [
@@ -476,9 +401,7 @@ export const all: ReadonlyArray<Command> = [
   rulesAdd,
   rulesRemove,
   rulesTest,
-  tokenCreate,
-  tokenList,
-  tokenRevoke,
+  ...TokenCommands.all,
   audit,
   ...McpCommands.all,
   doctor,

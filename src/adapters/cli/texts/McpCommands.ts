@@ -1,5 +1,5 @@
 /** What the help says about the commands for MCP servers. */
-import type { Argument, Command } from "./Commands.js"
+import type { Argument, Command } from "./CommandParts.js"
 
 const server: Argument = { name: "NAME", about: "The server's name. The names of its tools begin with it" }
 

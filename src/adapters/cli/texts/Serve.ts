@@ -33,6 +33,11 @@ export const needlessKnowledge = "--i-know needs --host"
 
 export const addressNeedsDatabase = "--address needs --database"
 
+export const noServer = "no server is running for this place; start one with skein serve"
+
+export const noPage =
+  "the server listens only at a socket; start it with --names and --behind-proxy, so that the page has an address"
+
 export const signIn = (url: string): string => `no browser was found; sign in within a minute at ${url}`
 
 export const serverGone =

@@ -7,6 +7,12 @@ export const revoked = (name: string): string => `Revoked ${name}`
 
 export const replaced = "Replaced the token of this host's own clients"
 
+/** How long a link is good. */
+export const linkMinutes = 10
+
+export const linked = (name: string): string =>
+  `this link signs one browser in as ${name}, once, within ${linkMinutes} minutes`
+
 export const none = "No tokens; create one with skein token create NAME --scope read"
 
 export const headings = { name: "NAME", scope: "SCOPE", owner: "OWNER", created: "CREATED", expires: "EXPIRES" }

@@ -123,9 +123,9 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
     <main class="sign-in">
       <h1>Skein</h1>
       <p>
-        You are not signed in, or your sign-in has expired. This command opens the page signed in, with a one-time link:
+        You are not signed in, or your sign-in has expired. This command, where the server runs, prints a one-time link:
       </p>
-      <pre>skein serve --open</pre>
+      <pre>skein token link</pre>
       <form
         onSubmit={(event) => {
           event.preventDefault()

@@ -46,11 +46,9 @@ export interface Options extends Hosts.Settings {
 export interface Service {
   /** Serves an app that only admitted requests reach, for as long as the scope. */
   readonly serve: (app: HttpApp.Default) => Effect.Effect<void, never, HttpServer.HttpServer | Scope.Scope>
-  /** A code that signs a page in with the local token: once, within 60 seconds. */
-  readonly code: Effect.Effect<string, StorageUnusable | StorageFailed>
 }
 
-/** The guard of one server, and its sign-in. */
+/** The guard of one server. */
 export class Access extends Context.Tag("skein/server/Access")<Access, Service>() {}
 
 const restrictionOf = ({ name, owner, scope }: TokenFolder.Token): Restriction => ({
@@ -149,8 +147,7 @@ const make = (options: Options) =>
 
     return {
       serve: (app: HttpApp.Default) =>
-        Effect.locally(HttpServer.serveEffect(guard(app)), HttpMiddleware.currentTracerDisabledWhen, () => true),
-      code: authentication.code
+        Effect.locally(HttpServer.serveEffect(guard(app)), HttpMiddleware.currentTracerDisabledWhen, () => true)
     }
   })
 

@@ -16,6 +16,7 @@ const readCode = Effect.scoped(Body.json(Code)).pipe(Effect.provideService(Body.
 /** Methods that change nothing. */
 const isSafe = (method: string): boolean => ["GET", "HEAD", "OPTIONS"].includes(method)
 
+const ownScheme = /^Bearer\b/i
 const bearer = /^Bearer +([!-~]+)$/i
 
 const emptyWith = (cookie: string) => HttpServerResponse.empty({ status: 204, headers: { "set-cookie": cookie } })
@@ -59,8 +60,9 @@ export const make = (folder: string) => {
      */
     of: (request: HttpServerRequest, caller: Hosts.Caller) =>
       Effect.gen(function* () {
-        const { authorization } = request.headers
-        if (authorization !== undefined) {
+        const { authorization = "" } = request.headers
+        // Credentials of another scheme are those of a proxy, which passes them on.
+        if (ownScheme.test(authorization)) {
           const text = bearer.exec(authorization)?.[1] ?? ""
           const name = TokenText.nameIn(text)
           const token = yield* known(name === null ? null : { name, hash: TokenText.hashOf(text) })
@@ -71,10 +73,6 @@ export const make = (folder: string) => {
         if (cookie === null || !counts) return yield* new Unauthorized()
         return { token: yield* known(yield* signIn.find(cookie)), cookie }
       }),
-    /** A code that signs in with the local token. */
-    code: Effect.flatMap(TokenFolder.local(folder), (text) =>
-      signIn.code({ name: TokenText.local, hash: TokenText.hashOf(text) })
-    ),
     /** Exchanges the code in a request's body for a cookie, for the paths that begin with `base`. */
     login: (base: string, isSecure: boolean) =>
       Effect.gen(function* () {

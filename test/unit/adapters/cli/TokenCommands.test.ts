@@ -1,24 +1,29 @@
 /** `skein token`: what it creates, shows and ends, and what the data folder contains afterwards. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Layer } from "effect"
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as CommandLine from "../../../../src/adapters/cli/CommandLine.js"
 import * as Create from "../../../../src/adapters/cli/commands/token/create.js"
 import * as List from "../../../../src/adapters/cli/commands/token/list.js"
+import * as Link from "../../../../src/adapters/cli/commands/token/link.js"
 import * as Revoke from "../../../../src/adapters/cli/commands/token/revoke.js"
 import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import type { Screen } from "../../../../src/adapters/cli/terminal/Screen.js"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import * as SignIn from "../../../../src/adapters/server/access/SignIn.js"
 import * as TokenFolder from "../../../../src/adapters/server/access/TokenFolder.js"
 import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
+import * as Discovery from "../../../../src/adapters/server/Discovery.js"
 import { folder } from "../../services/storage/disk.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 type Program = (given: CommandLine.Values) => Effect.Effect<void, unknown, Screen>
 
-const programs: Readonly<Record<"create" | "list" | "revoke", Program>> = {
+const programs: Readonly<Record<"create" | "link" | "list" | "revoke", Program>> = {
   create: (given) => Effect.asVoid(Create.run(given)),
+  link: (given) => Effect.asVoid(Link.run(given)),
   list: (given) => Effect.asVoid(List.run(given)),
   revoke: (given) => Effect.asVoid(Revoke.run(given))
 }
@@ -78,6 +83,38 @@ it.scopedLive("tokens are made, shown without their secrets, and ended", () =>
     expect((yield* token("revoke", "ci")).failure).toBe("skein: No token is called ci")
     expect((yield* token("list", "--json")).stdout).toContain("board-2")
   }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
+)
+
+it.scopedLive("a link signs in with the token that it names, once, where the server says that its page is", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    const server = join(data, "server")
+    const token = commandIn(data)
+    const missing = yield* token("link")
+    expect([missing.code, missing.failure]).toEqual([
+      1,
+      "skein: no server is running for this place; start one with skein serve"
+    ])
+    yield* TokenFolder.local(server)
+    const about = { version: "unknown", url: null, socket: "/run/s", root: "/", model: "a/b" }
+    const identity = yield* Layer.build(Layer.fresh(Identity.layer))
+    const publish = (page: string | null) =>
+      Effect.provide(Discovery.publish(join(server, "server.json"), { ...about, page }), identity)
+    yield* publish(null)
+    expect((yield* token("link")).failure).toContain("--names")
+    yield* publish("https://skein.example.org/base")
+    yield* token("create", "anna", "--scope", "read")
+    const signIn = SignIn.make(server)
+    for (const name of ["anna", "local"]) {
+      const { stderr, stdout } = yield* token("link", ...(name === "local" ? [] : [name]))
+      const [, code = ""] = /^https:\/\/skein\.example\.org\/base\/#code=([\w-]{43})\n$/.exec(stdout) ?? []
+      expect(stderr).toContain(`as ${name}`)
+      const cookie = (yield* signIn.exchange(code, "name")) ?? ""
+      expect(yield* signIn.find(cookie)).toMatchObject({ name })
+      expect(yield* signIn.exchange(code, "name")).toBeNull()
+    }
+    expect((yield* token("link", "nobody")).failure).toBe("skein: No token is called nobody")
+  })
 )
 
 it.scopedLive("what would be no token is refused before anything is made", () =>

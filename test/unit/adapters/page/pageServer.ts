@@ -6,6 +6,8 @@ import { Context, Effect, Layer, Logger } from "effect"
 import { Gateway } from "skein"
 import * as Net from "node:net"
 import { join } from "node:path"
+import * as PageLink from "../../../../src/adapters/server/access/PageLink.js"
+import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
 import { Server, layer } from "../../../../src/adapters/server/Server.js"
 import { open, type Settings } from "../../services/runtime/fixture.js"
 import { folder } from "../../services/storage/disk.js"
@@ -56,13 +58,14 @@ export const served = (settings: Settings) =>
   Effect.gen(function* () {
     const engine = yield* open(settings)
     const proxy = yield* cuttable
+    const own = join(yield* folder, "server")
     const context = yield* Layer.build(
       layer(
         {
           host: "127.0.0.1",
           port: 0,
           socket: null,
-          folder: join(yield* folder, "server"),
+          folder: own,
           hosts: [`127.0.0.1:${proxy.port}`],
           root: "/",
           newSession: {}
@@ -70,11 +73,11 @@ export const served = (settings: Settings) =>
         Layer.succeed(Gateway.Gateway, engine.gateway)
       ).pipe(Layer.provide(Logger.remove(Logger.defaultLogger)), Layer.orDie)
     )
-    const { code, url } = Context.get(context, Server)
+    const { url } = Context.get(context, Server)
     proxy.to = Number(new URL(url ?? "").port)
     return {
       ...engine,
-      code,
+      code: PageLink.code(own, TokenText.local, "1 minute"),
       origin: `http://127.0.0.1:${proxy.port}`,
       cut: Effect.sync(() => proxy.sockets.forEach((socket) => socket.destroy()))
     }

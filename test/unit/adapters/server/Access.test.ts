@@ -146,6 +146,10 @@ describe("access", () => {
       expectRefusal("another port's", yield* send("GET", "/v1/sessions", { cookie: elsewhere }), 401, "Unauthorized")
       const post = (headers: Server.Headers) => send("POST", "/v1/sessions", { cookie, ...headers }, created)
       expect((yield* send("GET", "/v1/sessions", { cookie })).status).toBe(200)
+      // What a proxy asked the browser for comes with the cookie.
+      const proxys = { cookie, authorization: "Basic YW5uYTpzZWNyZXQ=" }
+      expect((yield* send("GET", "/v1/sessions", proxys)).status).toBe(200)
+      expect((yield* send("GET", "/v1/sessions", { cookie, authorization: "Bearer wrong" })).status).toBe(401)
       const made = yield* post({ origin: own })
       expect(made.status).toBe(201)
       const [event] = yield* gateway
@@ -224,9 +228,14 @@ describe("access", () => {
       const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
       const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()
       // The file of the browser that was signed in is gone.
-      expect(names).toEqual(["cookies", "token", "tokens", "tokens/ada-1.json", "tokens/reader.json"])
-      expect([folder, join(folder, "tokens"), join(folder, "cookies")].map(mode)).toEqual(["700", "700", "700"])
-      for (const file of names.filter((name) => !["cookies", "tokens"].includes(name))) {
+      expect(names).toEqual(["codes", "cookies", "token", "tokens", "tokens/ada-1.json", "tokens/reader.json"])
+      expect(["", "tokens", "cookies", "codes"].map((name) => mode(join(folder, name)))).toEqual([
+        "700",
+        "700",
+        "700",
+        "700"
+      ])
+      for (const file of names.filter((name) => !["codes", "cookies", "tokens"].includes(name))) {
         expect([file, mode(join(folder, file))]).toEqual([file, "600"])
         const text = readFileSync(join(folder, file), "utf8")
         expect([file, text.includes(token)]).toEqual([file, file === "token"])

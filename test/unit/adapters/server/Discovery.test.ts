@@ -6,7 +6,8 @@ import { join } from "node:path"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as Discovery from "../../../../src/adapters/server/Discovery.js"
 
-const about = { version: "1.0.0", url: "http://127.0.0.1:4747", socket: null, root: "/work", model: "a/b" }
+const url = "http://127.0.0.1:4747"
+const about = { version: "1.0.0", url, socket: null, page: url, root: "/work", model: "a/b" }
 
 /** An identity of its own, like that of another process. */
 const identity = Layer.fresh(Identity.layer)

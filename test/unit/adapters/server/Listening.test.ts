@@ -1,7 +1,7 @@
 /** Where a server listens: only where it was told to, and never in place of something that is not its own. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import * as Listening from "../../../../src/adapters/server/Listening.js"
@@ -39,6 +39,22 @@ it.scopedLive("a port is opened on the given host; a taken one is refused withou
     const taken = yield* Effect.flip(Listening.listen({ host, port, socket: null }))
     expect(taken).toMatchObject({ reason: "taken", place: `${host}:${port}` })
     expect(connections()).toBe(0)
+  })
+)
+
+it.scopedLive("a socket with a path that the system would cut is refused", () =>
+  Effect.gen(function* () {
+    const at = yield* folder
+    const longest = process.platform === "darwin" ? 103 : 107
+    const path = (length: number) => join(at, "s".repeat(length - at.length - 1))
+    chmodSync(at, 0o700)
+    expect(yield* Effect.flip(Listening.listen({ host, port: null, socket: path(longest + 1) }))).toMatchObject({
+      place: path(longest + 1),
+      reason: "refused",
+      code: "ENAMETOOLONG"
+    })
+    yield* Listening.listen({ host, port: null, socket: path(longest) })
+    expect(readdirSync(at)).toEqual([path(longest).slice(at.length + 1)])
   })
 )
 

@@ -11,8 +11,28 @@ const as = { name: TokenText.local, hash: TokenText.hashOf("token") }
 /** A browser that has just signed in. */
 const signedIn = Effect.fnUntraced(function* (path: string) {
   const signIn = SignIn.make(path)
-  const cookie = yield* Effect.flatMap(signIn.code(as), (code) => signIn.exchange(code, "name"))
+  const cookie = yield* Effect.flatMap(signIn.code(as, "1 minute"), (code) => signIn.exchange(code, "name"))
   return { signIn, cookie: cookie ?? (yield* Effect.dieMessage("the code was not good")) }
+})
+
+describe("a code", () => {
+  it.scoped("is good once and for its time, wherever it was made, and is not in its file", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const [command, server] = [SignIn.make(path), SignIn.make(path)]
+      const code = yield* command.code(as, "1 minute")
+      const files = readdirSync(join(path, "codes"))
+      expect(files).toHaveLength(1)
+      expect(files.join() + readFileSync(join(path, "codes", files[0] ?? ""), "utf8")).not.toContain(code)
+      expect(statSync(join(path, "codes", files[0] ?? "")).mode & 0o077).toBe(0)
+      const both = yield* Effect.all([server.exchange(code, "name"), command.exchange(code, "name")])
+      expect(both.filter((cookie) => cookie !== null)).toHaveLength(1)
+      const late = yield* command.code(as, "1 minute")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* server.exchange(late, "name")).toBeNull()
+      expect(readdirSync(join(path, "codes"))).toEqual([])
+    })
+  )
 })
 
 describe("a cookie", () => {
@@ -31,7 +51,6 @@ describe("a cookie", () => {
       expect(yield* anew.find(another)).toMatchObject(as)
       yield* signIn.end(another)
       expect(yield* anew.find(another)).toBeNull()
-      expect(yield* Effect.flatMap(signIn.code(as), (code) => anew.exchange(code, "name"))).toBeNull()
     })
   )
 

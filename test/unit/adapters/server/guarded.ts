@@ -9,8 +9,10 @@ import { SkeinHttp } from "skein/http"
 import * as Net from "node:net"
 import { join } from "node:path"
 import * as Access from "../../../../src/adapters/server/access/Access.js"
+import * as PageLink from "../../../../src/adapters/server/access/PageLink.js"
 import * as RunCaps from "../../../../src/adapters/server/access/RunCaps.js"
 import * as TokenFolder from "../../../../src/adapters/server/access/TokenFolder.js"
+import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
 import * as Watching from "../../../../src/adapters/server/Watching.js"
 import { folder } from "../../services/storage/disk.js"
 import { open, type Settings as Engine } from "../../services/runtime/fixture.js"
@@ -161,7 +163,7 @@ const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine
       own: `http://127.0.0.1:${port}`,
       log: lines,
       spans,
-      code: Context.get(context, Access.Access).code
+      code: PageLink.code(own, TokenText.local, "1 minute")
     }
   })
 

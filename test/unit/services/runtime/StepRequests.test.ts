@@ -327,9 +327,11 @@ describe("a turn that the provider refused before it wrote anything", () => {
 
   it.scoped("is left out of what comes after it, whether the message or a result was refused", () =>
     Effect.gen(function* () {
-      const leak = Tool.dynamic("look", { description: "looks", access: "read", inputSchema: { type: "object" } }).handle(
-        () => Effect.succeed("forbidden")
-      )
+      const leak = Tool.dynamic("look", {
+        description: "looks",
+        access: "read",
+        inputSchema: { type: "object" }
+      }).handle(() => Effect.succeed("forbidden"))
       for (const first of ["forbidden", "look"]) {
         const { models } = modelOf(
           (request, number) =>

@@ -9,7 +9,7 @@ import * as Moment from "../../Moment.js"
 import * as OwnerName from "../../OwnerName.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
-import type * as Commands from "../../texts/Commands.js"
+import type * as Commands from "../../texts/TokenCommands.js"
 import * as Texts from "../../texts/Tokens.js"
 import * as TokenName from "../../TokenName.js"
 import * as WholeNumber from "../../WholeNumber.js"
@@ -19,7 +19,7 @@ const isScope = Schema.is(TokenFolder.Scope)
 const cap = (text: string | null, field: string) =>
   text === null ? Effect.succeed(null) : WholeNumber.read(text, { field, digits: 12, limit: Texts.capForm })
 
-export const run = Effect.fn("token.create")(function* (given: ValuesOf<typeof Commands.tokenCreate>) {
+export const run = Effect.fn("token.create")(function* (given: ValuesOf<typeof Commands.create>) {
   const screen = yield* Screen
   const name = yield* TokenName.read(given.argument(0) ?? "")
   if (name === TokenText.local) {

@@ -5,7 +5,7 @@ import type { ValuesOf } from "../../CommandLine.js"
 import { moment } from "../../SessionTable.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
-import type * as Commands from "../../texts/Commands.js"
+import type * as Commands from "../../texts/TokenCommands.js"
 import * as Texts from "../../texts/Tokens.js"
 import * as TokenName from "../../TokenName.js"
 
@@ -32,7 +32,7 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("")
 }
 
-export const run = Effect.fn("token.list")(function* (given: ValuesOf<typeof Commands.tokenList>) {
+export const run = Effect.fn("token.list")(function* (given: ValuesOf<typeof Commands.list>) {
   const screen = yield* Screen
   const tokens = yield* TokenFolder.list(yield* TokenName.folderOf(given))
   if (given.has("json")) return yield* screen.write(tokens.map((token) => `${json(token)}\n`).join(""))
