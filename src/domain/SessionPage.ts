@@ -1,5 +1,6 @@
 /** Lists of sessions: which to list in which order, and one page of them. */
 import { Schema } from "effect"
+import * as SafeText from "./SafeText.js"
 import type { ModelRef } from "./ModelRef.js"
 import type { Named } from "./Named.js"
 import { Placement } from "./Placement.js"
@@ -13,20 +14,25 @@ const { optional } = Schema
 
 /** Where a page ends: numbers of its last session. */
 const Place = Schema.String.pipe(
-  Schema.pattern(/^-?\d{1,19}(\.-?\d{1,19}){0,3}$/, { description: "the `next` of a page" })
+  Schema.pattern(/^-?\d{1,16}(\.-?\d{1,16}){0,3}$/, { description: "the `next` of a page" })
+)
+
+/** A text that a session may have: databases refuse others. */
+const Searched = Schema.String.pipe(
+  Schema.filter(SafeText.isStorable, { description: "well-formed text without NUL characters" })
 )
 
 /** Which sessions a list holds, in which order, and which page of it. */
 export const SessionQuery = Schema.Struct({
   /** Only sessions with exactly this folder. */
-  workdir: optional(Schema.String),
+  workdir: optional(Searched),
   owner: optional(Owner),
   /** Only sessions that were created under this one. */
   parent: optional(SessionId),
   /** Only sessions with this placement. */
   placement: optional(Placement),
   /** Only titles that contain this text. ASCII letters match in either case. */
-  title: optional(Schema.String),
+  title: optional(Searched),
   /** Only sessions that do one of these now. Each of them except "idle" means that a run has not ended. */
   activity: optional(Schema.Array(SessionActivity)),
   /** Last created first, or last changed first. Defaults to "created". */

@@ -158,7 +158,7 @@ const codeOfError = (error: unknown): number => {
 
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterrupted(exit.cause)) return cancelled
+  if (Cause.isInterruptedOnly(exit.cause)) return cancelled
   return Option.match(Cause.failureOption(exit.cause), { onNone: () => 1, onSome: codeOfError })
 }
 
@@ -206,7 +206,7 @@ const textOf = (error: unknown): string => {
  * needs no message.
  */
 export const report = (cause: Cause.Cause<unknown>): string | null => {
-  if (Cause.isInterrupted(cause)) return null
+  if (Cause.isInterruptedOnly(cause)) return null
   const failure = Option.getOrNull(Cause.failureOption(cause))
   if (failure instanceof OutputFailed && failure.isClosed) return null
   if (failure !== null) return `skein: ${textOf(failure)}`

@@ -50,12 +50,6 @@ const hostOf = ({ env }: DataFolder.Host): Effect.Effect<Placement | null, Inval
   return Effect.fail(new InvalidInput({ field: "SKEIN_PLACEMENT", limit: Texts.placementForm, actual: Texts.another }))
 }
 
-/** The URL for the driver, which knows no schemas, and the schema. */
-const parts = (text: string): { readonly url: string; readonly schema: string | null } => {
-  const [, before = "", schema = null, after = ""] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(text) ?? []
-  return schema === null ? { url: text, schema } : { url: `${before}${after}`, schema }
-}
-
 const named = (host: DataFolder.Host, given: Given): { readonly url: string; readonly field: string } | null => {
   const url = given.value("database")
   if (url !== null) return { url, field: "--database" }
@@ -77,7 +71,7 @@ export const of = Effect.fn("Place.of")(function* (given: Given) {
   }
   const fault = DatabaseUrl.fault(database.url)
   if (fault !== null) return yield* new WrongUsage({ detail: Texts.databaseUrl(database.field, fault) })
-  const { schema, url } = parts(database.url)
+  const { schema, url } = DatabaseUrl.parts(database.url)
   const shown = DatabaseUrl.isPublic(database.url) ? ShellText.word(database.url) : "URL"
   return {
     _tag: "Database",

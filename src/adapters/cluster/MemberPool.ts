@@ -14,6 +14,8 @@ import type { Settings } from "./Settings.js"
 /** One connection keeps the locks; the others read and write the list of runners. */
 const connections = 3
 
+const statementMillis = 10_000
+
 /** How long connections have to be given back once they should end. */
 const closeMillis = 2_000
 
@@ -25,16 +27,17 @@ export const make = ({ schema, url }: Pick<Settings, "schema" | "url">): Effect.
       application_name: "skein cluster",
       max: connections,
       connectionTimeoutMillis: 10_000,
-      statement_timeout: 10_000,
       keepAlive: true,
       // Several fibers query on the connection that keeps the locks; without this the driver warns about it.
       pipeline: true,
       verify: (client, done) => {
         client.on("error", () => {})
-        // Times are compared across connections, whatever zone the server shows them in.
+        // Times are compared across connections, whatever zone the server shows them in. A pooler refuses connections
+        // that begin with settings.
         client.query(
-          "SELECT set_config('search_path', $1, false), set_config('TimeZone', 'UTC', false)",
-          [Connection.quoted(schema)],
+          `SELECT set_config('search_path', $1, false), set_config('TimeZone', 'UTC', false),
+            set_config('statement_timeout', $2, false)`,
+          [Connection.quoted(schema), `${statementMillis}`],
           (error) => (Predicate.isError(error) ? done(error) : done())
         )
       }

@@ -20,8 +20,10 @@ import { Socket } from "@effect/platform/Socket"
 import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as RpcClient from "@effect/rpc/RpcClient"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as SqlError from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Cause, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import type { ParseError } from "effect/ParseResult"
 import type { Placement } from "../../domain/Placement.js"
 import { InvalidInput, StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
 import { codeOf } from "../ErrorCode.js"
@@ -59,15 +61,26 @@ const tables = (settings: Settings) =>
     Layer.retry(Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(4)))
   )
 
+/** The cluster's tables die of an error of the database in some places, and fail with it in others. */
+const causeOf = (
+  cause: Cause.Cause<InvalidInput | ParseError | SqlError.SqlError>,
+  where: string
+): Cause.Cause<InvalidInput | StorageFailed | StorageUnusable> => {
+  const died = Option.filter(Cause.dieOption(cause), (defect) => defect instanceof SqlError.SqlError)
+  return Option.match(died, {
+    onSome: (error) => Cause.fail(PostgresFailure.whileOpening(where, error.cause)),
+    onNone: () =>
+      Cause.map(cause, (error) =>
+        error._tag === "InvalidInput" ? error : PostgresFailure.whileOpening(where, error.cause)
+      )
+  })
+}
+
 const storage = (settings: Settings, isRunner: boolean) =>
   Layer.effectDiscard(Shards.agree(settings, isRunner)).pipe(
     Layer.provideMerge(tables(settings)),
     Layer.provide(PgClient.layerFromPool({ acquire: MemberPool.make(settings) })),
-    Layer.mapError((error) =>
-      error._tag === "InvalidInput"
-        ? error
-        : PostgresFailure.whileOpening(DatabaseUrl.where(Redacted.value(settings.url)), error.cause)
-    )
+    Layer.catchAllCause((cause) => Layer.failCause(causeOf(cause, DatabaseUrl.where(Redacted.value(settings.url)))))
   )
 
 /** Connections to other runners, each made when it is first needed. */

@@ -27,6 +27,12 @@ export const fault = (url: string): "scheme" | "form" | null => {
   return found === null || isCut(found) ? "form" : null
 }
 
+/** The URL for the driver, which knows no schemas, and the schema that the URL names; null for none. */
+export const parts = (text: string): { readonly url: string; readonly schema: string | null } => {
+  const [, before = "", schema = null, after = ""] = /^([^?]*\?(?:[^#]*&)?)schema=([^&#]*)&?(.*)$/.exec(text) ?? []
+  return schema === null ? { url: text, schema } : { url: `${before}${after}`, schema }
+}
+
 interface Environment {
   readonly PGHOST?: string
   readonly PGPORT?: string

@@ -10,12 +10,13 @@ import { type Step, steps } from "./Schema.js"
 const operation = "migrate the database"
 
 const decodeEncoding = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ encoding: Schema.String })))
+const decodeFound = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ found: Schema.Boolean })))
 const decodeVersion = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ version: Schema.NullOr(Schema.Number) })))
 
 /** The lock that a migration holds until its transaction ends. */
 const lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
-const table = `CREATE TABLE IF NOT EXISTS migrations (
+const table = `CREATE TABLE migrations (
   version BIGINT PRIMARY KEY,
   name TEXT NOT NULL,
   at TIMESTAMPTZ NOT NULL DEFAULT now()
@@ -39,6 +40,8 @@ export const migrate = (
 ): Effect.Effect<void, StorageUnusable | StorageFailed> => {
   const send = (text: string, ...parameters: ReadonlyArray<string | number>) =>
     Effect.mapError(Connection.ask(connection, text, parameters), ({ code }) => new StorageFailed({ operation, code }))
+  const isThere = (find: "to_regnamespace" | "to_regclass", name: string) =>
+    Effect.map(send(`SELECT ${find}($1) IS NOT NULL AS found`, name), ({ rows }) => decodeFound(rows)[0].found)
   return Effect.gen(function* () {
     yield* send("BEGIN")
     yield* send(lock, `skein ${schema}`)
@@ -47,8 +50,11 @@ export const migrate = (
     if (encoding !== "UTF8") {
       return yield* new StorageUnusable({ path: where, reason: "not-utf8", detail: encoding })
     }
-    yield* send(`CREATE SCHEMA IF NOT EXISTS ${Connection.quoted(schema)}`)
-    yield* send(table)
+    // IF NOT EXISTS asks for the right to create before it looks, which the owner of an existing schema may not have.
+    if (!(yield* isThere("to_regnamespace", Connection.quoted(schema)))) {
+      yield* send(`CREATE SCHEMA ${Connection.quoted(schema)}`)
+    }
+    if (!(yield* isThere("to_regclass", "migrations"))) yield* send(table)
     const [{ version }] = decodeVersion((yield* send("SELECT max(version) AS version FROM migrations")).rows)
     const done = version ?? 0
     if (done > all.length) {

@@ -16,10 +16,14 @@ const ended = /^(?:08|25P0[34]$|57P0)/
 /** The server is a standby, or accepts no writes for another reason. */
 export const readOnly = "25006"
 
+/**
+ * A lock was not available; the server ended this transaction to resolve a deadlock; another transaction's changes
+ * conflict.
+ */
+const busy = /^(?:55P03|40P01|40001)$/
+
 const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
-  // A lock was not available; the server ended this transaction to resolve a deadlock; another transaction's changes
-  // conflict.
-  [/^(?:55P03|40P01|40001)$/, "busy"],
+  [busy, "busy"],
   [/^23/, "constraint"],
   [/^53100$/, "full"],
   [ended, "spoilt"]
@@ -49,9 +53,11 @@ export const fromUnknown = (thrown: unknown): SqlFailure => {
   return new SqlFailure({ code, kind: kinds.find(([pattern]) => pattern.test(code))?.[1] ?? "other" })
 }
 
-/** Whether a connection was ended, by the server or on the way. Another connection may work. */
-export const isOfEnd = (error: StorageFailed | StorageUnusable): boolean =>
-  error._tag === "StorageFailed" && (ended.test(error.code) || [lost, "ECONNRESET", "EPIPE"].includes(error.code))
+const passing = [ended, busy, new RegExp(`^(?:${lost}|ECONNRESET|EPIPE)$`)]
+
+/** Whether a connection was ended, by the server or on the way, or others were in the way. Another try may work. */
+export const isPassing = (error: StorageFailed | StorageUnusable): boolean =>
+  error._tag === "StorageFailed" && passing.some((pattern) => pattern.test(error.code))
 
 /**
  * Only a different setting will help: a wrong name or password, a missing database, missing rights, a server that is

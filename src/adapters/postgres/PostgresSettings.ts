@@ -1,5 +1,5 @@
 /** The settings of a PostgreSQL storage, as hosts pass them, with their ranges and defaults. */
-import { Effect, type Redacted, Schema } from "effect"
+import { Effect, Redacted, Schema } from "effect"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
 import * as DatabaseUrl from "./DatabaseUrl.js"
@@ -21,6 +21,8 @@ const Settings = Schema.Struct({
   readers: Schema.Int.pipe(Schema.between(1, 64, description("a whole number from 1 to 64")))
 })
 
+const usualSchema = "skein"
+
 const decode = Refusal.decoder(Schema.typeSchema(Settings))
 
 export interface Asked {
@@ -30,6 +32,14 @@ export interface Asked {
   readonly readers?: number | undefined
 }
 
-/** Returns the settings, completed with defaults. Fails with `InvalidInput` for a setting that is out of range. */
+/**
+ * Returns the settings, completed with defaults. The schema may also be named by the URL, as `?schema=NAME`. Fails with
+ * `InvalidInput` for a setting that is out of range.
+ */
 export const checked = (asked: Asked) =>
-  Effect.suspend(() => decode({ schema: "skein", lanes: 2, readers: 4, ...present(asked) }))
+  Effect.gen(function* () {
+    const settings = yield* decode({ schema: usualSchema, lanes: 2, readers: 4, ...present(asked) })
+    const { schema, url } = DatabaseUrl.parts(Redacted.value(settings.url))
+    if (schema === null) return settings
+    return yield* decode({ ...settings, url: Redacted.make(url), schema: asked.schema ?? schema })
+  })

@@ -68,7 +68,7 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
         )
     )
     yield* Effect.retry(Effect.scoped(begin), {
-      while: PostgresFailure.isOfEnd,
+      while: PostgresFailure.isPassing,
       schedule: yield* Readers.patience(busyMaxMillis)
     })
     const { notify } = yield* Notifications.make({ url, schema, look: (connection) => learn(connection, clock) })

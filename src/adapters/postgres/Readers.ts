@@ -43,9 +43,12 @@ export const patience = (millis: number) =>
     )
   )
 
-/** Whether an error means that there is no connection, but may be one later. */
-const isAway = (error: SqlFailure | StorageFailed | StorageUnusable): boolean =>
-  error._tag === "StorageFailed" || (error._tag === "SqlFailure" && error.kind === "spoilt")
+/**
+ * Whether the same read may do better later: there is no connection, or it was in the way of somebody who changes tables
+ * and was ended to resolve a deadlock.
+ */
+const isPassing = (error: SqlFailure | StorageFailed | StorageUnusable): boolean =>
+  error._tag === "StorageFailed" || (error._tag === "SqlFailure" && (error.kind === "spoilt" || error.kind === "busy"))
 
 interface Place {
   connection: Connection.Connection | null
@@ -100,8 +103,10 @@ export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scop
     return {
       query: (text, parameters, asArrays = false) => {
         const read = once(text, parameters, asArrays)
-        return Effect.catchIf(read, isAway, () =>
-          Effect.flatMap(patience(options.busyMaxMillis), (schedule) => Effect.retry(read, { while: isAway, schedule }))
+        return Effect.catchIf(read, isPassing, () =>
+          Effect.flatMap(patience(options.busyMaxMillis), (schedule) =>
+            Effect.retry(read, { while: isPassing, schedule })
+          )
         )
       }
     }

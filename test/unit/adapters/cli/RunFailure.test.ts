@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Cause, Exit, FiberId } from "effect"
+import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as RunFailure from "../../../../src/adapters/cli/RunFailure.js"
 import * as Codes from "../../../../src/adapters/cli/texts/Codes.js"
@@ -104,5 +106,15 @@ describe("RunFailure", () => {
       "x (the disk or the folder is read-only, SQLITE_READONLY_DIRECTORY)"
     )
     expect(Codes.explain("EVERYTHING is EXACT, ENOENT")).toBe("EVERYTHING is EXACT, no such file or folder, ENOENT")
+  })
+})
+
+describe("an end by a defect beside an interruption", () => {
+  it("is told as the defect, not as a cancellation", () => {
+    const interrupted = Cause.interrupt(FiberId.none)
+    const both = Cause.parallel(interrupted, Cause.die(new Error("broken")))
+    expect(Failure.report(both)).toContain("broken")
+    expect(Failure.exitCode(Exit.failCause(both))).toBe(1)
+    expect([Failure.report(interrupted), Failure.exitCode(Exit.failCause(interrupted))]).toEqual([null, 130])
   })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
 import * as DatabaseUrl from "../../../../src/adapters/postgres/DatabaseUrl.js"
+import * as PostgresSettings from "../../../../src/adapters/postgres/PostgresSettings.js"
 
 describe("DatabaseUrl", () => {
   it("says where a database is, and nothing else from its URL", () => {
@@ -32,6 +34,23 @@ describe("DatabaseUrl", () => {
       expect([url, DatabaseUrl.fault(url)]).toEqual([url, "form"])
     }
   })
+
+  it.effect("names a schema, for the storage as for the command; the option's goes first", () =>
+    Effect.gen(function* () {
+      const of = (url: string, schema?: string) =>
+        Effect.map(PostgresSettings.checked({ url: Redacted.make(url), schema }), (settings) => [
+          Redacted.value(settings.url),
+          settings.schema
+        ])
+      expect(yield* of("postgres://h/d")).toEqual(["postgres://h/d", "skein"])
+      expect(yield* of("postgres://h/d?schema=team&sslmode=require")).toEqual([
+        "postgres://h/d?sslmode=require",
+        "team"
+      ])
+      expect(yield* of("postgres://h/d?schema=team", "own")).toEqual(["postgres://h/d?", "own"])
+      expect((yield* Effect.flip(of("postgres://h/d?schema=No"))).field).toBe("schema")
+    })
+  )
 
   it("treats a URL as public only if nothing in it may be secret", () => {
     expect(["postgres://me@h/d", "postgres:///d"].map(DatabaseUrl.isPublic)).toEqual([true, true])

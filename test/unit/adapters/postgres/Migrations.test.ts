@@ -52,6 +52,24 @@ Postgres.describe("Migrations of PostgreSQL", () => {
     })
   )
 
+  it.live("ask for no right that the owner of a schema lacks, neither the first time nor later", () =>
+    Effect.gen(function* () {
+      const { schema, url } = yield* fresh
+      const [admin, owner] = [Redacted.value(url), `owner_of_${schema}_${process.pid}`]
+      yield* Postgres.once(admin, `CREATE ROLE ${owner} LOGIN PASSWORD 'p'`)
+      yield* Postgres.once(admin, `CREATE SCHEMA ${schema} AUTHORIZATION ${owner}`)
+      const as = new URL(admin)
+      as.username = owner
+      as.password = "p"
+      const options = { url: Redacted.make(as.href), schema, lanes: 1, readers: 1 }
+      yield* Effect.replicateEffect(open(options), 2, { discard: true })
+      yield* Postgres.once(admin, `REVOKE CREATE ON SCHEMA ${schema} FROM ${owner}`)
+      yield* open(options)
+      yield* Postgres.once(admin, `DROP SCHEMA ${schema} CASCADE`)
+      yield* Postgres.once(admin, `DROP ROLE ${owner}`)
+    })
+  )
+
   it.scopedLive("are retried when the server ends their connection", () =>
     Effect.gen(function* () {
       const options = yield* fresh

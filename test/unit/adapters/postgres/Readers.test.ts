@@ -52,6 +52,25 @@ Postgres.describe("Connections for reading", () => {
     })
   )
 
+  it.scopedLive("repeat a query that the server ended because it was in the way of others", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      yield* Postgres.once(url, "CREATE TABLE first (n int); CREATE TABLE second (n int)")
+      // The reader looks for a deadlock after two seconds, the other side only long afterwards.
+      yield* Postgres.once(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '2s'`)
+      const holder = yield* Postgres.connect(url)
+      yield* Postgres.ask(holder, "SET deadlock_timeout = '10min'")
+      yield* Postgres.ask(holder, "BEGIN; LOCK TABLE second")
+      const readers = yield* readersOf(url, { count: 1 })
+      const reading = yield* Effect.fork(rows(readers, "SELECT first.n FROM first, second"))
+      const waiting = Postgres.once(url, "SELECT 1 FROM pg_locks WHERE relation = 'second'::regclass AND NOT granted")
+      yield* Effect.repeat(waiting, { until: (found) => found.length > 0 })
+      yield* Postgres.ask(holder, "LOCK TABLE first")
+      yield* Postgres.ask(holder, "ROLLBACK")
+      expect(yield* Fiber.join(reading)).toEqual([])
+    })
+  )
+
   it.scopedLive("repeat a query whose connection was lost", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.database

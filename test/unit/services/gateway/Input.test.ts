@@ -75,6 +75,9 @@ const cases: ReadonlyArray<Case> = [
     "metadata.a"
   ],
   ["sessions with a limit of 0", (gateway) => gateway.sessions({ limit: 0 }), "limit"],
+  ["sessions with a title that no session has", (gateway) => gateway.sessions({ title: "a\0" }), "title"],
+  ["sessions of a folder that no session has", (gateway) => gateway.sessions({ workdir: "/\ud800" }), "workdir"],
+  ["sessions after a place that is none", (gateway) => gateway.sessions({ after: "9".repeat(19) }), "after"],
   ["sessions with a limit that is too high", (gateway) => gateway.sessions({ limit: 501 }), "limit"],
   ["sessions with a limit that is not a number", (gateway) => gateway.sessions({ limit: Number.NaN }), "limit"],
   ["sessions with a fraction as limit", (gateway) => gateway.sessions({ limit: 2.5 }), "limit"],
