@@ -3,7 +3,7 @@ import type { AssetId } from "./Asset.js"
 import { type FilePart, filesOf, isFile, type ResultMessage } from "./Message.js"
 import * as SafeText from "./SafeText.js"
 import type { Seq } from "./Session.js"
-import { textPart, type ViewText } from "./ViewItem.js"
+import { textPart, type ViewFile, type ViewText } from "./ViewItem.js"
 
 export interface Options {
   /** Files up to this place are named, not shown; null for none. */
@@ -14,17 +14,24 @@ export interface Options {
   readonly showsResultFiles?: boolean
   /** Assets that messages name and that were deleted. */
   readonly missingAssets?: ReadonlySet<AssetId>
+  /** Bytes of the assets that messages name. The size of others is unknown. */
+  readonly assetSizes?: ReadonlyMap<AssetId, number>
 }
 
 /** The file, or a note in its place. */
 export const part = (
   file: FilePart,
   seq: Seq,
-  { filesAfter = null, missingAssets }: Pick<Options, "filesAfter" | "missingAssets">
-): ViewText | FilePart => {
+  { assetSizes, filesAfter = null, missingAssets }: Pick<Options, "assetSizes" | "filesAfter" | "missingAssets">
+): ViewText | ViewFile => {
   if (missingAssets?.has(file.assetId)) return textPart(`[The file ${nameOf(file)} was deleted.]`)
   if (filesAfter !== null && seq <= filesAfter) return textPart(noLongerShown(file))
-  return file.name === undefined ? file : { ...file, name: SafeText.wellFormed(file.name) }
+  const size = assetSizes?.get(file.assetId)
+  return {
+    ...file,
+    ...(file.name !== undefined && { name: SafeText.wellFormed(file.name) }),
+    ...(size !== undefined && { size })
+  }
 }
 
 export const noLongerShown = (file: FilePart): string => `[The file ${nameOf(file)} is no longer shown.]`
@@ -38,9 +45,9 @@ export const onlyNamed = (file: FilePart): string => `[The file ${nameOf(file)} 
 export const ofResult = (
   answer: ResultMessage,
   seq: Seq,
-  { filesAfter, missingAssets, resultFilesAfter, showsResultFiles = false }: Options
-): ReadonlyArray<ViewText | FilePart> => {
-  const hidden = { filesAfter: later(filesAfter, resultFilesAfter), ...(missingAssets && { missingAssets }) }
+  { filesAfter, resultFilesAfter, showsResultFiles = false, ...options }: Options
+): ReadonlyArray<ViewText | ViewFile> => {
+  const hidden = { ...options, filesAfter: later(filesAfter, resultFilesAfter) }
   const isShown = showsResultFiles && answer.outcome === "success"
   return filesOf(answer)
     .map((file) => part(file, seq, hidden))

@@ -2,6 +2,7 @@
  * The items of a view, and functions that inspect them. `View` says how they are made.
  */
 import { Array as Arr, Predicate } from "effect"
+import * as FileWeight from "./FileWeight.js"
 import { type FilePart, isFile, type ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
 
@@ -34,6 +35,12 @@ export interface ViewCall {
   readonly providerMetadata?: ProviderMetadata
 }
 
+/** A file, as a model is shown it. */
+export interface ViewFile extends FilePart {
+  /** Bytes; absent when unknown. */
+  readonly size?: number
+}
+
 /** `id` and `name` are those of its call. */
 export interface ViewResult {
   readonly id: string
@@ -41,33 +48,31 @@ export interface ViewResult {
   /** Never blank. */
   readonly text: string
   /** The files that are shown after the text, for models that take them. At least one. */
-  readonly files?: ReadonlyArray<FilePart>
+  readonly files?: ReadonlyArray<ViewFile>
   readonly isError: boolean
 }
 
 /** The results of one batch are together, right after the assistant item that asked for them, in its order. */
 export type ViewItem =
-  | { readonly role: "user"; readonly parts: ReadonlyArray<ViewText | FilePart> }
+  | { readonly role: "user"; readonly parts: ReadonlyArray<ViewText | ViewFile> }
   | { readonly role: "assistant"; readonly parts: ReadonlyArray<ViewText | ViewReasoning | ViewCall> }
   | { readonly role: "tool"; readonly results: ReadonlyArray<ViewResult> }
 
 /** A transcript as one model is shown it. */
 export type View = ReadonlyArray<ViewItem>
 
-/** The characters that a file counts as. */
-const fileCharacters = 4_000
-
-/** The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file. */
-export const characters = (view: View): number => weigh(view) + fileCharacters * files(view).length
+/** The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; files by `FileWeight`. */
+export const characters = (view: View): number =>
+  files(view).reduce((sum, file) => sum + FileWeight.of(file), weigh(view))
 
 /** Whether the view has any reasoning. */
 export const hasReasoning = (view: View): boolean =>
   view.some((item) => item.role === "assistant" && item.parts.some(({ type }) => type === "reasoning"))
 
 /** The files that the view shows. */
-export const files = (view: View): ReadonlyArray<FilePart> => view.flatMap(filesOf)
+export const files = (view: View): ReadonlyArray<ViewFile> => view.flatMap(filesOf)
 
-const filesOf = (item: ViewItem): ReadonlyArray<FilePart> => {
+const filesOf = (item: ViewItem): ReadonlyArray<ViewFile> => {
   if (item.role === "tool") return item.results.flatMap(({ files = [] }) => files)
   return item.role === "user" ? item.parts.filter(isFile) : []
 }

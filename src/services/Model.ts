@@ -12,7 +12,7 @@ import { Prices } from "../domain/Prices.js"
 import type { Session } from "../domain/Session.js"
 import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } from "../domain/SkeinError.js"
 import type { Part } from "../domain/StepDraft.js"
-import type { View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText } from "../domain/View.js"
+import type { View, ViewCall, ViewFile, ViewItem, ViewReasoning, ViewResult, ViewText } from "../domain/View.js"
 
 /** A tool as the model sees it. */
 export interface ToolDefinition {
@@ -36,7 +36,7 @@ export interface StepRequest {
 }
 
 export { OfferedModel, Prices }
-export type { Part, View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText }
+export type { Part, View, ViewCall, ViewFile, ViewItem, ViewReasoning, ViewResult, ViewText }
 
 /** A model, as the engine asks it. */
 export interface Model {

@@ -14,6 +14,7 @@ import type {
   SharedV3ProviderOptions
 } from "@ai-sdk/provider"
 import { Effect, Encoding } from "effect"
+import * as FileWeight from "../../domain/FileWeight.js"
 import * as ImageHeader from "../../domain/ImageHeader.js"
 import type { FilePart, ProviderMetadata } from "../../domain/Message.js"
 import type { ModelFailed } from "../../domain/SkeinError.js"
@@ -110,7 +111,8 @@ const file = (part: FilePart, data: Uint8Array, mediaType: string): SeenFile => 
 
 const textFile = (part: FilePart, data: Uint8Array): UserPart => {
   const text = new TextDecoder().decode(data)
-  const cut = text.length > textFileLength ? `${SafeText.wellFormed(text.slice(0, textFileLength))}…` : text
+  const cut =
+    text.length > FileWeight.textLength ? `${SafeText.wellFormed(text.slice(0, FileWeight.textLength))}…` : text
   return note(`[The file ${titleOf(part)}:]\n${cut}`)
 }
 
@@ -121,9 +123,6 @@ const hidden = (part: FilePart, how: string): LanguageModelV3TextPart =>
 
 const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
   `${JSON.stringify(name ?? assetId)} of type ${mediaType}`
-
-/** Characters (UTF-16 units) of a text file that are sent. */
-const textFileLength = 100_000
 
 /** In bytes. An image may have five MiB in base64. */
 const imageLimit = (5 * 1024 * 1024 * 3) / 4

@@ -18,8 +18,8 @@ import * as Pulled from "../Pulled.js"
 import { StorageReader } from "../storage/Storage.js"
 import { inPieces, Stretch } from "../Stretch.js"
 
-/** How the view is asked for; missing assets are found here. */
-export type Options = Omit<View.Options, "missingAssets">
+/** How the view is asked for; what is known about assets is found here. */
+export type Options = Omit<View.Options, "missingAssets" | "assetSizes">
 
 export interface RunTranscript {
   /** The last place; null while there is none. */
@@ -97,11 +97,14 @@ export const make = Effect.gen(function* () {
     /** Entries that are not in a view yet: the end of the transcript. */
     let fresh: Array<Entry> = [...tail]
     let kept: Kept | null = null
+    const assetSizes = new Map<AssetId, number>()
 
     const missingOf = Effect.fnUntraced(function* (named: ReadonlySet<AssetId>) {
       if (named.size === 0) return new Set<AssetId>()
-      const kept = new Set((yield* reader.assets(sessionId)).map(({ id }) => id))
-      return new Set([...named].filter((id) => !kept.has(id)))
+      const assets = yield* reader.assets(sessionId)
+      assetSizes.clear()
+      for (const { id, size } of assets) assetSizes.set(id, size)
+      return new Set([...named].filter((id) => !assetSizes.has(id)))
     })
 
     /** Returns entries before place `before`: those that are here already, or at most `size` of them. */
@@ -125,7 +128,7 @@ export const make = Effect.gen(function* () {
           missing = yield* missingOf(named)
           known = new WeakMap()
         }
-        const options = { ...asked, missingAssets: missing, known }
+        const options = { ...asked, missingAssets: missing, assetSizes, known }
         yield* makePieces(page, options)
         first = page[0]?.seq ?? 1
         end = TranscriptEnd.prepend(end, page, first === 1, options)

@@ -2,7 +2,8 @@
  * What a model is asked in a step: the session's view, cut so that it and the answer fit into the model's context.
  *
  * A provider's refusal may say how to ask instead. Each of these corrections is made once a step, without a wait, and
- * what was learned is kept while the engine lives, for a bounded number of sessions and models:
+ * what was learned is kept while the engine lives, for a bounded number of sessions and models. Only what a model's
+ * context holds is learned for all sessions; everything else depends on what is in a session.
  * - Reasoning is refused because it came from another account, server or conversation: all of it is left out. What the
  *   model writes from then on is sent back.
  * - The request did not fit, and the provider says what fits: the view is cut to that.
@@ -24,8 +25,8 @@ import { Assets } from "../assets/Assets.js"
 import type { Model, StepRequest } from "../Model.js"
 import type { RunTranscript } from "./RunTranscript.js"
 
-/** Characters that a token is assumed to have, unless a provider has counted better. */
-const charactersPerToken = 3
+/** Characters that a token is assumed to have until a provider has counted fewer, and how few are believed. */
+const charactersPerToken = { standard: 3, least: 0.5 }
 
 /** Leaves a provider's count room to grow until it counts again. */
 const margin = 0.9
@@ -47,11 +48,6 @@ export interface Question {
   readonly agent: Agent
   readonly model: Model
   readonly transcript: RunTranscript
-}
-
-interface KnownContext {
-  readonly tokens: number
-  readonly charactersPerToken: number
 }
 
 const namesFiles = /\b(?:image|picture|photo|media|file|document|pdf)s?\b|image_|invalid_image/iu
@@ -80,16 +76,18 @@ export const make = Effect.gen(function* () {
   const refusedReasoning = new Map<SessionId, Seq>()
   const refusedFiles = new Map<SessionId, Pick<View.Options, "filesAfter" | "resultFilesAfter">>()
   const refusedOutputs = new Map<SessionId, string>()
-  const contexts = new Map<string, KnownContext>()
+  const contexts = new Map<string, number>()
+  const densities = new Map<SessionId, number>()
 
-  /** What fits into the model's context, by what the model says and by what its provider has said. */
-  const contextOf = (model: Model): KnownContext | null => {
-    const learnt = contexts.get(ModelRef.toText(model))
-    if (learnt === undefined) {
-      return model.contextTokens === null ? null : { tokens: model.contextTokens, charactersPerToken }
-    }
-    return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
+  /** The tokens that fit into the model's context, by what the model says and by what its provider has said. */
+  const contextOf = (model: Model): number | null => {
+    const learnt = contexts.get(ModelRef.toText(model)) ?? null
+    return learnt === null || model.contextTokens === null
+      ? (learnt ?? model.contextTokens)
+      : Math.min(learnt, model.contextTokens)
   }
+
+  const densityOf = ({ id }: Session): number => densities.get(id) ?? charactersPerToken.standard
 
   /** Whether the provider makes the model follow the form. */
   const isHeld = ({ model, output, session }: Question): boolean =>
@@ -101,11 +99,9 @@ export const make = Effect.gen(function* () {
     const options = ModelRef.merge(agent.options, session.model?.options ?? {})
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
-    const output = OutputBudget.within(wanted, context?.tokens ?? null)
+    const output = OutputBudget.within(wanted, context)
     const room =
-      context === null
-        ? null
-        : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters(question)
+      context === null ? null : Math.floor((context - output) * densityOf(session)) - fixedCharacters(question)
     const request: StepRequest = {
       system: systemOf(question, held ? null : form),
       view: yield* transcript.view({
@@ -148,11 +144,11 @@ export const make = Effect.gen(function* () {
     if (overflow === null) return learnOfFiles(question, request, detail)
     if (overflow.limit === null) return null
     const characters = View.characters(request.view) + fixedCharacters(question)
-    const counted = overflow.asked === null ? charactersPerToken : (characters / overflow.asked) * margin
-    remember(contexts, ModelRef.toText(question.model), {
-      tokens: overflow.limit,
-      charactersPerToken: Math.min(charactersPerToken, counted)
-    })
+    remember(contexts, ModelRef.toText(question.model), overflow.limit)
+    if (overflow.asked !== null) {
+      const counted = Math.max((characters / overflow.asked) * margin, charactersPerToken.least)
+      remember(densities, question.session.id, Math.min(densityOf(question.session), counted))
+    }
     return "context"
   }
 

@@ -346,7 +346,7 @@ describe("View", () => {
       expect(stringsIn(view([userText("hi"), message], { showsResultFiles: true })).join("\n")).toContain(hidden)
     })
 
-    it("count as 4,000 characters each, and are only named once their result is shortened", () => {
+    it("count with the text, and are only named once their result is shortened", () => {
       const messages = [userText("hi"), assistant([call("c1")]), result("c1", "a cat", { parts: [file, file] })]
       const whole = view(messages, { showsResultFiles: true })
       const named = view(messages, { showsResultFiles: true, filesAfter: Seq.make(2) })

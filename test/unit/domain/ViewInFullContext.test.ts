@@ -132,7 +132,7 @@ describe("View, as the transcript grows", () => {
       }
     })
 
-    it("what Skein adds for the provider counts too, and a file counts as 4,000 characters", () => {
+    it("what Skein adds for the provider counts too", () => {
       const monologue = [
         userText("go"),
         ...Array.from({ length: 20 }, () => assistant([{ type: "text", text: "step" }]))
@@ -141,10 +141,26 @@ describe("View, as the transcript grows", () => {
       for (let maxCharacters = 4_000; maxCharacters < 20_000; maxCharacters += 200) {
         expect(View.characters(view(messages, { maxCharacters }))).toBeLessThanOrEqual(maxCharacters)
       }
-      const file = { type: "file" as const, assetId: AssetId.make("a1"), mediaType: "image/png" }
-      const size = View.characters(view([{ role: "user", parts: [file] }]))
-      expect(size).toBeGreaterThan(4_000)
-      expect(size).toBeLessThan(4_100)
+    })
+
+    it.each([
+      ["image/png", undefined, 4_000],
+      ["image/png", 3_000_000, 4_000],
+      ["application/zip", 3_000_000, 4_000],
+      ["text/plain", undefined, 4_000],
+      ["text/plain", 50, 50],
+      ["application/json", 70_000, 70_000],
+      ["text/csv", 3_000_000, 100_000],
+      ["application/pdf", undefined, 4_000],
+      ["application/pdf", 1_000, 6_000],
+      ["application/pdf", 1_000_000, 60_000],
+      ["application/pdf", 20_000_000, 300_000]
+    ])("a file of type %s and %s bytes counts as %s characters", (mediaType, bytes, characters) => {
+      const file = { type: "file" as const, assetId: AssetId.make("a1"), mediaType }
+      const assetSizes = new Map(bytes === undefined ? [] : [[file.assetId, bytes]])
+      const size = View.characters(view([{ role: "user", parts: [file] }], { assetSizes }))
+      expect(size - characters).toBeGreaterThan(0)
+      expect(size - characters).toBeLessThan(100)
     })
 
     it("first the oldest results are shortened, with a note of how much is missing", () => {

@@ -214,6 +214,46 @@ describe("a request that does not fit into the model's context", () => {
     })
   )
 
+  it.scoped("does not cut other sessions, whose texts may have more characters per token", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        ({ view }) => {
+          const dense = JSON.stringify(view).includes("0xff") ? 1 : 4
+          const tokens = Math.ceil(size(view) / dense)
+          return tokens > 5_000
+            ? Stream.fail(refused(`prompt is too long: ${tokens} tokens > 5000 maximum`))
+            : Stream.fromIterable(said("so"))
+        },
+        { contextTokens: 5_000 }
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const prose = yield* begin("x".repeat(3_000))
+      yield* gateway.await(prose)
+      const hex = yield* begin("0xff".repeat(800))
+      yield* gateway.await(hex)
+      expect((yield* gateway.await(yield* send(hex.sessionId, "y".repeat(3_000)))).stopReason).toBe("completed")
+      expect(JSON.stringify(requests.at(-1)?.view)).toContain("left out")
+      yield* gateway.await(yield* send(prose.sessionId, "z".repeat(3_000)))
+      expect(size(requests.at(-1)?.view ?? [])).toBeGreaterThan(6_000)
+    })
+  )
+
+  it.scoped("is not sent in the first place when files of known sizes make it too large", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(() => Stream.fromIterable(said("so")), { contextTokens: 12_000 })
+      const { gateway, send, session } = yield* engineOf(models)
+      const { id } = yield* session()
+      const shown: Array<number> = []
+      for (let turn = 0; turn < 3; turn++) {
+        const content = Stream.make(new TextEncoder().encode("a line of a log\n".repeat(500)))
+        const { id: assetId, mediaType } = yield* gateway.saveAsset({ sessionId: id, mediaType: "text/plain", content })
+        yield* gateway.await(yield* send(id, "read", { files: [{ assetId, mediaType }] }))
+        shown.push(View.files(requests.at(-1)?.view ?? []).length)
+      }
+      expect(shown).toEqual([1, 2, 1])
+    })
+  )
+
   it.scoped("ends the run when its last turn alone is too large", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf(() =>
