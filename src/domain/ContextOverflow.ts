@@ -10,7 +10,7 @@
 export interface ContextOverflow {
   /** How much fits into the context, including the answer. */
   readonly limit: number | null
-  /** The provider's count for the request. */
+  /** The provider's count for the request, without the answer. */
   readonly asked: number | null
 }
 
@@ -37,6 +37,9 @@ const counts = [
   `(?:request|prompt|input token count) \\(${count}`
 ].map((pattern) => new RegExp(pattern, "iu"))
 
+/** The room for the answer, where a provider counts it with the request. */
+const answers = [new RegExp(`${count} (?:in|for) the completion`, "iu")]
+
 const find = (patterns: ReadonlyArray<RegExp>, text: string): number | null => {
   for (const pattern of patterns) {
     const tokens = Number(pattern.exec(text)?.[1]?.replace(/[,_]/gu, ""))
@@ -46,5 +49,8 @@ const find = (patterns: ReadonlyArray<RegExp>, text: string): number | null => {
 }
 
 /** Returns null when the text is about something else. */
-export const read = (text: string): ContextOverflow | null =>
-  signs.test(text) ? { limit: find(limits, text), asked: find(counts, text) } : null
+export const read = (text: string): ContextOverflow | null => {
+  if (!signs.test(text)) return null
+  const asked = find(counts, text)
+  return { limit: find(limits, text), asked: asked === null ? null : asked - (find(answers, text) ?? 0) }
+}

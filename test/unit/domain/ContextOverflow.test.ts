@@ -12,7 +12,17 @@ const told: ReadonlyArray<readonly [text: string, limit: number | null, asked: n
   [
     "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens (8000 in the messages, 1000 in the completion). Please reduce the length of the messages or completion.",
     8_192,
-    9_000
+    8_000
+  ],
+  [
+    "This model's maximum context length is 4097 tokens, however you requested 5000 tokens (3000 in your prompt; 2000 for the completion).",
+    4_097,
+    3_000
+  ],
+  [
+    "This model's maximum context length is 8192 tokens. However, you requested 9,000 tokens (7500 in the messages, 500 in the functions, and 1,000 in the completion).",
+    8_192,
+    8_000
   ],
   [
     "This model's maximum context length is 4,096 tokens. However, your messages resulted in 12,345 tokens.",
