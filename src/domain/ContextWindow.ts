@@ -6,8 +6,11 @@
  * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes like this:
  * 1. shorten the results of earlier turns, oldest first;
  * 2. if that made little room, leave out earlier turns, oldest first;
- * 3. if it still does not fit, shorten the results of the last turn, oldest first.
- * The last turn is never left out, so what remains may still be larger than the limit.
+ * 3. if it still does not fit, shorten the results of the last turn, oldest first;
+ * 4. if it does not fit because of a new message of the user, leave out the user's messages right before it, oldest first:
+ *    one that was too long to be answered must not keep the next one from being answered.
+ * The rest of the last turn is never left out, so what remains may still be larger than the limit. Of a turn, 4 leaves out
+ * the same messages whatever came before it, and none once the turn has an answer.
  *
  * What lies far back is not considered (`begin`): the conversation begins at a turn early enough that the turns from it
  * up to the last one, results shortened, exceed the limit. That turn stays the same for many turns to come, and it is
@@ -17,6 +20,8 @@
 /** A message together with the results that follow it. */
 export interface Piece {
   readonly size: number
+  /** Whether the message is one of a user's. */
+  readonly isUsers: boolean
   /** By how much each of its results could be shortened, in order. */
   readonly savings: ReadonlyArray<number>
 }
@@ -24,6 +29,8 @@ export interface Piece {
 export interface Cut {
   /** How many of the oldest turns are left out. */
   readonly turns: number
+  /** How many of the user's messages are left out with which the first turn after those begins. */
+  readonly messages: number
   /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
   readonly results: number
   /** How many of the oldest pieces were written before the last cut: what came before them was longer then. The number
@@ -32,7 +39,7 @@ export interface Cut {
 }
 
 /** Nothing is left out or shortened. */
-export const whole: Cut = { turns: 0, results: 0, pieces: 0 }
+export const whole: Cut = { turns: 0, messages: 0, results: 0, pieces: 0 }
 
 /** Each way of cutting back goes down to this fraction of the limit, if it can. */
 const lowWatermark = 0.7
@@ -47,7 +54,7 @@ export const farthest = 1.5
 export interface EarlierTurn {
   /** Its first place. */
   readonly first: number
-  /** Its size with all results shortened. */
+  /** Its size with all results shortened, and without the messages that were left out when it was the last turn. */
   readonly shortSize: number
 }
 
@@ -78,6 +85,9 @@ export const begin = (earlier: ReadonlyArray<EarlierTurn>, end: number, limit: n
   return null
 }
 
+const isMore = (cut: Cut, before: Cut): boolean =>
+  cut.turns > before.turns || cut.messages > before.messages || cut.results > before.results
+
 /** A conversation that grows. */
 export interface Growing {
   readonly beginTurn: () => void
@@ -92,6 +102,8 @@ export const grow = (limit: number): Growing => {
   const low = limit * lowWatermark
   const savings: Array<number> = []
   const shortSizes: Array<number> = []
+  /** The sizes of the user's messages in the last turn, which begin it. */
+  let questions: Array<number> = []
   let cut = whole
   let size = 0
   let pieces = 0
@@ -106,17 +118,29 @@ export const grow = (limit: number): Growing => {
   const leaveOut = (end: number): void => {
     let { turns } = cut
     for (; size > low && turns < end; turns++) size -= shortSizes[turns] ?? 0
-    cut = { ...cut, turns }
+    cut = { ...cut, turns, messages: turns > cut.turns ? 0 : cut.messages }
+  }
+  /** For when all earlier turns are left out. */
+  const leaveOutQuestions = (last: number): void => {
+    let { messages } = cut
+    for (; size > low && messages < questions.length - 1; messages++) {
+      const question = questions[messages] ?? 0
+      size -= question
+      shortSizes[last] = (shortSizes[last] ?? 0) - question
+    }
+    cut = { ...cut, messages }
   }
 
   return {
     beginTurn: () => {
       earlier = savings.length
       shortSizes.push(0)
+      questions = []
     },
     add: (piece) => {
       const last = shortSizes.length - 1
       pieces++
+      if (piece.isUsers) questions.push(piece.size)
       savings.push(...piece.savings)
       shortSizes[last] = (shortSizes[last] ?? 0) + shortSize(piece)
       size += piece.size
@@ -125,7 +149,8 @@ export const grow = (limit: number): Growing => {
       shorten(earlier)
       if (size > limit * littleRoom) leaveOut(last)
       if (size > limit) shorten(savings.length)
-      if (cut.turns > before.turns || cut.results > before.results) cut = { ...cut, pieces }
+      if (size > limit && piece.isUsers) leaveOutQuestions(last)
+      if (isMore(cut, before)) cut = { ...cut, pieces }
     },
     cut: () => cut
   }
@@ -147,3 +172,14 @@ export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): 
 
 /** The size of a piece with all its results shortened. */
 export const shortSize = ({ savings, size }: Piece): number => savings.reduce((rest, saving) => rest - saving, size)
+
+/** The `EarlierTurn.shortSize` of a turn of these pieces. */
+export const shortSizeOf = (turn: ReadonlyArray<Piece>, limit: number): number =>
+  turn.slice(fit([turn], limit).messages).reduce((sum, piece) => sum + shortSize(piece), 0)
+
+/**
+ * The least `EarlierTurn.shortSize` of a turn that ends with these pieces: the messages that it begins with may be left
+ * out.
+ */
+export const leastSizeOf = (pieces: ReadonlyArray<Piece>): number =>
+  pieces.reduce((sum, piece) => (piece.isUsers ? sum : sum + shortSize(piece)), 0)

@@ -8,13 +8,6 @@ import type { Entry } from "./Message.js"
 import type { View, ViewItem } from "./ViewItem.js"
 import * as ViewPiece from "./ViewPiece.js"
 
-/** Room kept for the notes that are added once a view is cut. */
-const roomForNotes = 200
-
-/** Returns the limit that the sizes of a view's pieces are compared with; null for none. */
-export const limitOf = ({ maxCharacters }: ViewPiece.Options): number | null =>
-  maxCharacters === null ? null : maxCharacters - roomForNotes
-
 export interface GrowingView {
   /**
    * Adds the entries that follow. Returns false and adds nothing when the view must be made from scratch: the entries
@@ -39,7 +32,7 @@ export const make = (start: Start, options: ViewPiece.Options): GrowingView => I
 
 /** Does the same as `make`, in pieces, for a beginning of many turns or of a long one. */
 export function* making({ beginning, turns }: Start, options: ViewPiece.Options): InPieces.InPieces<GrowingView> {
-  const limit = limitOf(options)
+  const limit = ViewPiece.limitOf(options)
   const conversation = limit === null ? null : ContextWindow.grow(limit)
   const named = ViewPiece.uniqueIds()
   const pieces: Array<View> = []
@@ -71,7 +64,7 @@ export function* making({ beginning, turns }: Start, options: ViewPiece.Options)
     const isSame = cut.pieces === shown.cut.pieces
     let { results } = isSame ? shown : { results: 0 }
     const items = isSame ? shown.items : []
-    const shownFrom = starts[cut.turns] ?? 0
+    const shownFrom = (starts[cut.turns] ?? 0) + cut.messages
     for (let at = isSame ? shown.pieces : 0; at < pieces.length; at++) {
       if (at % atATime === atATime - 1) yield
       for (const item of cutPiece(pieces[at] ?? [], at, cut)) {
@@ -95,7 +88,8 @@ export function* making({ beginning, turns }: Start, options: ViewPiece.Options)
     },
     view: () => {
       const { cut, items } = InPieces.atOnce(show())
-      const left = (turns[cut.turns]?.first ?? first) - beginning
+      // The messages that a turn begins with have places next to each other.
+      const left = (turns[cut.turns]?.first ?? first) + cut.messages - beginning
       return [
         ...(left > 0 ? [ViewPiece.userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),
         ...(left === 0 && items[0]?.role !== "user" ? [ViewPiece.userNote(ViewPiece.opening)] : []),

@@ -4,7 +4,6 @@
  */
 import { Array } from "effect"
 import * as ContextWindow from "./ContextWindow.js"
-import * as GrowingView from "./GrowingView.js"
 import type { AssistantMessage, Entry } from "./Message.js"
 import * as Transcript from "./Transcript.js"
 import * as ViewPiece from "./ViewPiece.js"
@@ -27,6 +26,7 @@ interface Rest {
   readonly loose: ReadonlyArray<Entry>
   /** The pieces of what follows, by page; the page that was read last comes first. */
   readonly pages: ReadonlyArray<ReadonlyArray<ViewPiece.Piece>>
+  /** At least this is the turn's `shortSize`. */
   readonly shortSize: number
   /** The turn's last assistant message. */
   readonly answer: AssistantMessage | null
@@ -49,7 +49,7 @@ const extend = (rest: Rest | null, entries: ReadonlyArray<Entry>, options: ViewP
     first,
     loose,
     pages: [page, ...(rest?.pages ?? [])],
-    shortSize: ViewPiece.shortSizeOf(page) + (rest?.shortSize ?? 0),
+    shortSize: ContextWindow.leastSizeOf(page) + (rest?.shortSize ?? 0),
     answer: rest?.answer ?? (last?.role === "assistant" ? last : null),
     entries: entries.length + (rest?.entries ?? 0)
   }
@@ -86,7 +86,7 @@ const earlierOf = ({ answer, first, shortSize }: Rest, options: ViewPiece.Option
 
 /** Estimates how many more entries `startOf` needs, if they are as long as the others; Infinity for all. */
 export const missing = ({ entries, rest, turns }: TranscriptEnd, options: ViewPiece.Options): number => {
-  const limit = GrowingView.limitOf(options)
+  const limit = ViewPiece.limitOf(options)
   const size = turns.reduce((sum, { shortSize }) => sum + shortSize, rest?.shortSize ?? 0)
   return limit === null
     ? Infinity
@@ -97,7 +97,7 @@ export const missing = ({ entries, rest, turns }: TranscriptEnd, options: ViewPi
 export const startOf = (end: TranscriptEnd, options: ViewPiece.Options): ReadonlyArray<ViewPiece.Turn> | null => {
   const { isWhole, rest, turns } = end
   const last = turns.at(-1)
-  const limit = GrowingView.limitOf(options)
+  const limit = ViewPiece.limitOf(options)
   if (last === undefined || limit === null) return isWhole ? turns : null
   const before = rest === null ? [] : [earlierOf(rest, options)]
   const begin = ContextWindow.begin([...before, ...turns.slice(0, -1)], last.first, limit)

@@ -73,6 +73,13 @@ const noOutput = "[no output]"
 const onlyFiles = "[no text]"
 const refusedTurn = "[A message and its answer are left out here, because the answer was refused.]"
 
+/** Room kept for the notes that are added once a view is cut. */
+const roomForNotes = 200
+
+/** Returns the limit that the sizes of a view's pieces are compared with; null for none. */
+export const limitOf = ({ maxCharacters }: Options): number | null =>
+  maxCharacters === null ? null : maxCharacters - roomForNotes
+
 /** Characters that a shortened result keeps. */
 const shortResult = 800
 
@@ -87,11 +94,8 @@ export const turn = (
   options: Options
 ): Turn => {
   const pieces = isLeftOut(answer, options) ? [piece([userNote(refusedTurn)], [])] : all
-  return { first: seq, pieces, shortSize: shortSizeOf(pieces) }
+  return { first: seq, pieces, shortSize: ContextWindow.shortSizeOf(pieces, limitOf(options) ?? Infinity) }
 }
-
-export const shortSizeOf = (pieces: ReadonlyArray<Piece>): number =>
-  pieces.reduce((sum, one) => sum + ContextWindow.shortSize(one), 0)
 
 /** The pieces of entries that belong to one turn. */
 export const piecesOf = (entries: ReadonlyArray<Entry>, options: Options): ReadonlyArray<Piece> =>
@@ -106,9 +110,10 @@ const pieceOf = (exchange: Exchange, options: Options): Piece => {
   return piece
 }
 
-const piece = (items: View, calls: ReadonlyArray<CallPart>): Piece => ({
+const piece = (items: View, calls: ReadonlyArray<CallPart>, isUsers = false): Piece => ({
   items,
   calls,
+  isUsers,
   size: characters(withReplies(items)),
   savings: items.flatMap(resultsOf).map(savingOf)
 })
@@ -169,7 +174,7 @@ const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
 
 const render = ({ first: { seq }, message, results }: Exchange, options: Options): Piece => {
   if (message === null) return piece(results.map(strayItem), [])
-  if (message.role === "user") return piece([userItem(message, seq, options), ...results.map(strayItem)], [])
+  if (message.role === "user") return piece([userItem(message, seq, options), ...results.map(strayItem)], [], true)
   const parts = assistantParts(message, seq, options)
   const calls = message.partial ? [] : callsOf(message)
   const stored = new Map(results.toReversed().map((result) => [result.callId, result]))

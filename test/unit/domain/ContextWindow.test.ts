@@ -7,11 +7,18 @@ type Turns = ReadonlyArray<ReadonlyArray<ContextWindow.Piece>>
 const piece: FastCheck.Arbitrary<ContextWindow.Piece> = FastCheck.tuple(
   FastCheck.integer({ min: 1, max: 50 }),
   FastCheck.array(FastCheck.integer({ min: 0, max: 100 }), { maxLength: 3 })
-).map(([rest, savings]) => ({ size: rest + sum(savings), savings }))
+).map(([rest, savings]) => ({ size: rest + sum(savings), savings, isUsers: false }))
 
-const turns: FastCheck.Arbitrary<Turns> = FastCheck.array(FastCheck.array(piece, { minLength: 1, maxLength: 6 }), {
-  maxLength: 8
-})
+/** Messages of a user that begin a turn, some of them too long for any limit. */
+const questions: FastCheck.Arbitrary<ReadonlyArray<ContextWindow.Piece>> = FastCheck.array(
+  FastCheck.oneof(FastCheck.integer({ min: 1, max: 50 }), FastCheck.integer({ min: 1, max: 3_000 })),
+  { maxLength: 3 }
+).map((sizes) => sizes.map((size) => ({ size, savings: [], isUsers: true })))
+
+const turn = FastCheck.tuple(questions, FastCheck.array(piece, { maxLength: 6 }))
+  .map((parts) => parts.flat())
+  .filter((pieces) => pieces.length > 0)
+const turns: FastCheck.Arbitrary<Turns> = FastCheck.array(turn, { maxLength: 8 })
 const limits = FastCheck.integer({ min: 10, max: 1_500 })
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
@@ -19,7 +26,7 @@ const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) =
 /** The size of what is shown. */
 const sizeOf = (turns: Turns, cut: ContextWindow.Cut): number => {
   const before = turns.slice(0, cut.turns).flatMap((turn) => turn.flatMap(({ savings }) => savings)).length
-  const shown = turns.slice(cut.turns).flat()
+  const shown = turns.slice(cut.turns).flat().slice(cut.messages)
   const savings = shown.flatMap((piece) => piece.savings).slice(0, Math.max(0, cut.results - before))
   return sum(shown.map(({ size }) => size)) - sum(savings)
 }
@@ -27,6 +34,11 @@ const sizeOf = (turns: Turns, cut: ContextWindow.Cut): number => {
 /** The stages of the conversation as it grew, piece by piece. */
 const growth = (turns: Turns): ReadonlyArray<Turns> =>
   turns.flatMap((turn, index) => turn.map((_, last) => [...turns.slice(0, index), turn.slice(0, last + 1)]))
+
+const questionsOf = (turn: ReadonlyArray<ContextWindow.Piece> = []) => turn.filter(({ isUsers }) => isUsers).length
+
+/** What is never left out of a turn, even if it is the last one, and has no savings. */
+const plain = (size: number): ContextWindow.Piece => ({ size, savings: [], isUsers: false })
 
 const resultsBefore = (turns: Turns, count: number) =>
   turns.slice(0, count).flatMap((turn) => turn.flatMap(({ savings }) => savings)).length
@@ -48,11 +60,12 @@ describe("ContextWindow", () => {
   )
 
   it.prop(
-    "the last turn stays; no turn is left out before the results of all earlier turns are shortened",
+    "the last turn and its newest message stay; no turn is left out before the results of all earlier turns are shortened",
     [turns, limits],
     ([turns, limit]) => {
       const cut = ContextWindow.fit(turns, limit)
       expect(cut.turns === 0 || cut.turns < turns.length).toBe(true)
+      expect(cut.messages === 0 || cut.messages < questionsOf(turns[cut.turns])).toBe(true)
       expect(cut.results).toBeGreaterThanOrEqual(resultsBefore(turns, cut.turns))
       let leftOut = 0
       for (const grown of growth(turns)) {
@@ -67,6 +80,7 @@ describe("ContextWindow", () => {
     const cuts = growth(turns).map((turns) => ContextWindow.fit(turns, limit))
     for (const [index, cut] of cuts.slice(1).entries()) {
       expect(cut.turns).toBeGreaterThanOrEqual(cuts[index]?.turns ?? 0)
+      if (cut.turns === cuts[index]?.turns) expect(cut.messages).toBeGreaterThanOrEqual(cuts[index]?.messages ?? 0)
       expect(cut.results).toBeGreaterThanOrEqual(cuts[index]?.results ?? 0)
     }
   })
@@ -84,8 +98,34 @@ describe("ContextWindow", () => {
     }
   )
 
+  it.prop(
+    "messages that begin the last turn are left out until they fit, or until the newest is left; the same whatever came before them, and none once the turn has an answer",
+    [turns, questions, turn, limits],
+    ([before, questions, answer, limit]) => {
+      const { messages } = ContextWindow.fit([questions], limit)
+      if (sum(questions.slice(messages).map(({ size }) => size)) > limit) expect(questions.length - messages).toBe(1)
+      const last = [...questions, ...answer.filter(({ isUsers }) => !isUsers)]
+      const whole = ContextWindow.fit([...before, last], limit)
+      if (whole.turns === before.length) expect(whole.messages).toBe(messages)
+      else expect(messages).toBe(0)
+    }
+  )
+
+  it.prop(
+    "the short size of a turn is what it has after the cut, and grows with it",
+    [turn, limits],
+    ([turn, limit]) => {
+      const { messages } = ContextWindow.fit([turn], limit)
+      const results = resultsBefore([turn], 1)
+      expect(ContextWindow.shortSizeOf(turn, limit)).toBe(sizeOf([turn], { turns: 0, messages, results, pieces: 0 }))
+      for (let from = 0; from <= turn.length; from++) {
+        expect(ContextWindow.leastSizeOf(turn.slice(from))).toBeLessThanOrEqual(ContextWindow.shortSizeOf(turn, limit))
+      }
+    }
+  )
+
   it("cuts are rare: each makes room for a while", () => {
-    const turn = Array.from({ length: 10 }, () => ({ size: 10, savings: [8] }))
+    const turn = Array.from({ length: 10 }, () => ({ ...plain(10), savings: [8] }))
     const turns = Array.from({ length: 100 }, () => turn)
     const cuts = growth(turns).map((turns) => ContextWindow.fit(turns, 1_000))
     const changes = cuts
@@ -96,16 +136,16 @@ describe("ContextWindow", () => {
   })
 
   it("cuts back to seven tenths of the limit and no further", () => {
-    const plain = Array.from({ length: 12 }, () => [{ size: 10, savings: [] }])
-    expect(ContextWindow.fit(plain.slice(0, 10), 100)).toEqual(ContextWindow.whole)
-    expect(ContextWindow.fit(plain.slice(0, 11), 100)).toMatchObject({ turns: 4, results: 0 })
-    expect(ContextWindow.fit(plain, 100)).toMatchObject({ turns: 4, results: 0 })
-    const results = [{ size: 120, savings: Array.from({ length: 12 }, () => 10) }]
+    const turns = Array.from({ length: 12 }, () => [plain(10)])
+    expect(ContextWindow.fit(turns.slice(0, 10), 100)).toEqual(ContextWindow.whole)
+    expect(ContextWindow.fit(turns.slice(0, 11), 100)).toMatchObject({ turns: 4, results: 0 })
+    expect(ContextWindow.fit(turns, 100)).toMatchObject({ turns: 4, results: 0 })
+    const results = [{ ...plain(120), savings: Array.from({ length: 12 }, () => 10) }]
     expect(ContextWindow.fit([results], 100)).toMatchObject({ turns: 0, results: 5 })
   })
 
   it("reports how many pieces there were at the last cut", () => {
-    const turn = [{ size: 10, savings: [] }]
+    const turn = [plain(10)]
     const turns = Array.from({ length: 12 }, () => turn)
     expect(ContextWindow.fit(turns.slice(0, 10), 100).pieces).toBe(0)
     expect(ContextWindow.fit(turns.slice(0, 11), 100).pieces).toBe(11)
@@ -113,24 +153,36 @@ describe("ContextWindow", () => {
   })
 
   it("leaves earlier turns out if shortening them is enough but makes little room", () => {
-    const earlier = [{ size: 100, savings: [10] }]
-    expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toMatchObject({ turns: 1, results: 1 })
-    expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toMatchObject({
+    const earlier = (saving: number) => [{ ...plain(100), savings: [saving] }]
+    expect(ContextWindow.fit([earlier(10), [plain(85)]], 180)).toMatchObject({ turns: 1, results: 1 })
+    expect(ContextWindow.fit([earlier(40), [plain(85)]], 180)).toMatchObject({
       turns: 0,
       results: 1
     })
   })
 
   it("shortens earlier turns first, then leaves them out, then shortens the last turn", () => {
-    const turn = [
-      { size: 10, savings: [] },
-      { size: 90, savings: [40, 40] }
-    ]
+    const turn = [plain(10), { ...plain(90), savings: [40, 40] }]
     expect(ContextWindow.fit([turn, turn], 199)).toMatchObject({ turns: 0, results: 2 })
     expect(ContextWindow.fit([turn, turn], 180)).toMatchObject({ turns: 0, results: 2 })
     expect(ContextWindow.fit([turn, turn], 110)).toMatchObject({ turns: 1, results: 2 })
     expect(ContextWindow.fit([turn, turn], 90)).toMatchObject({ turns: 1, results: 3 })
     expect(ContextWindow.fit([turn, turn], 10)).toMatchObject({ turns: 1, results: 4 })
+  })
+
+  it("leaves out messages that begin the last turn only for a newer one, and after earlier turns", () => {
+    const question = (size: number) => ({ ...plain(size), isUsers: true })
+    const earlier = [question(10), plain(10)]
+    const cutOf = (...last: ReadonlyArray<ContextWindow.Piece>) => ContextWindow.fit([earlier, last], 100)
+    expect(cutOf(question(500))).toMatchObject({ turns: 1, messages: 0 })
+    expect(cutOf(question(500), question(10))).toMatchObject({ turns: 1, messages: 1 })
+    expect(cutOf(question(20), question(500), question(10))).toMatchObject({ turns: 1, messages: 2 })
+    expect(cutOf(question(20), question(20), question(75))).toMatchObject({ turns: 1, messages: 2 })
+    expect(cutOf(question(50), question(40))).toMatchObject({ turns: 1, messages: 0 })
+    expect(cutOf(question(50), question(40), plain(50))).toMatchObject({ turns: 1, messages: 0 })
+    const answered = [question(500), question(10), plain(10)]
+    expect(ContextWindow.fit([answered, [question(10)]], 100)).toMatchObject({ turns: 0, messages: 1 })
+    expect(ContextWindow.fit([answered, [question(90)]], 100)).toMatchObject({ turns: 1, messages: 0 })
   })
 
   describe("begin", () => {

@@ -14,10 +14,17 @@ const anything = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { 
   entriesOf(parts.flat().map(({ message }) => message))
 )
 
-/** Many short turns, with results of varying length. */
-const short = FastCheck.array(FastCheck.array(FastCheck.nat(1_500), { maxLength: 5 }), { maxLength: 30 }).map((turns) =>
+/** Many short turns, with results of varying length, and now and then after messages that have no answer. */
+const unanswered = FastCheck.oneof(
+  { weight: 4, arbitrary: FastCheck.constant<ReadonlyArray<number>>([]) },
+  FastCheck.array(FastCheck.nat(9_000), { maxLength: 3 })
+)
+const short = FastCheck.array(FastCheck.tuple(unanswered, FastCheck.array(FastCheck.nat(1_500), { maxLength: 5 })), {
+  maxLength: 30
+}).map((turns) =>
   entriesOf(
-    turns.flatMap((results, at) => [
+    turns.flatMap(([unanswered, results], at) => [
+      ...unanswered.map((length) => userText("x".repeat(length))),
       userText(`question ${at}`),
       ...results.flatMap((length, step) => [
         assistant([{ type: "reasoning", text: "why" }, call(`c${at}-${step}`)]),

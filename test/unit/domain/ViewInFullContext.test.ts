@@ -73,10 +73,16 @@ describe("View, as the transcript grows", () => {
     )
 
     it.prop(
-      "every item of the last turn is shown; only its results may be shortened",
+      "every item of the last turn is shown from its newest message on; only its results may be shortened",
       [settledEntries, options],
       ([entries, options]) => {
-        const last = Transcript.turns(entries).at(-1) ?? []
+        const turn = Transcript.turns(entries).at(-1) ?? []
+        const last = turn.slice(
+          Math.max(
+            turn.findLastIndex(({ message }) => message.role === "user"),
+            0
+          )
+        )
         const shape = (view: View.View) =>
           view.map((item) =>
             item.role === "tool"
@@ -175,6 +181,20 @@ describe("View, as the transcript grows", () => {
       expect(shown.join("\n")).not.toContain("question t1")
       expect(shown.join("\n")).toMatch(/t3x{5000}/)
       expect(shown).toContain("[Earlier messages left out to fit the context: 8.]")
+    })
+
+    it("a message that was too long is left out once another follows, and what follows stays", () => {
+      const long = "l".repeat(20_000)
+      const answer = assistant([{ type: "text", text: "answer" }])
+      const shown = (...messages: ReadonlyArray<Message>) =>
+        view([...turn("t1"), userText(long), ...messages], { maxCharacters: 14_000 }).flatMap((item) =>
+          item.role === "tool" ? [] : item.parts.flatMap((part) => (part.type === "text" ? [part.text] : []))
+        )
+      const note = (left: number) => `[Earlier messages left out to fit the context: ${left}.]`
+      expect(shown()).toEqual([note(4), long])
+      expect(shown(userText("sorry"))).toEqual([note(5), "sorry"])
+      expect(shown(userText("sorry"), answer)).toEqual([note(5), "sorry", "answer", "Continue."])
+      expect(shown(userText("sorry"), answer, userText("so?"))).toEqual([note(5), "sorry", "answer", "so?"])
     })
 
     it("then the results of the last turn are shortened; its question stays", () => {

@@ -265,6 +265,24 @@ describe("a request that does not fit into the model's context", () => {
     })
   )
 
+  it.scoped("goes on with the next message after one that was too long", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        ({ view }) =>
+          size(view) > 15_000
+            ? Stream.fail(refused(`prompt is too long: ${size(view)} tokens > 5000 maximum`))
+            : Stream.fromIterable(said("two")),
+        { contextTokens: 5_000 }
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("x".repeat(60_000))
+      expect((yield* gateway.await(run)).stopReason).toBe("failed")
+      expect((yield* gateway.await(yield* send(run.sessionId, "sorry, 1 + 1?"))).stopReason).toBe("completed")
+      expect((yield* gateway.await(yield* send(run.sessionId, "and 1 + 2?"))).stopReason).toBe("completed")
+      expect(requests.at(-1)?.view.map(({ role }) => role)).toEqual(["user", "user", "assistant", "user"])
+    })
+  )
+
   it.scoped("ends with advice when the provider gives no size", () =>
     Effect.gen(function* () {
       const { models } = modelOf(() => Stream.fail(refused("Your input exceeds the context window of this model.")))
