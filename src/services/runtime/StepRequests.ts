@@ -1,14 +1,16 @@
 /**
  * What a model is asked in a step: the session's view, cut so that it and the answer fit into the model's context.
  *
- * A provider's refusal may say how to ask instead. Each of these corrections is made once a step, without a wait, and
- * what was learned is kept while the engine lives, for a bounded number of sessions and models. Only what a model's
- * context holds is learned for all sessions; everything else depends on what is in a session.
+ * A provider's refusal may say how to ask instead. Each of these corrections is made once a step, that of the context up
+ * to three times, without a wait, and what was learned is kept while the engine lives, for a bounded number of sessions
+ * and models. Only what a model's context holds is learned for all sessions; everything else depends on what is in a
+ * session.
  * - Reasoning is refused because it came from another account, server or conversation: all of it is left out. What the
  *   model writes from then on is sent back.
- * - The request did not fit, and the provider says what fits: the view is cut to that.
- * - A picture or another file is refused: those of earlier messages, and those of all results so far, are named and no
- *   longer shown.
+ * - The request did not fit: the view is cut to what the provider says, or else to what fits if the text is denser than
+ *   was assumed.
+ * - A picture or another file is refused, or the files make the request too large, also where cutting the view does not
+ *   help: those of earlier messages, and those of all results so far, are named and no longer shown.
  * - The form of the answer is refused: the system prompt asks for it, as for models that do not take it.
  */
 import { Effect, Option } from "effect"
@@ -28,8 +30,8 @@ import type { RunTranscript } from "./RunTranscript.js"
 /** Characters that a token is assumed to have until a provider has counted fewer, and how few are believed. */
 const charactersPerToken = { standard: 3, least: 0.5 }
 
-/** Leaves a provider's count room to grow until it counts again. */
-const margin = 0.9
+/** Leave a provider's count room to grow until it counts again, and more where all it says is that it was too much. */
+const margins = { counted: 0.9, uncounted: 0.7 }
 
 /** Fewest characters that a view is cut to. */
 const leastRoom = 1_000
@@ -39,6 +41,14 @@ const remembered = 1_000
 
 /** A way to ask differently. */
 export type Correction = "reasoning" | "context" | "files" | "output"
+
+interface Way {
+  readonly correction: Correction
+  readonly learn: () => void
+}
+
+/** How often a correction is made in a step. */
+const mostOf = (correction: Correction): number => (correction === "context" ? 3 : 1)
 
 /** One step's agent and model, and what it is asked about. */
 export interface Question {
@@ -54,6 +64,10 @@ const namesFiles = /\b(?:image|picture|photo|media|file|document|pdf)s?\b|image_
 const namesReasoning = /signature|thinking|reasoning|encrypted[_ ]content/iu
 
 const namesOutput = /response_?format|json_?schema|output_?(?:config|format)|text\.format|structured output/iu
+
+/** Whether the refusal is about the request's files: their kind or content, or the bytes that they make it have. */
+const blamesFiles = ({ view }: StepRequest, { detail, status }: ModelFailed): boolean =>
+  View.files(view).length > 0 && (status === 413 || (ContextOverflow.read(detail) === null && namesFiles.test(detail)))
 
 const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
   known.delete(key)
@@ -93,15 +107,23 @@ export const make = Effect.gen(function* () {
   const isHeld = ({ model, output, session }: Question): boolean =>
     output !== null && model.takesOutput?.(output) === true && refusedOutputs.get(session.id) !== ModelRef.toText(model)
 
-  const requestOf = Effect.fnUntraced(function* (question: Question) {
-    const { agent, model, output: form, session, transcript } = question
-    const held = isHeld(question)
+  /** The options with what the answer may have, and the tokens that are left for the question; null when unknown. */
+  const budgetOf = ({ agent, model, session }: Question) => {
     const options = ModelRef.merge(agent.options, session.model?.options ?? {})
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
     const output = OutputBudget.within(wanted, context)
-    const room =
-      context === null ? null : Math.floor((context - output) * densityOf(session)) - fixedCharacters(question)
+    return {
+      options: output < wanted ? { ...options, maxOutputTokens: output } : options,
+      left: context === null ? null : context - output
+    }
+  }
+
+  const requestOf = Effect.fnUntraced(function* (question: Question) {
+    const { agent, model, output: form, session, transcript } = question
+    const held = isHeld(question)
+    const { left, options } = budgetOf(question)
+    const room = left === null ? null : Math.floor(left * densityOf(session)) - fixedCharacters(question)
     const request: StepRequest = {
       system: systemOf(question, held ? null : form),
       view: yield* transcript.view({
@@ -115,41 +137,54 @@ export const make = Effect.gen(function* () {
         leavesOutRefused: model.takesRefusedTurns === false
       }),
       tools: agent.toolbox.definitions,
-      options: output < wanted ? { ...options, maxOutputTokens: output } : options,
+      options,
       output: held ? form : null,
       file: (assetId) => assets.bytes(session.id, assetId)
     }
     return request
   })
 
-  const learnOfFiles = ({ session, transcript }: Question, request: StepRequest, detail: string): Correction | null => {
-    if (View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
+  const learnFiles = ({ session, transcript }: Question): void =>
     remember(refusedFiles, session.id, { filesAfter: transcript.beforeQuestion(), resultFilesAfter: transcript.head() })
-    return "files"
+
+  /** Without a count, only a request that should have fitted shows that its tokens have fewer characters than assumed. */
+  const learnContext = (
+    question: Question,
+    view: View.View,
+    { asked, limit }: ContextOverflow.ContextOverflow
+  ): void => {
+    const { model, session } = question
+    const known = contextOf(model)
+    if (limit !== null) remember(contexts, ModelRef.toText(model), limit)
+    const { left } = budgetOf(question)
+    const density = densityOf(session)
+    const characters = View.characters(view) + fixedCharacters(question)
+    const shouldFit = left !== null && contextOf(model) === known && characters <= left * density
+    const uncounted = shouldFit ? (characters / left) * margins.uncounted : density
+    const counted = asked === null ? uncounted : (characters / asked) * margins.counted
+    remember(densities, session.id, Math.min(density, Math.max(counted, charactersPerToken.least)))
   }
 
-  /** Remembers what a refusal says about the request. Returns how to ask instead; null when it does not say. */
-  const learn = (question: Question, request: StepRequest, { detail, reason }: ModelFailed): Correction | null => {
-    if (reason !== "rejected") return null
-    const last = question.transcript.head()
-    if (last !== null && namesReasoning.test(detail) && View.hasReasoning(request.view)) {
-      remember(refusedReasoning, question.session.id, last)
-      return "reasoning"
+  /** Returns what a refusal says about the request: ways to ask instead, the best one first. Trying one is remembered. */
+  const waysOf = (question: Question, request: StepRequest, failure: ModelFailed): ReadonlyArray<Way> => {
+    const { model, session, transcript } = question
+    if (failure.reason !== "rejected") return []
+    const last = transcript.head()
+    if (last !== null && namesReasoning.test(failure.detail) && View.hasReasoning(request.view)) {
+      return [{ correction: "reasoning", learn: () => remember(refusedReasoning, session.id, last) }]
     }
-    const overflow = ContextOverflow.read(detail)
-    if (overflow === null && request.output !== null && namesOutput.test(detail)) {
-      remember(refusedOutputs, question.session.id, ModelRef.toText(question.model))
-      return "output"
+    const overflow = ContextOverflow.read(failure.detail)
+    if (overflow === null && request.output !== null && namesOutput.test(failure.detail)) {
+      return [{ correction: "output", learn: () => remember(refusedOutputs, session.id, ModelRef.toText(model)) }]
     }
-    if (overflow === null) return learnOfFiles(question, request, detail)
-    if (overflow.limit === null) return null
-    const characters = View.characters(request.view) + fixedCharacters(question)
-    remember(contexts, ModelRef.toText(question.model), overflow.limit)
-    if (overflow.asked !== null) {
-      const counted = Math.max((characters / overflow.asked) * margin, charactersPerToken.least)
-      remember(densities, question.session.id, Math.min(densityOf(question.session), counted))
-    }
-    return "context"
+    const files: ReadonlyArray<Way> =
+      View.files(request.view).length === 0 ? [] : [{ correction: "files", learn: () => learnFiles(question) }]
+    const context: ReadonlyArray<Way> =
+      overflow === null || (overflow.limit ?? contextOf(model)) === null
+        ? []
+        : [{ correction: "context", learn: () => learnContext(question, request.view, overflow) }]
+    if (blamesFiles(request, failure)) return [...files, ...context]
+    return overflow === null ? [] : [...context, ...files]
   }
 
   /** Returns a request that may be accepted instead of the refused one; None without a new correction. */
@@ -157,31 +192,32 @@ export const make = Effect.gen(function* () {
     question: Question,
     request: StepRequest,
     failure: ModelFailed,
-    tried: ReadonlySet<Correction>
+    tried: ReadonlyArray<Correction>
   ) {
-    const correction = learn(question, request, failure)
-    if (correction === null || tried.has(correction)) return Option.none()
-    const corrected = yield* requestOf(question)
-    const isOther =
-      View.characters(corrected.view) < View.characters(request.view) ||
-      View.hasReasoning(corrected.view) !== View.hasReasoning(request.view) ||
-      View.files(corrected.view).length < View.files(request.view).length ||
-      corrected.output !== request.output ||
-      corrected.options.maxOutputTokens !== request.options.maxOutputTokens
-    return isOther ? Option.some({ correction, request: corrected }) : Option.none()
+    for (const { correction, learn } of waysOf(question, request, failure)) {
+      if (tried.filter((one) => one === correction).length >= mostOf(correction)) continue
+      learn()
+      const corrected = yield* requestOf(question)
+      const isOther =
+        View.characters(corrected.view) < View.characters(request.view) ||
+        View.hasReasoning(corrected.view) !== View.hasReasoning(request.view) ||
+        View.files(corrected.view).length < View.files(request.view).length ||
+        corrected.output !== request.output ||
+        corrected.options.maxOutputTokens !== request.options.maxOutputTokens
+      if (isOther) return Option.some({ correction, request: corrected })
+    }
+    return Option.none()
   })
 
   /** What the user can do; null when the failure says it all. */
-  const help = ({ model }: Question, { view }: StepRequest, { detail, reason }: ModelFailed): string | null => {
-    if (reason !== "rejected") return null
-    if (ContextOverflow.read(detail) !== null) {
-      return model.contextTokens === null
-        ? `set contextTokens of ${model.provider} to what the model's context holds`
-        : null
+  const help = ({ model }: Question, request: StepRequest, failure: ModelFailed): string | null => {
+    if (failure.reason !== "rejected") return null
+    if (blamesFiles(request, failure)) {
+      const shown = View.files(request.view).map(({ assetId, name }) => name ?? assetId)
+      return `the message shows ${shown.slice(0, 5).join(", ")}: delete the file with deleteAsset, or send the next message, which goes without it`
     }
-    const shown = View.files(view).map(({ assetId, name }) => name ?? assetId)
-    return shown.length > 0 && namesFiles.test(detail)
-      ? `the message shows ${shown.slice(0, 5).join(", ")}: delete the file with deleteAsset, or send the next message, which goes without it`
+    return ContextOverflow.read(failure.detail) !== null && model.contextTokens === null
+      ? `set contextTokens of ${model.provider} to what the model's context holds`
       : null
   }
 

@@ -86,7 +86,7 @@ export const make = Effect.gen(function* () {
     })
     yield* live.update(session.id, (now) => Live.beginStep(now, Place.after(session.head), model))
     const question = { session, output, agent, model, transcript }
-    const corrections = new Set<StepRequests.Correction>()
+    const corrections: Array<StepRequests.Correction> = []
     let request = yield* requests.requestOf(question)
     let attempt = 1
     let failures = 0
@@ -113,7 +113,7 @@ export const make = Effect.gen(function* () {
       const failure = tried.left
       const corrected = yield* requests.correct(question, request, failure, corrections)
       if (Option.isSome(corrected)) {
-        corrections.add(corrected.value.correction)
+        corrections.push(corrected.value.correction)
         request = corrected.value.request
         if (draftOf(session) === StepDraft.empty) continue
       } else if (!failure.isRetryable || ++failures >= config.modelAttempts) {

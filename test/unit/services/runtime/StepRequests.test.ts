@@ -283,6 +283,65 @@ describe("a request that does not fit into the model's context", () => {
     })
   )
 
+  it.scoped("is cut to fit denser text when the provider gives no size and the model's context is known", () =>
+    Effect.gen(function* () {
+      const isDense = (view: View.View) => JSON.stringify(view).includes("天")
+      const { models, requests } = modelOf(
+        ({ view }) =>
+          size(view) / (isDense(view) ? 1 : 4) > 4_000
+            ? Stream.fail(refused("Your input exceeds the context window of this model."))
+            : Stream.fromIterable(said("so")),
+        { contextTokens: 8_000 }
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("天".repeat(1_500))
+      yield* gateway.await(run)
+      for (let turn = 0; turn < 4; turn++) {
+        const sent = yield* send(run.sessionId, "天".repeat(1_500))
+        expect((yield* gateway.await(sent)).stopReason).toBe("completed")
+      }
+      const refusals = requests.filter(({ view }) => size(view) > 4_000)
+      expect(refusals.map(({ view }) => View.characters(view) > 5_900)).toEqual([false])
+      const other = yield* begin("x".repeat(3_000))
+      yield* gateway.await(other)
+      yield* gateway.await(yield* send(other.sessionId, "x".repeat(3_000)))
+      expect(size(requests.at(-1)?.view ?? [])).toBeGreaterThan(6_000)
+    })
+  )
+
+  it.scoped("teaches only the model's limit while that was unknown and nothing was counted", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(({ options, view }) =>
+        size(view) / 4 + (options.maxOutputTokens ?? 8_192) > 8_000
+          ? Stream.fail(refused("the request exceeds the available context size (8000 tokens), try increasing it"))
+          : Stream.fromIterable(said("so"))
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("x".repeat(9_000))
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      yield* gateway.await(yield* send(run.sessionId, "y".repeat(1_000)))
+      expect(requests.map(({ view }) => size(view) > 10_000)).toEqual([false, false, true])
+    })
+  )
+
+  it.scoped("teaches nothing when it could not have fitted and was not counted", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        ({ view }) =>
+          size(view) > 16_000
+            ? Stream.fail(refused("Your input exceeds the context window of this model."))
+            : Stream.fromIterable(said("so")),
+        { contextTokens: 8_000 }
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("x".repeat(60_000))
+      expect((yield* gateway.await(run)).stopReason).toBe("failed")
+      for (let turn = 0; turn < 4; turn++) yield* gateway.await(yield* send(run.sessionId, "y".repeat(2_500)))
+      expect(requests).toHaveLength(5)
+      expect(size(requests.at(-1)?.view ?? [])).toBeGreaterThan(10_000)
+    })
+  )
+
   it.scoped("ends with advice when the provider gives no size", () =>
     Effect.gen(function* () {
       const { models } = modelOf(() => Stream.fail(refused("Your input exceeds the context window of this model.")))
@@ -317,6 +376,61 @@ describe("a picture that a provider refuses", () => {
       const count = requests.length
       expect((yield* gateway.await(yield* send(id, "and now?"))).stopReason).toBe("completed")
       expect(requests).toHaveLength(count + 1)
+    })
+  )
+})
+
+describe("files that make a request too large", () => {
+  /** Sends the files one by one, then a message without any. Returns how each run ended, and the requests' files. */
+  const sending = Effect.fnUntraced(function* (
+    models: ReturnType<typeof modelOf>["models"],
+    mediaTypes: ReadonlyArray<string>
+  ) {
+    const { gateway, send, session } = yield* engineOf(models)
+    const { id } = yield* session()
+    const ends: Array<string> = []
+    for (const mediaType of mediaTypes) {
+      const content = Stream.make(mediaType === "image/png" ? png(3, 4) : new TextEncoder().encode("%PDF-1.7\n"))
+      const { id: assetId } = yield* gateway.saveAsset({ sessionId: id, mediaType, content })
+      ends.push((yield* gateway.await(yield* send(id, "look", { files: [{ assetId, mediaType }] }))).stopReason)
+    }
+    for (const text of ["and?", "so?"]) ends.push((yield* gateway.await(yield* send(id, text))).stopReason)
+    return ends
+  })
+  const filesOf = ({ view }: Model.StepRequest) => View.files(view).length
+
+  it.scoped("are named once newer messages follow, when the request has too many bytes", () =>
+    Effect.gen(function* () {
+      const tooLarge = new ModelFailed({
+        model: "test/m",
+        reason: "rejected",
+        status: 413,
+        retryAfterMillis: null,
+        detail: "Request exceeds the maximum size"
+      })
+      const { models, requests } = modelOf((request) =>
+        filesOf(request) > 2 ? Stream.fail(tooLarge) : Stream.fromIterable(said("nice"))
+      )
+      const ends = yield* sending(
+        models,
+        Array.from({ length: 4 }, () => "image/png")
+      )
+      expect(ends).toEqual(Array.from({ length: 6 }, () => "completed"))
+      expect(requests.map(filesOf)).toEqual([1, 2, 3, 1, 2, 2, 2])
+    })
+  )
+
+  it.scoped("are named once newer messages follow, when they have more tokens than was thought", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        (request) =>
+          filesOf(request) > 0
+            ? Stream.fail(refused("prompt is too long: 225000 tokens > 200000 maximum"))
+            : Stream.fromIterable(said("fine")),
+        { contextTokens: 200_000 }
+      )
+      expect(yield* sending(models, ["application/pdf"])).toEqual(["failed", "completed", "completed"])
+      expect(requests.map(filesOf)).toEqual([1, 1, 0, 0])
     })
   )
 })
