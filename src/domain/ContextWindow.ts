@@ -171,7 +171,7 @@ export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): 
 }
 
 /** The size of a piece with all its results shortened. */
-export const shortSize = ({ savings, size }: Piece): number => savings.reduce((rest, saving) => rest - saving, size)
+const shortSize = ({ savings, size }: Piece): number => savings.reduce((rest, saving) => rest - saving, size)
 
 /** The `EarlierTurn.shortSize` of a turn of these pieces. */
 export const shortSizeOf = (turn: ReadonlyArray<Piece>, limit: number): number =>
