@@ -1,7 +1,7 @@
 /** What a model is asked again after its provider refused reasoning, a form or a picture. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { type Model, Tool } from "skein"
+import { type Model, Tool, Usage } from "skein"
 import * as View from "../../../../src/domain/View.js"
 import { png } from "../../../support/fixtures/pictures.js"
 import { call, engineOf, finish, modelOf, refused, said } from "./asked.js"
