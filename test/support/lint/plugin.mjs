@@ -5,11 +5,13 @@
  * - `no-empty-sleep` refuses a sleep of no length where a turn of the event loop is meant.
  * - `no-dropped-program` refuses a statement, or a call of a program, in the body of a write that is not yielded: it would
  *   never run. What a program is, is told by its first argument, `tx`.
+ * - `no-style-without-unit` refuses a style of an element whose values are not written out as texts. Preact takes them as they
+ *   are, and browsers ignore a length without a unit.
  */
 
 /**
  * @typedef {{ type: string, value?: unknown, name?: string, delegate?: boolean, parent?: Node, object?: Node,
- *   property?: Node }} Node
+ *   property?: Node, expression?: Node, properties?: Array<{ value?: Node }> }} Node
  */
 
 const message = "A sleep of no length lets no socket in on Node: take the turn of EventLoop."
@@ -49,7 +51,27 @@ const noDroppedProgram = {
   })
 }
 
+/** @param {Node | undefined} node */
+const isText = (node) =>
+  node?.type === "TemplateLiteral" || (node?.type === "Literal" && typeof node.value === "string")
+
+const noStyleWithoutUnit = {
+  /** @param {{ report: (problem: { node: Node, message: string }) => void }} context */
+  create: (context) => ({
+    /** @param {{ name: Node, value: Node }} attribute */
+    JSXAttribute: ({ name, value }) => {
+      if (name.name !== "style" || isText(value) || isText(value?.expression)) return
+      if (value?.expression?.properties?.every((property) => isText(property.value)) === true) return
+      context.report({ node: name, message: "Write each value as a text with its unit, such as `${height}px`." })
+    }
+  })
+}
+
 export default {
   meta: { name: "skein" },
-  rules: { "no-empty-sleep": noEmptySleep, "no-dropped-program": noDroppedProgram }
+  rules: {
+    "no-empty-sleep": noEmptySleep,
+    "no-dropped-program": noDroppedProgram,
+    "no-style-without-unit": noStyleWithoutUnit
+  }
 }

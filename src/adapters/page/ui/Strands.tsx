@@ -77,7 +77,7 @@ const Writing = ({ line, now }: { readonly line: Line; readonly now: number }) =
     </p>
   )
 
-const percent = (part: number): string => `${Math.round(part * 1000) / 10}%`
+const percent = (part: number): number => Math.round(part * 1000) / 10
 
 const Lane = ({
   call,
@@ -124,13 +124,15 @@ const Lane = ({
         <b>{Visible.line(call.name)}</b> {Visible.line(call.display.title ?? "")}
       </span>
       <span class="track">
-        {start - from > 0.004 ? <i class="wait" style={{ left: percent(from), width: percent(start - from) }} /> : null}
+        {start - from > 0.004 ? (
+          <i class="wait" style={{ left: `${percent(from)}%`, width: `${percent(start - from)}%` }} />
+        ) : null}
         {call.startedAt === null ? (
           state === "asked" || state === "pending" ? (
-            <i class="wait" style={{ left: percent(from), width: percent(Math.max(0.06, 1 - from)) }} />
+            <i class="wait" style={{ left: `${percent(from)}%`, width: `${percent(Math.max(0.06, 1 - from))}%` }} />
           ) : null
         ) : (
-          <i class="bar" style={{ left: percent(start), width: percent(Math.max(0.015, end - start)) }} />
+          <i class="bar" style={{ left: `${percent(start)}%`, width: `${percent(Math.max(0.015, end - start))}%` }} />
         )}
       </span>
       <span class="time">
@@ -292,14 +294,14 @@ export const Strands = ({
             finished.
           </p>
         ) : null}
-        <div style={{ height: offsets[first] ?? 0 }} />
+        <div style={{ height: `${offsets[first] ?? 0}px` }} />
         {shown.map((line) => {
           if (line.kind === "step") return <StepHead key={line.key} step={line.step} />
           if (line.kind === "writing") return <Writing key={line.key} line={writing[0] ?? line} now={now} />
           const [scale, places] = ofStep(line.step)
           return <Lane key={line.key} call={line.call} scale={scale} now={now} place={places.get(line.call.seq)} />
         })}
-        <div style={{ height: Math.max(0, total - (offsets[last] ?? total)) }} />
+        <div style={{ height: `${Math.max(0, total - (offsets[last] ?? total))}px` }} />
       </div>
     </section>
   )

@@ -183,7 +183,7 @@ export const Transcript = ({
       <div class="transcript" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label="Transcript">
         {rows.length === 0 ? empty : null}
         <div class="rows" role="feed" aria-label="Messages and results" ref={content}>
-          <div style={{ height: offsets[first] ?? 0 }} />
+          <div style={{ height: `${offsets[first] ?? 0}px` }} />
           {shown.map((row, index) => (
             <div
               class={row.seq === goal ? "slot goal" : "slot"}
@@ -196,7 +196,7 @@ export const Transcript = ({
               {draw(row)}
             </div>
           ))}
-          <div style={{ height: Math.max(0, total - (offsets[last] ?? total)) }} />
+          <div style={{ height: `${Math.max(0, total - (offsets[last] ?? total))}px` }} />
         </div>
       </div>
       {anchor.current === null || rows.length === 0 ? null : (

@@ -19,12 +19,14 @@ import {
   look,
   opens,
   patience,
-  run,
   send,
   shell,
   visit,
+  world,
   World
 } from "./visiting.js"
+
+const run = world()
 
 Chromium.describe("the page", () => {
   it(

@@ -75,11 +75,12 @@ const make = Effect.gen(function* () {
 
 export class World extends Context.Tag("World")<World, Effect.Effect.Success<typeof make>>() {}
 
-const runtime = ManagedRuntime.make(Layer.scoped(World, make))
-afterAll(() => runtime.dispose())
-
-export const run = (test: Effect.Effect<void, unknown, World | Scope.Scope>) => () =>
-  runtime.runPromise(Effect.scoped(test))
+/** Makes the world of a file, which calls this once; returns what runs a test in it. */
+export const world = () => {
+  const runtime = ManagedRuntime.make(Layer.scoped(World, make))
+  afterAll(() => runtime.dispose())
+  return (test: Effect.Effect<void, unknown, World | Scope.Scope>) => () => runtime.runPromise(Effect.scoped(test))
+}
 
 /** Browsers are slow on a busy machine. */
 export const patience = 90_000
