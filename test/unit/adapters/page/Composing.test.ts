@@ -1,0 +1,166 @@
+/**
+ * Writing messages: nothing that a person writes or attaches is lost, whatever else is shown and however late or never
+ * answers come.
+ */
+import { Effect } from "effect"
+import type { Page, Route } from "playwright-core"
+import { expect, it } from "vitest"
+import * as Chromium from "../../../support/browser/Browser.js"
+import { at, choosing, live, patience, send, visit, world, World } from "./visiting.js"
+
+const run = world()
+
+const field = (page: Page) => page.getByLabel("Message", { exact: true })
+const attached = (page: Page) => page.locator(".attached li").allInnerTexts()
+/** No message is on its way. */
+const idle = (page: Page) => page.getByText("Enter sends").waitFor()
+const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("a note") }
+
+/** Holds the requests to an address back until it is opened. */
+const gateAt = async (page: Page, path: RegExp) => {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  await page.route(path, async (route) => {
+    await opened
+    await route.continue()
+  })
+  return open
+}
+
+/** The server gets the next request to an address, and its answer is lost. */
+const losingAnswer = (page: Page, path: RegExp) =>
+  page.route(
+    path,
+    async (route: Route) => {
+      await route.fetch()
+      await route.abort()
+    },
+    { times: 1 }
+  )
+
+Chromium.describe("the message field", () => {
+  it(
+    "keeps what is written and attached while a message is being sent, and takes that back if it cannot be sent",
+    run(
+      Effect.gen(function* () {
+        const { lines, model, session } = yield* World
+        const made = yield* session({ title: "Typed ahead" })
+        yield* model.play({ text: "one" }, { text: "two" })
+        const page = yield* visit(at(made), { allowed: /net::ERR_|status of 503/ })
+        yield* Effect.promise(async () => {
+          await live(page)
+          const open = await gateAt(page, /\/messages$/)
+          await send(page, "first")
+          await page.getByText("Sending “first”").waitFor()
+          await page.keyboard.type("second")
+          await page.locator("input[type=file]").setInputFiles(note)
+          await page.getByRole("button", { name: "Remove note.txt" }).waitFor()
+          open()
+          await page.getByText("one", { exact: true }).waitFor()
+          await idle(page)
+          expect(await field(page).inputValue()).toBe("second")
+          expect(await attached(page)).toEqual(["note.txt✕"])
+          await page.unrouteAll()
+          let refuse = () => {}
+          const refused = new Promise<void>((resolve) => (refuse = resolve))
+          await page.route(
+            /\/messages$/,
+            async (route) => {
+              await refused
+              await route.fulfill({ status: 503, json: { _tag: "Stopping", message: "The server stops" } })
+            },
+            { times: 1 }
+          )
+          await field(page).press("Enter")
+          await page.getByText("Sending “second”").waitFor()
+          await page.keyboard.type("and third")
+          refuse()
+          await page.getByText("The server stops").waitFor()
+          expect(await field(page).inputValue()).toBe("second\n\nand third")
+          expect(await attached(page)).toEqual(["note.txt✕"])
+          await field(page).press("Enter")
+          await page.getByText("two", { exact: true }).waitFor()
+          await idle(page)
+          expect(await field(page).inputValue()).toBe("")
+          expect(await attached(page)).toEqual([])
+        })
+        expect(yield* lines(made.id)).toEqual([
+          "user: first",
+          "assistant: one",
+          "user: second\n\nand third[file]",
+          "assistant: two"
+        ])
+      })
+    ),
+    patience
+  )
+
+  it(
+    "keeps a message and its upload while other sessions are shown",
+    run(
+      Effect.gen(function* () {
+        const { session } = yield* World
+        const made = yield* session({ title: "Written in part" })
+        yield* session({ title: "Looked at" })
+        const page = yield* visit(at(made))
+        yield* Effect.promise(async () => {
+          await live(page)
+          const open = await gateAt(page, /\/assets\?/)
+          await field(page).fill("See the file")
+          await page.locator("input[type=file]").setInputFiles(note)
+          await page.getByText("note.txt …").waitFor()
+          await choosing(page, "Looked at")
+          expect(await field(page).inputValue()).toBe("")
+          await choosing(page, "Written in part")
+          expect(await attached(page)).toEqual(["note.txt …"])
+          await field(page).fill("See the file, all of it")
+          open()
+          await page.getByRole("button", { name: "Remove note.txt" }).waitFor()
+          await choosing(page, "Looked at")
+          await choosing(page, "Written in part")
+          expect(await field(page).inputValue()).toBe("See the file, all of it")
+          expect(await attached(page)).toEqual(["note.txt✕"])
+        })
+      })
+    ),
+    patience
+  )
+
+  it(
+    "sends a message again after a lost answer: stored once as it was, and a changed one as another message",
+    run(
+      Effect.gen(function* () {
+        const { lines, model, session } = yield* World
+        const made = yield* session({ title: "Answer lost" })
+        yield* model.play({ text: "one" }, { text: "two" }, { text: "three" })
+        const page = yield* visit(at(made), { allowed: /net::ERR_/ })
+        yield* Effect.promise(async () => {
+          await live(page)
+          for (const [text, again, reply] of [
+            ["as it was", "as it was", "one"],
+            ["delete it", "do not delete it", "three"]
+          ] as const) {
+            await losingAnswer(page, /\/messages$/)
+            await send(page, text)
+            await page.getByText("The server cannot be reached").waitFor()
+            expect(await field(page).inputValue()).toBe(text)
+            await send(page, again)
+            await page.getByText("The server cannot be reached").waitFor({ state: "detached" })
+            await page.getByText(reply, { exact: true }).waitFor()
+            await idle(page)
+            expect(await field(page).inputValue()).toBe("")
+          }
+        })
+        expect(yield* lines(made.id)).toEqual([
+          "user: as it was",
+          "assistant: one",
+          "user: delete it",
+          "assistant: two",
+          "user: do not delete it",
+          "assistant: three"
+        ])
+      })
+    ),
+    patience
+  )
+})
