@@ -12,8 +12,12 @@ export const read = (hash: string): Route => {
   return { sessionId: match?.[1] ?? null, seq: match?.[2] === undefined ? null : Number(match[2]) }
 }
 
-/** The one-time code of an address; null when it has none. */
+/** The one-time code of an address, as it is if it cannot be decoded; null when it has none. */
 export const code = (hash: string): string | null => {
-  const match = /^#code=([^&]{1,512})$/.exec(hash)
-  return match?.[1] === undefined ? null : decodeURIComponent(match[1])
+  const given = /^#code=([^&]{1,512})$/.exec(hash)?.[1] ?? null
+  try {
+    return given === null ? null : decodeURIComponent(given)
+  } catch {
+    return given
+  }
 }

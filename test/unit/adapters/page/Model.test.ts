@@ -200,6 +200,7 @@ describe("addresses", () => {
       expect(Route.read(other)).toEqual({ sessionId: null, seq: null })
     }
     expect(Route.code("#code=a%2Db")).toBe("a-b")
+    expect(Route.code("#code=%E0%A4%A")).toBe("%E0%A4%A")
     expect(Route.code("#/code=a")).toBe(null)
   })
 })
