@@ -28,6 +28,13 @@ window.addEventListener("hashchange", () => {
   if (Route.code(location.hash) !== null) location.reload()
 })
 
+// The browser would leave the page for a file that is dropped on it, and what is written here would be lost.
+for (const name of ["dragover", "drop"] as const) {
+  window.addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes("Files") === true) event.preventDefault()
+  })
+}
+
 void begin().then(({ isIn, why }) => {
   const root = document.getElementById("page")
   if (root === null) return

@@ -42,7 +42,7 @@ export class Unsent {
 
   /** Uploads files, one after the other. */
   attach(files: ReadonlyArray<File>): void {
-    this.set({ failed: null })
+    if (files.length > 0) this.set({ failed: null })
     for (const file of files) {
       const uploaded = this.uploads.then(() => this.upload(file))
       this.uploads = uploaded.catch(() => {})

@@ -39,11 +39,6 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
         event.preventDefault()
         send()
       }}
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault()
-        unsent.attach(filesOf(event.dataTransfer?.files))
-      }}
     >
       {view.queued.length === 0 ? null : (
         <p class="queue">

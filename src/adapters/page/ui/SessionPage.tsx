@@ -7,6 +7,7 @@ import type { OpenSession } from "../state/OpenSession.js"
 import * as Pointing from "../state/Pointing.js"
 import type { Sessions } from "../state/Sessions.js"
 import { useStore } from "../state/Store.js"
+import * as Unsent from "../state/Unsent.js"
 import { Composer } from "./Composer.js"
 import { Failure, wordsOf } from "./Failure.js"
 import { Questions } from "./Questions.js"
@@ -150,7 +151,12 @@ const Shown = ({
 
   const filtered = kind !== "all" || text !== ""
   return (
-    <main class={`open ${isStrands ? "shows-strands" : ""}`}>
+    <main
+      class={`open ${isStrands ? "shows-strands" : ""}`}
+      onDrop={({ dataTransfer }) => {
+        if (!view.deleted) Unsent.of(session.id).attach([...(dataTransfer?.files ?? [])])
+      }}
+    >
       <SessionHead
         open={open}
         view={view}

@@ -163,4 +163,32 @@ Chromium.describe("the message field", () => {
     ),
     patience
   )
+
+  it(
+    "takes files that are dropped anywhere on the session, and the page stays where files cannot be dropped",
+    run(
+      Effect.gen(function* () {
+        const { session } = yield* World
+        const made = yield* session({ title: "Dropped on" })
+        const page = yield* visit(at(made))
+        /** Whether the page, and not the browser, decides what happens to a file over an element. */
+        const drop = (over: string) =>
+          page.evaluate<ReadonlyArray<boolean>>(`["dragover", "drop"].map((name) => {
+            const dataTransfer = new DataTransfer()
+            dataTransfer.items.add(new File(["dropped"], "dropped.txt", { type: "text/plain" }))
+            const event = new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer })
+            document.querySelector("${over}").dispatchEvent(event)
+            return event.defaultPrevented
+          })`)
+        yield* Effect.promise(async () => {
+          await live(page)
+          expect(await drop(".transcript")).toEqual([true, true])
+          await page.getByRole("button", { name: "Remove dropped.txt" }).waitFor()
+          expect(await drop(".sessions")).toEqual([true, true])
+          expect(await attached(page)).toEqual(["dropped.txt✕"])
+        })
+      })
+    ),
+    patience
+  )
 })
