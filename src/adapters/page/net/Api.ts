@@ -86,7 +86,9 @@ const request = async (method: string, path: string, { body, headers = {}, json 
 
 const ask = async <A>(method: string, path: string, wish?: Wish): Promise<A> => {
   const response = await request(method, path, wish)
-  const value: unknown = await response.json()
+  const value: unknown = await response.json().catch(() => {
+    throw new Failed(response.status, "Unreachable", "The server's answer was cut off")
+  })
   if (isOf<A>(value)) return value
   throw new Failed(response.status, "Unknown", "The server's answer is empty")
 }

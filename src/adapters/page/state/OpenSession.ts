@@ -27,6 +27,8 @@ export class OpenSession {
   private stream: Streams.Stream | null = null
   private pending: Array<Event> = []
   private readonly loading = new Set<number>()
+  /** The request for all entries up to a head that is under way. */
+  private asked: { readonly head: number; readonly entries: Promise<ReadonlyArray<Entry>> } | null = null
   private isClosed = false
   private readonly draw = Frames.once(() => this.flush())
 
@@ -70,30 +72,29 @@ export class OpenSession {
     const { view } = this.state.value
     if (view === null || this.loading.has(from)) return
     this.loading.add(from)
-    void this.range(from, Math.min(from + portion - 1, view.session.head))
+    // A portion that did not come is requested again when it comes into sight again.
+    this.range(from, Math.min(from + portion - 1, view.session.head)).catch(() => this.loading.delete(from))
   }
 
-  /** All entries. */
+  /** All entries up to now; fails with `Failed` if one of them cannot be loaded. */
   async whole(): Promise<ReadonlyArray<Entry>> {
     const { view } = this.state.value
     const head = view?.session.head ?? 0
     if (view === null || head === 0) return []
-    if (view.entries.slice(0, head).some((entry) => entry === undefined)) await this.range(1, head)
-    return (this.state.value.view?.entries ?? [])
-      .slice(0, head)
-      .flatMap((entry) => (entry === undefined ? [] : [entry]))
+    const known = view.entries.slice(0, head).filter((entry) => entry !== undefined)
+    if (known.length === head) return known
+    if (this.asked?.head === head) return this.asked.entries
+    const entries = this.range(1, head).finally(() => (this.asked = null))
+    this.asked = { head, entries }
+    return entries
   }
 
-  private async range(from: number, to: number): Promise<void> {
-    try {
-      const entries = await Api.transcript(this.id, { from, to })
-      this.state.update((state) =>
-        state.view === null ? state : { ...state, view: SessionView.putEntries(state.view, entries) }
-      )
-    } catch {
-      // The range is requested again when it comes into sight again.
-      this.loading.delete(from)
-    }
+  private async range(from: number, to: number): Promise<ReadonlyArray<Entry>> {
+    const entries = await Api.transcript(this.id, { from, to })
+    this.state.update((state) =>
+      state.view === null ? state : { ...state, view: SessionView.putEntries(state.view, entries) }
+    )
+    return entries
   }
 
   private set(changes: Partial<State>): void {

@@ -143,12 +143,13 @@ export const SessionHead = ({
     what()
   }
   const exported = async (form: "json" | "md") => {
+    fail(null)
     try {
       const entries = await open.whole()
       if (form === "md") return save(`${fileName(session)}.md`, "text/markdown", MarkdownExport.of(session, entries))
       save(`${fileName(session)}.json`, "application/json", JSON.stringify({ session, entries }, null, 2))
     } catch (error) {
-      fail(wordsOf(error))
+      fail(`Nothing was saved. ${wordsOf(error)}`)
     }
   }
   return (

@@ -70,6 +70,31 @@ const Filter = ({
   </div>
 )
 
+/** Loads the whole transcript for a filter, again whenever the filter or the connection has changed. */
+const useWhole = (open: OpenSession, isNeeded: boolean, changes: ReadonlyArray<unknown>) => {
+  const [state, set] = useState<{ readonly isLoading: boolean; readonly failed: string | null }>({
+    isLoading: false,
+    failed: null
+  })
+  useEffect(() => {
+    let isOver = false
+    const put = (isLoading: boolean, failed: string | null) => {
+      if (!isOver) set({ isLoading, failed })
+    }
+    put(isNeeded, null)
+    if (isNeeded) {
+      open.whole().then(
+        () => put(false, null),
+        (error: unknown) => put(false, wordsOf(error))
+      )
+    }
+    return () => {
+      isOver = true
+    }
+  }, [open, isNeeded, ...changes])
+  return state
+}
+
 const Shown = ({
   back,
   open,
@@ -91,6 +116,8 @@ const Shown = ({
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
   const [failed, fail] = useState<string | null>(null)
   const { session } = view
+  const filtered = kind !== "all" || text !== ""
+  const search = useWhole(open, filtered, [kind, text, badge])
 
   const all = useMemo(
     () => Rows.of(view),
@@ -149,7 +176,6 @@ const Shown = ({
     }
   }
 
-  const filtered = kind !== "all" || text !== ""
   return (
     <main
       class={`open ${isStrands ? "shows-strands" : ""}`}
@@ -173,17 +199,23 @@ const Shown = ({
           set={(kind, text) => {
             setKind(kind)
             setText(text)
-            if (kind !== "all" || text !== "") void open.whole()
           }}
         />
+        <Failure text={search.failed === null ? null : `Not all messages were searched. ${search.failed}`} />
         <Transcript
           rows={rows}
           row={draw}
           need={(seq) => open.need(seq)}
           empty={
-            <p class="empty">
-              {filtered ? "Nothing here matches the filter." : "No messages yet. What you send is the first."}
-            </p>
+            search.failed === null ? (
+              <p class="empty">
+                {search.isLoading
+                  ? "Loading…"
+                  : filtered
+                    ? "Nothing here matches the filter."
+                    : "No messages yet. What you send is the first."}
+              </p>
+            ) : null
           }
         />
         {view.run?.left === true ? (
