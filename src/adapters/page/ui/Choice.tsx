@@ -123,7 +123,8 @@ export const AgentAndModel = ({
   readonly wanted: Offers.Wanted
   /** Follows the labels and says when the choices take effect. */
   readonly when: string
-  readonly set: (wanted: Offers.Wanted) => void
+  /** Is given what was changed. */
+  readonly set: (changed: Partial<Offers.Wanted>) => void
 }) => {
   const { agent, effort, model } = wanted
   const agents = useStore(offers, (agents) => agents)
@@ -143,7 +144,7 @@ export const AgentAndModel = ({
         }))}
         placeholder="name; empty for the default"
         value={agent}
-        set={(agent) => set({ ...wanted, agent })}
+        set={(agent) => set({ agent })}
       />
       <Choice
         label={`Model${when}`}
@@ -153,13 +154,13 @@ export const AgentAndModel = ({
         options={(chosen?.models ?? []).map((model) => ({ value: Offers.nameOf(model), text: modelText(model) }))}
         placeholder="provider/model; empty for the agent's default"
         value={model}
-        set={(model) => set({ ...wanted, model })}
+        set={(model) => set({ model })}
       />
       <Effort
         label={`Effort${when}`}
         isOpen={model !== "" || usual !== undefined}
         value={effort}
-        set={(effort) => set({ ...wanted, effort })}
+        set={(effort) => set({ effort })}
       />
       {isPriced ? <p class="note">Prices are per million tokens, from the server's configuration.</p> : null}
     </>

@@ -25,10 +25,13 @@ const fileName = ({ id, title }: Session): string =>
     .replace(/^-|-$/g, "")
     .slice(0, 60) || id
 
+/** A field that the person has not touched follows the session, which others may change in the meantime. */
 const Settings = ({ close, session }: { readonly session: Session; readonly close: () => void }) => {
-  const [title, setTitle] = useState(session.title)
+  const [typed, type] = useState<string | null>(null)
+  const title = typed ?? session.title
   const before = Offers.wantedOf(session)
-  const [wanted, want] = useState(before)
+  const [chosen, choose] = useState<Partial<Offers.Wanted>>({})
+  const wanted = { ...before, ...chosen }
   const agents = useStore(offers, (all) => all)
   const store = async () => {
     const { agent, effort, model } = wanted
@@ -44,9 +47,9 @@ const Settings = ({ close, session }: { readonly session: Session; readonly clos
     <FormDialog title="Session settings" label="Save" does={store} close={close}>
       <label>
         Title
-        <input value={title} onInput={(event) => setTitle(event.currentTarget.value)} />
+        <input value={title} onInput={(event) => type(event.currentTarget.value)} />
       </label>
-      <AgentAndModel wanted={wanted} set={want} when=", from the next step on" />
+      <AgentAndModel wanted={wanted} set={(more) => choose({ ...chosen, ...more })} when=", from the next step on" />
     </FormDialog>
   )
 }

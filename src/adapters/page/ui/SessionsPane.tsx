@@ -76,7 +76,7 @@ const NewSession = ({ close }: { readonly close: () => void }) => {
           placeholder="/path on the server; empty for its root folder"
         />
       </label>
-      <AgentAndModel wanted={wanted} set={want} when="" />
+      <AgentAndModel wanted={wanted} set={(more) => want({ ...wanted, ...more })} when="" />
     </FormDialog>
   )
 }

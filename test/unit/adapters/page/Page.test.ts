@@ -101,6 +101,35 @@ Chromium.describe("the page", () => {
   )
 
   it(
+    "saves of a session's settings those that the person changed, whatever others changed in the meantime",
+    run(
+      Effect.gen(function* () {
+        const { gateway, session } = yield* World
+        const made = yield* session({ title: "Before" })
+        const page = yield* visit(at(made))
+        const dialog = page.getByRole("dialog")
+        const elsewhere = { provider: "script", model: "elsewhere" }
+        yield* Effect.promise(async () => {
+          await live(page)
+          await page.keyboard.press("s")
+          await dialog.getByRole("combobox", { name: "Effort" }).selectOption("low")
+        })
+        yield* gateway.patch({ sessionId: made.id, title: "Renamed elsewhere", model: elsewhere })
+        yield* Effect.promise(async () => {
+          await page.getByRole("heading", { name: "Renamed elsewhere", includeHidden: true }).waitFor()
+          expect(await dialog.getByLabel("Title", { exact: true }).inputValue()).toBe("Renamed elsewhere")
+          expect(await dialog.getByRole("textbox", { name: "Model" }).inputValue()).toBe("script/elsewhere")
+          await dialog.getByRole("button", { name: "Save" }).click()
+          await dialog.waitFor({ state: "detached" })
+        })
+        const saved = { title: "Renamed elsewhere", model: { ...elsewhere, options: { reasoningEffort: "low" } } }
+        expect(yield* gateway.session(made.id)).toMatchObject(saved)
+      })
+    ),
+    patience
+  )
+
+  it(
     "shows a run live, its strands in both orders, and questions that are answered once for all pages",
     run(
       Effect.gen(function* () {
