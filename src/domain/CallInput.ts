@@ -3,6 +3,7 @@
  * input that the call was run with is decoded elsewhere.
  */
 import { Array as Arr, Either, Predicate } from "effect"
+import * as BoundedJson from "./BoundedJson.js"
 import * as JsonFlaws from "./JsonFlaws.js"
 import * as ResultText from "./ResultText.js"
 import * as SafeText from "./SafeText.js"
@@ -14,8 +15,8 @@ const maxUnparsed = 1_000
 
 /**
  * Returns the object that a raw input holds, its texts made safe to send. Blank input is the empty object. Input that is
- * not a JSON object, or has one of `JsonFlaws`, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
- * characters, so that the model sees what it wrote.
+ * not a JSON object within the bounds of `BoundedJson`, or has one of `JsonFlaws`, becomes `{ "_unparsed": "…" }` with
+ * the raw text, cut to 1,000 characters, so that the model sees what it wrote.
  */
 export const toObject = (raw: string): Input =>
   raw.trim() === ""
@@ -23,9 +24,9 @@ export const toObject = (raw: string): Input =>
     : Either.getOrElse(parse(raw), () => ({ _unparsed: ResultText.bound(SafeText.wellFormed(raw), maxUnparsed).text }))
 
 const parse = (raw: string): Either.Either<Input, unknown> =>
-  Either.try((): unknown => JSON.parse(raw)).pipe(
+  BoundedJson.parse(raw).pipe(
     Either.filterOrLeft(
-      (value): value is Input => Predicate.isReadonlyRecord(value) && JsonFlaws.findRead(raw, value).length === 0,
+      (value): value is Input => Predicate.isReadonlyRecord(value) && JsonFlaws.findRead(raw, value) === null,
       () => "no object"
     ),
     Either.map(safeRecord)

@@ -7,9 +7,11 @@
 import { Array as Arr, Either, Inspectable, JSONSchema, Option, Predicate, Schema, SchemaAST } from "effect"
 import type { ParseResult } from "effect"
 
-const maxLines = 20
+/** The most lines that are listed. */
+export const maxLines = 20
 const maxDepth = 5
 const maxShown = 40
+const maxName = 60
 
 type Path = ReadonlyArray<PropertyKey>
 
@@ -115,14 +117,22 @@ const allowed = (ast: SchemaAST.AST): Option.Option<string> =>
 
 const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
 
+/** What schemas allow, in words. A value can have thousands of issues with the same schema. */
+const known = new WeakMap<SchemaAST.AST, string>()
+
 /** What is allowed, in words. */
-const expected = (ast: SchemaAST.AST): string =>
-  allowed(ast).pipe(
+const expected = (ast: SchemaAST.AST): string => {
+  const before = known.get(ast)
+  if (before !== undefined) return before
+  const words = allowed(ast).pipe(
     Option.orElse(() => SchemaAST.getDescriptionAnnotation(ast)),
     Option.orElse(() => SchemaAST.getIdentifierAnnotation(ast)),
     Option.getOrElse(() => String(ast)),
     short
   )
+  known.set(ast, words)
+  return words
+}
 
 /** Returns the message of a check itself, from beneath the schemas around it. */
 const own = (issue: ParseResult.ParseIssue): Option.Option<string> => {
@@ -144,9 +154,16 @@ const messageOf = (ast: SchemaAST.AST, issue: ParseResult.ParseIssue): Option.Op
     Option.filter(Predicate.isString)
   )
 
-const at = (path: Path, text: string): string => {
+/** A field's name on the way to a value; the value's writer may have chosen it, of any length. */
+const nameOf = (key: PropertyKey): string => {
+  const name = String(key)
+  return name.length <= maxName ? name : `${name.slice(0, maxName)}…`
+}
+
+/** What is wrong with the value at a path, on one line. */
+export const at = (path: Path, text: string): string => {
   const line = text.replaceAll(/\s+/g, " ")
-  return path.length === 0 ? line : `${path.map(String).join(".")}: ${line}`
+  return path.length === 0 ? line : `${short(path.map(nameOf).join("."))}: ${line}`
 }
 
 /** `ast` is the outermost schema at this path, which says more than the schemas inside it. */
@@ -204,9 +221,9 @@ const isLeaf = (issue: ParseResult.ParseIssue): boolean => {
   }
 }
 
-/** Joins lines, but no more than a reader can take in. */
-export const bound = (lines: ReadonlyArray<string>): string =>
-  [...lines.slice(0, maxLines), ...(lines.length > maxLines ? [`and ${lines.length - maxLines} more`] : [])].join("\n")
+/** Joins lines, but no more than a reader can take in. `lines` may be only the first ones of `count`. */
+export const bound = (lines: ReadonlyArray<string>, count = lines.length): string =>
+  [...lines.slice(0, maxLines), ...(count > maxLines ? [`and ${count - maxLines} more`] : [])].join("\n")
 
 /** All issues of an error, one line each. To see more than the first, decode with `errors: "all"`. */
-export const format = ({ issue }: ParseResult.ParseError): string => bound(Arr.dedupe(linesOf([], null, issue)))
+export const format = ({ issue }: ParseResult.ParseError): string => bound([...new Set(linesOf([], null, issue))])

@@ -4,9 +4,8 @@
  * also finds integers so large that reading them has changed their digits.
  */
 import { Predicate } from "effect"
-
-/** Values in values: more than anybody needs, less than what exhausts a stack. */
-const maxDepth = 100
+import * as BoundedJson from "./BoundedJson.js"
+import * as Issues from "./Issues.js"
 
 type NumberFlaw = (value: number) => string | null
 
@@ -17,22 +16,36 @@ const inexact: NumberFlaw = (value) =>
     ? `an integer beyond ${Number.MAX_SAFE_INTEGER}, whose last digits would be lost`
     : infinite(value)
 
-const flawsOf = (value: unknown, path: ReadonlyArray<string>, found: Array<string>, flawOf: NumberFlaw): void => {
+/** The first flaws as lines, and how many there are. */
+interface Found {
+  readonly lines: Array<string>
+  count: number
+}
+
+/** `path` is where the value is, and is the same again afterwards. */
+const findIn = (value: unknown, path: Array<string>, found: Found, flawOf: NumberFlaw): void => {
+  const add = (flaw: string) => {
+    if (found.count++ < Issues.maxLines) found.lines.push(Issues.at(path, flaw))
+  }
   const flaw = typeof value === "number" ? flawOf(value) : null
-  if (flaw !== null) found.push(`${path.join(".")}${path.length === 0 ? "" : ": "}${flaw}`)
+  if (flaw !== null) add(flaw)
   if (!Array.isArray(value) && !Predicate.isReadonlyRecord(value)) return
-  if (path.length >= maxDepth) found.push(`${path.slice(0, 3).join(".")}…: nested more than ${maxDepth} deep`)
-  else for (const [key, inner] of Object.entries(value)) flawsOf(inner, [...path, key], found, flawOf)
+  if (path.length >= BoundedJson.deepest) return add(BoundedJson.tooDeep)
+  for (const [key, inner] of Object.entries(value)) {
+    path.push(key)
+    findIn(inner, path, found, flawOf)
+    path.pop()
+  }
 }
 
-const flaws = (value: unknown, flawOf: NumberFlaw): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  flawsOf(value, [], found, flawOf)
-  return found
+const flaws = (value: unknown, flawOf: NumberFlaw): string | null => {
+  const found: Found = { lines: [], count: 0 }
+  findIn(value, [], found, flawOf)
+  return found.count === 0 ? null : Issues.bound(found.lines, found.count)
 }
 
-/** Returns one line for each flaw, with its path. */
-export const find = (value: unknown): ReadonlyArray<string> => flaws(value, infinite)
+/** Returns a line for each flaw, with its path, but not for more than a reader can take in; null if there is none. */
+export const find = (value: unknown): string | null => flaws(value, infinite)
 
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
@@ -54,5 +67,5 @@ const hasInexactInteger = (json: string): boolean => {
 }
 
 /** Does the same for a value that was read from this text, and finds inexact integers too. */
-export const findRead = (json: string, value: unknown): ReadonlyArray<string> =>
+export const findRead = (json: string, value: unknown): string | null =>
   flaws(value, hasInexactInteger(json) ? inexact : infinite)

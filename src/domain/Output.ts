@@ -3,6 +3,7 @@
  * the answer, how the answer's JSON is read from what it wrote, and what it is told when that does not match. Pure.
  */
 import { Either, Schema } from "effect"
+import * as BoundedJson from "./BoundedJson.js"
 import * as CanonicalJson from "./CanonicalJson.js"
 import * as InputSchema from "./InputSchema.js"
 import { JsonRecord } from "./Json.js"
@@ -31,12 +32,6 @@ export const instruction = (schema: JsonRecord): string =>
     JSON.stringify(schema)
   ].join("\n")
 
-const json = (text: string): Either.Either<unknown, string> =>
-  Either.try({
-    try: (): unknown => JSON.parse(text),
-    catch: (error) => `not JSON (${error instanceof Error ? error.message : "unreadable"})`
-  })
-
 /** From the first brace to the last. */
 const braced = (text: string): string => text.slice(Math.max(text.indexOf("{"), 0), text.lastIndexOf("}") + 1)
 
@@ -50,13 +45,19 @@ const lastFenced = (text: string): string => [...text.matchAll(/```[^\n`]*\n(.*?
 export const parse = (answer: string): Either.Either<unknown, string> => {
   const text = answer.trim()
   if (text === "") return Either.left("the answer is empty")
-  const whole = json(text)
-  const found = [text, braced(text), braced(lastFenced(text))].flatMap((candidate) =>
-    Either.match(json(candidate), { onLeft: () => [], onRight: (value) => [{ candidate, value }] })
-  )[0]
-  if (found === undefined) return whole
-  const flaws = JsonFlaws.findRead(found.candidate, found.value)
-  return flaws.length === 0 ? Either.right(found.value) : Either.left(flaws.slice(0, 20).join("\n"))
+  const whole = BoundedJson.parse(text)
+  if (Either.isRight(whole)) return sound(text, whole.right)
+  for (const candidate of [braced(text), braced(lastFenced(text))]) {
+    const found = BoundedJson.parse(candidate)
+    if (Either.isRight(found)) return sound(candidate, found.right)
+  }
+  return whole
+}
+
+/** The value that was read from a text, unless JSON cannot hold it. */
+const sound = (text: string, value: unknown): Either.Either<unknown, string> => {
+  const flaws = JsonFlaws.findRead(text, value)
+  return flaws === null ? Either.right(value) : Either.left(flaws)
 }
 
 const shown = 200

@@ -8,6 +8,7 @@ import { Context, Effect, Either, Layer, Ref } from "effect"
 import type { Location } from "../domain/CallDisplay.js"
 import type { CallId } from "../domain/Message.js"
 import type { Access, Decision } from "../domain/Permission.js"
+import * as BoundedJson from "../domain/BoundedJson.js"
 import * as PermissionRule from "../domain/PermissionRule.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
@@ -76,12 +77,10 @@ export const layerRules = (rules: ReadonlyArray<PermissionRule.Rule>): Layer.Lay
   )
 
 const compact = (input: string): string =>
-  Either.getOrElse(
-    Either.try((): unknown => JSON.parse(input.trim() === "" ? "{}" : input)).pipe(
-      Either.map((value) => JSON.stringify(value))
-    ),
-    () => input
-  )
+  Either.match(BoundedJson.parse(input.trim() === "" ? "{}" : input), {
+    onLeft: () => input,
+    onRight: (value) => JSON.stringify(value)
+  })
 
 const subjectOf = ({ commands, input, locations, session, tool }: Request): Effect.Effect<PermissionRule.Subject> =>
   Effect.map(commands ?? Effect.succeed(null), (commands) => ({

@@ -2,7 +2,8 @@
  * `plan`: a tool with which a model shows people how it means to do a longer piece of work, and how far it has come.
  * Each call has all steps, and the newest is the plan. It is kept only in the transcript, like any other call.
  */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Either, Option, Schema } from "effect"
+import * as BoundedJson from "../domain/BoundedJson.js"
 import type { CallPart } from "../domain/Message.js"
 import * as Tool from "./Tool.js"
 
@@ -37,8 +38,10 @@ export const tool = Tool.make("plan", {
   title: ({ steps }) => `Plan: ${steps.filter(isDone).length} of ${steps.length} done`
 })
 
-const decode = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct(input)))
+const decode = Schema.decodeUnknownOption(Schema.Struct(input))
 
 /** Returns the steps of a call, if it is a readable call of this tool. */
 export const stepsOf = ({ input, name }: Pick<CallPart, "input" | "name">): Option.Option<ReadonlyArray<Step>> =>
-  name === tool.name ? Option.map(decode(input), ({ steps }) => steps) : Option.none()
+  name === tool.name
+    ? Option.map(Option.flatMap(Either.getRight(BoundedJson.parse(input)), decode), ({ steps }) => steps)
+    : Option.none()

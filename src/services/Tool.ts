@@ -8,6 +8,7 @@
  */
 import { Context, Duration, Effect, Either, JSONSchema, ParseResult, Schema } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
+import * as BoundedJson from "../domain/BoundedJson.js"
 import { Kind, Location } from "../domain/CallDisplay.js"
 import * as Issues from "../domain/Issues.js"
 import type { Inquiry, Reply } from "../domain/Inquiry.js"
@@ -148,11 +149,7 @@ interface Shape<Decoded, Output, Context> {
 
 const toText = (output: unknown): string => (typeof output === "string" ? output : (JSON.stringify(output) ?? ""))
 
-const parseJson = (raw: string): Either.Either<unknown, string> =>
-  Either.try({
-    try: (): unknown => JSON.parse(raw.trim() === "" ? "{}" : raw),
-    catch: (error) => `not JSON (${error instanceof Error ? error.message : "unreadable"})`
-  })
+const parse = (raw: string): Either.Either<unknown, string> => BoundedJson.parse(raw.trim() === "" ? "{}" : raw)
 
 const definition = <Name extends string, Decoded, Input, Output, Context>(
   name: Name,
@@ -160,10 +157,10 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
 ): Definition<Name, Decoded, Input, Output, Context> => ({
   handle: (run, options = {}) => {
     const invalid = (detail: string) => new InputInvalid({ tool: name, detail })
-    const decode = (input: unknown, flaws: ReadonlyArray<string>) =>
-      flaws.length === 0
+    const decode = (input: unknown, flaws: string | null) =>
+      flaws === null
         ? ParseResult.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
-        : Either.left(invalid(Issues.bound(flaws)))
+        : Either.left(invalid(flaws))
     const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     const toResult = (output: Output) =>
       output instanceof Result ? Effect.succeed(output) : Effect.map(shape.toText(output), ofText)
@@ -176,7 +173,7 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
       timeout: options.timeout === undefined ? null : Duration.decode(options.timeout),
       invoke: (input) => Effect.flatMap(decode(input, JsonFlaws.find(input)), handler),
       prepare: (raw) =>
-        Either.mapLeft(parseJson(raw), invalid).pipe(
+        Either.mapLeft(parse(raw), invalid).pipe(
           ParseResult.flatMap((input) => decode(input, JsonFlaws.findRead(raw, input))),
           ParseResult.map((input) => ({
             key: options.key === undefined ? null : options.key(input),

@@ -1,12 +1,12 @@
 /** Calls on one line, for people. */
-import { Either, Predicate, Schema } from "effect"
+import { Either, Predicate } from "effect"
+import * as BoundedJson from "../../domain/BoundedJson.js"
 import type { Outcome } from "../../domain/Message.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 
-const decode = Schema.decodeUnknownEither(
-  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-)
+const decode = (input: string) =>
+  Either.filterOrLeft(BoundedJson.parse(input), Predicate.isReadonlyRecord, () => "not an object")
 
 const characters = 72
 

@@ -6,9 +6,9 @@
  */
 import { Option, Predicate } from "effect"
 import type { InPieces } from "../../domain/InPieces.js"
+import * as JsonSize from "../../domain/JsonSize.js"
 
-const [quote, backslash] = [0x22, 0x5c]
-const [comma, openBracket, closeBracket, openBrace, closeBrace] = [0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
+const [comma, openBracket, closeBracket, closeBrace] = [0x2c, 0x5b, 0x5d, 0x7d]
 
 /** The one list that is a field of the outermost object: offsets of its brackets, and of the commas between its items. */
 interface List {
@@ -25,49 +25,30 @@ export interface JsonScan {
 }
 
 export const make = (): JsonScan => {
-  let values = 0
-  let isText = false
-  let isEscaped = false
-  let depth = 0
+  const size = JsonSize.make()
   let taken = 0
   let lists = 0
   let list: List | null = null
 
-  const structure = (byte: number, offset: number) => {
-    switch (byte) {
+  const note = (mark: number, offset: number) => {
+    switch (mark) {
       case openBracket:
-        if (depth === 1 && ++lists === 1) list = { start: offset, commas: [], end: null }
-        depth++
-        values++
-        break
-      case openBrace:
-        depth++
-        values++
+        if (size.depth() === 2 && ++lists === 1) list = { start: offset, commas: [], end: null }
         break
       case closeBracket:
       case closeBrace:
-        depth--
-        if (depth === 1 && list !== null) list.end ??= offset
+        if (size.depth() === 1 && list !== null) list.end ??= offset
         break
       case comma:
-        if (depth === 2 && list !== null && list.end === null) list.commas.push(offset)
-        values++
+        if (size.depth() === 2 && list !== null && list.end === null) list.commas.push(offset)
     }
   }
 
   return {
     take: (piece) => {
-      for (let at = 0; at < piece.length; at++) {
-        const byte = piece[at] ?? 0
-        if (isEscaped) isEscaped = false
-        else if (isText) {
-          if (byte === backslash) isEscaped = true
-          else if (byte === quote) isText = false
-        } else if (byte === quote) isText = true
-        else structure(byte, taken + at)
-      }
+      size.take(piece, (mark, at) => note(mark, taken + at))
       taken += piece.length
-      return values
+      return size.values()
     },
     list: () => (lists === 1 ? list : null)
   }

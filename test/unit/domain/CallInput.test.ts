@@ -64,6 +64,14 @@ describe("CallInput", () => {
     expect(Object.keys(CallInput.toObject(raw))).toEqual(["_unparsed"])
   })
 
+  it("input of more than 20,000 values is kept under _unparsed, because it would take seconds to read", () => {
+    const list = (count: number) => `{"a":[${Array.from({ length: count }, () => 1).join(",")}]}`
+    expect(CallInput.toObject(list(19_998))).toEqual(JSON.parse(list(19_998)))
+    expect(Object.keys(CallInput.toObject(list(20_001)))).toEqual(["_unparsed"])
+    const text = JSON.stringify({ text: '{[,"\\\n'.repeat(100_000) })
+    expect(CallInput.toObject(text)).toEqual(JSON.parse(text))
+  })
+
   it("a depth of one hundred is allowed", () => {
     const raw = `{"a":${"[".repeat(99)}${"]".repeat(99)}}`
     expect(JSON.stringify(CallInput.toObject(raw))).toBe(raw)

@@ -38,6 +38,7 @@ describe("the JSON of an answer", () => {
     ["nothing", " \n", /^the answer is empty$/u],
     ["a number that JSON cannot hold", '{"a": 1e999}', /^a: a number that JSON cannot hold$/u],
     ["an integer that would lose digits", '{"a": 12345678901234567890}', /^a: an integer beyond/u],
+    ["too much of it", `{"a": [${"1,".repeat(20_000)}1]}`, /^more than 20000 values$/u],
     ["too much nesting", `{"a": ${"[".repeat(5_000)}${"]".repeat(5_000)}}`, /nested more than 100 deep$/u]
   ] as const) {
     it(`is refused where there is ${what}`, () => {

@@ -88,6 +88,43 @@ describe("a call's input", () => {
   )
 })
 
+describe("an input that is too much to read", () => {
+  const any = Tool.dynamic("any", { description: "takes all", inputSchema: { type: "object" } }).handle(() =>
+    Effect.succeed("ran")
+  )
+  const named = Tool.make("named", {
+    description: "takes lists by name",
+    input: { lists: Schema.Record({ key: Schema.String, value: Schema.Array(Schema.Number) }) }
+  }).handle(() => Effect.void)
+  const list = (count: number, value: string) => `[${Array.from({ length: count }, () => value).join(",")}]`
+  const refusal = <R>({ prepare }: Tool.Runnable<R>, raw: string) =>
+    Effect.map(Effect.flip(prepare(raw)), ({ message }) => message)
+  const longName = "k".repeat(10_000)
+
+  it.effect("is refused by the number of its values and by their depth, before it is parsed", () =>
+    Effect.gen(function* () {
+      const start = "The input of any is not valid: "
+      assert.strictEqual(yield* refusal(any, `{"a":${list(20_001, "1")}}`), `${start}more than 20000 values`)
+      assert.strictEqual(yield* refusal(any, list(20_001, "not JSON")), `${start}more than 20000 values`)
+      assert.strictEqual(yield* refusal(any, "[".repeat(101)), `${start}nested more than 100 deep`)
+    }).pipe(TestWorkspace.inFolder("/"))
+  )
+
+  it.effect(
+    "is told in twenty short lines what is wrong with it, however much that is and however long its names",
+    () =>
+      Effect.gen(function* () {
+        const flaws = yield* refusal(any, `{"${longName}":${list(3_000, "1e999")}}`)
+        assert.include(flaws, `\n${"k".repeat(60)}….19: a number that JSON cannot hold\nand 2980 more`)
+        assert.notInclude(flaws, "….20:")
+        const issues = yield* refusal(named, `{"lists":{"${longName}":${list(3_000, "true")}}}`)
+        assert.include(issues, `\nlists.${"k".repeat(60)}….19: expected a number, got true\nand 2980 more`)
+        assert.notInclude(issues, "….20:")
+        assert.isBelow(flaws.length + issues.length, 10_000)
+      }).pipe(TestWorkspace.inFolder("/"))
+  )
+})
+
 class Forecasts extends Context.Tag("test/Forecasts")<Forecasts, (city: string) => number>() {}
 
 describe("Tool.define", () => {

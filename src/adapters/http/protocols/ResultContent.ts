@@ -1,6 +1,7 @@
 /** A call's result for front ends: a value, and what their users are shown with it. Pure. */
-import { Option, Schema } from "effect"
+import { Either } from "effect"
 import type { AssetId } from "../../../domain/Asset.js"
+import * as BoundedJson from "../../../domain/BoundedJson.js"
 import { filesOf, isDiff, type JsonPart, type ResultMessage } from "../../../domain/Message.js"
 
 /** The address of a session's file. */
@@ -22,7 +23,5 @@ export const aboutOf = (message: ResultMessage, urlOf: UrlOf) => {
   }
 }
 
-const parse = Schema.decodeOption(Schema.parseJson())
-
-/** A call's input: its text parsed as JSON, or the text itself if it is not JSON. */
-export const inputOf = (input: string): unknown => Option.getOrElse(parse(input), () => input)
+/** A call's input: its text parsed as JSON, or the text itself if it is not JSON or too much of it. */
+export const inputOf = (input: string): unknown => Either.getOrElse(BoundedJson.parse(input), () => input)

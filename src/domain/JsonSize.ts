@@ -1,0 +1,73 @@
+/**
+ * How many values a JSON text has and how deep they are nested, counted without parsing it: an object of a million keys
+ * takes a hundred times as long to parse as a string of the same length, and far longer to check. Pure.
+ *
+ * The result is right for any JSON in UTF-8. For other texts it may be wrong; they fail when they are parsed. A line end,
+ * which no string may contain, ends a string, so that one line hides nothing in the next.
+ */
+
+const [lineFeed, carriageReturn, quote, backslash] = [0x0a, 0x0d, 0x22, 0x5c]
+const [comma, openBracket, closeBracket, openBrace, closeBrace] = [0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
+
+export interface JsonSize {
+  /** Takes the next piece. `onMark` is told each comma, bracket and brace outside of strings, once it is counted. */
+  readonly take: (piece: Uint8Array, onMark?: (mark: number, at: number) => void) => void
+  /** How many values have begun so far: those after a comma, a bracket or a brace. */
+  readonly values: () => number
+  /** How many arrays and objects are open. */
+  readonly depth: () => number
+  /** The most that were open at a time. */
+  readonly deepest: () => number
+}
+
+export const make = (): JsonSize => {
+  let values = 0
+  let depth = 0
+  let deepest = 0
+  let isText = false
+  let isEscaped = false
+
+  const inText = (byte: number) => {
+    if (byte === lineFeed || byte === carriageReturn) isText = isEscaped = false
+    else if (isEscaped) isEscaped = false
+    else if (byte === backslash) isEscaped = true
+    else if (byte === quote) isText = false
+  }
+
+  /** Returns whether the byte is a mark. */
+  const outside = (byte: number): boolean => {
+    switch (byte) {
+      case quote:
+        isText = true
+        return false
+      case openBracket:
+      case openBrace:
+        values++
+        if (++depth > deepest) deepest = depth
+        return true
+      case closeBracket:
+      case closeBrace:
+        depth--
+        return true
+      case comma:
+        values++
+        return true
+      default:
+        return false
+    }
+  }
+
+  return {
+    take: (piece, onMark) => {
+      for (let at = 0; at < piece.length; at++) {
+        const byte = piece[at] ?? 0
+        if (!isText) {
+          if (outside(byte)) onMark?.(byte, at)
+        } else if (byte <= backslash || isEscaped) inText(byte)
+      }
+    },
+    values: () => values,
+    depth: () => depth,
+    deepest: () => deepest
+  }
+}
