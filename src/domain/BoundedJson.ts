@@ -6,31 +6,31 @@ import { Either } from "effect"
 import * as JsonSize from "./JsonSize.js"
 
 /** More than a model writes in one go, and what can be parsed and checked without anybody noticing. */
-const mostValues = 20_000
+export const mostValues = 20_000
 
 /** Values in values: more than anybody needs, less than what exhausts a stack. */
 export const deepest = 100
 
-export const tooDeep = `nested more than ${deepest} deep`
+export const tooDeep = (depth: number = deepest): string => `nested more than ${depth} deep`
 
 /** Characters that are counted before the count is looked at. */
 const portion = 64 * 1024
 
 const encoder = new TextEncoder()
 
-const excess = (text: string): string | null => {
+const excess = (text: string, depth: number): string | null => {
   const size = JsonSize.make()
   for (let from = 0; from < text.length; from += portion) {
     size.take(encoder.encode(text.slice(from, from + portion)))
-    if (size.deepest() > deepest) return tooDeep
+    if (size.deepest() > depth) return tooDeep(depth)
     if (size.values() > mostValues) return `more than ${mostValues} values`
   }
   return null
 }
 
-/** Returns the value of a text that has at most 20,000 values, at most 100 deep, or what is wrong with the text. */
-export const parse = (text: string): Either.Either<unknown, string> => {
-  const flaw = excess(text)
+/** Returns the value of a text that has at most 20,000 values, by default at most 100 deep, or what is wrong with it. */
+export const parse = (text: string, depth: number = deepest): Either.Either<unknown, string> => {
+  const flaw = excess(text, depth)
   if (flaw !== null) return Either.left(flaw)
   return Either.try({
     try: (): unknown => JSON.parse(text),

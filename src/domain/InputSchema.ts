@@ -11,6 +11,7 @@
  * that a `pattern` is a regular expression.
  */
 import { Array as Arr, Either, Predicate } from "effect"
+import * as BoundedJson from "./BoundedJson.js"
 
 export type InputSchema = Readonly<Record<string, unknown>>
 
@@ -23,7 +24,7 @@ interface Flaw {
 type Result<A> = Either.Either<A, Flaw>
 
 const refuse = (limit: string, actual: unknown): Either.Either<never, Flaw> =>
-  Either.left({ limit, actual: (JSON.stringify(actual) ?? typeof actual).slice(0, 100) })
+  Either.left({ limit: limit.slice(0, 200), actual: (JSON.stringify(actual) ?? typeof actual).slice(0, 100) })
 
 const types: ReadonlySet<unknown> = new Set(["object", "array", "string", "number", "integer", "boolean", "null"])
 
@@ -51,8 +52,12 @@ const ofNamed: ReadonlySet<string> = new Set([
 
 const dropped: ReadonlySet<string> = new Set(["$schema", "$id", "id", "$comment"])
 
-/** More than any tool needs, less than what exhausts a stack. */
+/** More than any tool needs, less than what exhausts a stack: schemas in schemas, and values in values. */
 const deepest = 100
+const deepestValue = 4 * deepest
+
+/** The most fields in all cases of all choices together, each counted wherever it is merged. */
+const mostMerged = 20_000
 
 const isStrings = (value: unknown): value is ReadonlyArray<string> =>
   Arr.isArray(value) && value.every(Predicate.isString)
@@ -168,69 +173,95 @@ const referencesIn = (value: unknown): ReadonlyArray<string> => {
 
 /** What the top says about an object's fields. */
 interface Fields {
-  readonly properties: Readonly<Record<string, unknown>>
-  readonly required: ReadonlyArray<string>
+  /** The schemas of each field: several where cases of a choice differ. */
+  readonly properties: ReadonlyMap<string, ReadonlyArray<unknown>>
+  readonly required: ReadonlySet<string>
   /** Whether other fields are refused. */
   readonly isClosed: boolean
 }
 
-const either = (one: unknown, other: unknown): unknown =>
-  one === undefined || JSON.stringify(one) === JSON.stringify(other) ? other : { anyOf: [one, other] }
-
-const merge = (all: ReadonlyArray<Fields>, isChoice: boolean): Fields => {
-  const properties: Record<string, unknown> = {}
-  for (const [name, schema] of all.flatMap((fields) => Object.entries(fields.properties))) {
-    Object.defineProperty(properties, name, {
-      value: isChoice ? either(Object.hasOwn(properties, name) ? properties[name] : undefined, schema) : schema,
-      enumerable: true,
-      configurable: true,
-      writable: true
-    })
-  }
-  const names = new Set(all.flatMap(({ required }) => required))
-  return {
-    properties,
-    required: [...names].filter((name) => !isChoice || all.every(({ required }) => required.includes(name))),
-    isClosed: all.length > 0 && all.every(({ isClosed }) => isClosed)
-  }
+/** A schema whose fields are read. Each part of it is read and written as text once, however often it is referred to. */
+interface Reading {
+  readonly root: InputSchema
+  readonly known: Map<unknown, Result<Fields>>
+  readonly texts: Map<unknown, string>
+  merged: number
 }
 
-/** What the parts of a schema say about fields. Each part is read once, however often it is referred to. */
-type Known = Map<unknown, Result<Fields>>
+const textOf = ({ texts }: Reading, schema: unknown): string => {
+  const text = texts.get(schema) ?? JSON.stringify(schema)
+  texts.set(schema, text)
+  return text
+}
+
+/** The schemas of a field in all cases of a choice, each once. */
+const distinct = (reading: Reading, schemas: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  schemas.length === 1 ? schemas : [...new Map(schemas.map((schema) => [textOf(reading, schema), schema])).values()]
+
+const sizeOf = ({ properties, required }: Fields): number =>
+  1 + required.size + [...properties.values()].reduce((sum, schemas) => sum + schemas.length, 0)
+
+const merge = (parts: ReadonlyArray<Fields>, isChoice: boolean, reading: Reading): Result<Fields> => {
+  const all = [...new Set(parts)]
+  for (const fields of all) {
+    reading.merged += sizeOf(fields)
+    if (reading.merged > mostMerged) return refuse(`at most ${mostMerged} fields in all cases of a choice`, "more")
+  }
+  const schemas = new Map<string, Array<unknown>>()
+  const requiring = new Map<string, number>()
+  for (const { properties, required } of all) {
+    for (const [name, given] of properties) {
+      const before = schemas.get(name)
+      if (before === undefined || !isChoice) schemas.set(name, [...given])
+      else before.push(...given)
+    }
+    for (const name of required) requiring.set(name, (requiring.get(name) ?? 0) + 1)
+  }
+  return Either.right({
+    properties: new Map([...schemas].map(([name, given]) => [name, distinct(reading, given)])),
+    required: new Set([...requiring].flatMap(([name, count]) => (!isChoice || count === all.length ? [name] : []))),
+    isClosed: all.length > 0 && all.every(({ isClosed }) => isClosed)
+  })
+}
 
 /** Follows references and merges the fields of all parts of the schema. */
-const fieldsOf = (root: InputSchema, schema: unknown, depth: number, known: Known): Result<Fields> => {
-  const before = known.get(schema)
+const fieldsOf = (reading: Reading, schema: unknown, depth: number): Result<Fields> => {
+  const before = reading.known.get(schema)
   if (before !== undefined) return before
-  const fields = readFields(root, schema, depth, known)
-  known.set(schema, fields)
+  const fields = readFields(reading, schema, depth)
+  reading.known.set(schema, fields)
   return fields
 }
 
-const readFields = (root: InputSchema, schema: unknown, depth: number, known: Known): Result<Fields> => {
+const readFields = (reading: Reading, schema: unknown, depth: number): Result<Fields> => {
   if (!Predicate.isRecord(schema)) return refuse("an object", schema)
   if (depth > 20) return refuse("references that end", schema.$ref)
   if (schema.type !== undefined && !isOf(schema, "object")) return refuse("an object", schema.type)
   if (schema.enum !== undefined || schema.const !== undefined) return refuse("an object with fields", schema.enum)
   const own: Fields = {
-    properties: Predicate.isRecord(schema.properties) ? schema.properties : {},
-    required: isStrings(schema.required) ? schema.required : [],
+    properties: new Map(
+      Predicate.isRecord(schema.properties)
+        ? Object.entries(schema.properties).map(([name, schema]) => [name, [schema]])
+        : []
+    ),
+    required: new Set(isStrings(schema.required) ? schema.required : []),
     isClosed: schema.additionalProperties === false
   }
-  const inner = (value: unknown) => fieldsOf(root, value, depth + 1, known)
-  const referred = Predicate.isString(schema.$ref) ? [inner(lookUp(root, schema.$ref))] : []
+  const inner = (value: unknown) => fieldsOf(reading, value, depth + 1)
+  const referred = Predicate.isString(schema.$ref) ? [inner(lookUp(reading.root, schema.$ref))] : []
   const all = Arr.isArray(schema.allOf) ? schema.allOf.map(inner) : []
   const choices = [schema.anyOf, schema.oneOf].flatMap((cases) =>
-    Arr.isArray(cases) ? [Either.map(Either.all(cases.map(inner)), (all) => merge(all, true))] : []
+    Arr.isArray(cases) ? [Either.flatMap(Either.all(cases.map(inner)), (all) => merge(all, true, reading))] : []
   )
   const parts = [...referred, ...all, ...choices]
-  return parts.length === 0
-    ? Either.right(own)
-    : Either.map(Either.all(parts), (all) => {
-        const hasOwn = schema.properties !== undefined || schema.required !== undefined
-        return merge(hasOwn ? [own, ...all] : all, false)
-      })
+  const hasOwn = schema.properties !== undefined || schema.required !== undefined
+  const [only] = parts
+  if (only === undefined) return Either.right(own)
+  if (parts.length === 1 && !hasOwn) return only
+  return Either.flatMap(Either.all(parts), (all) => merge(hasOwn ? [own, ...all] : all, false, reading))
 }
+
+const oneSchema = (schemas: ReadonlyArray<unknown>): unknown => (schemas.length === 1 ? schemas[0] : { anyOf: schemas })
 
 const combined = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"]
 
@@ -251,16 +282,22 @@ export const portable = (schema: unknown): Result<InputSchema> =>
 
 const read = (schema: unknown): Result<InputSchema> =>
   Either.gen(function* () {
-    const json = yield* Either.try({
-      try: (): unknown => JSON.parse(JSON.stringify(schema)),
+    const text = yield* Either.try({
+      try: (): string | undefined => JSON.stringify(schema),
       catch: (): Flaw => ({ limit: "JSON", actual: "something else" })
     })
+    if (text === undefined) return yield* refuse("JSON", "something else")
+    const json = yield* Either.mapLeft(BoundedJson.parse(text, deepestValue), (actual): Flaw => ({
+      limit: `at most ${BoundedJson.mostValues} values, ${deepestValue} deep`,
+      actual
+    }))
     if (!Predicate.isRecord(json)) return yield* refuse("a JSON Schema of an object", json)
     const root = yield* object(json, "", 0)
     const dangling = referencesIn(root).find((ref) => ref !== "#" && lookUp(root, ref) === undefined)
     if (dangling !== undefined) return yield* refuse("references to what the schema holds", dangling)
-    const { isClosed, properties, required } = yield* fieldsOf(root, root, 0, new Map())
-    const bad = Object.keys(properties).find((name) => !fieldName.test(name))
+    const reading: Reading = { root, known: new Map(), texts: new Map(), merged: 0 }
+    const { isClosed, properties, required } = yield* fieldsOf(reading, root, 0)
+    const bad = [...properties.keys()].find((name) => !fieldName.test(name))
     if (bad !== undefined) return yield* refuse("fields with names of 1 to 64 of A-Z a-z 0-9 _ . -", bad)
     const isCombined = combined.some((key) => key in root)
     const rest = Object.entries(root).filter(
@@ -269,8 +306,8 @@ const read = (schema: unknown): Result<InputSchema> =>
     return {
       ...Object.fromEntries(rest),
       type: "object",
-      properties,
-      ...(required.length === 0 ? {} : { required }),
+      properties: Object.fromEntries(Array.from(properties, ([name, schemas]) => [name, oneSchema(schemas)])),
+      ...(required.size === 0 ? {} : { required: [...required] }),
       ...(isCombined && isClosed ? { additionalProperties: false } : {})
     }
   })

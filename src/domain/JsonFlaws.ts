@@ -30,7 +30,7 @@ const findIn = (value: unknown, path: Array<string>, found: Found, flawOf: Numbe
   const flaw = typeof value === "number" ? flawOf(value) : null
   if (flaw !== null) add(flaw)
   if (!Array.isArray(value) && !Predicate.isReadonlyRecord(value)) return
-  if (path.length >= BoundedJson.deepest) return add(BoundedJson.tooDeep)
+  if (path.length >= BoundedJson.deepest) return add(BoundedJson.tooDeep())
   for (const [key, inner] of Object.entries(value)) {
     path.push(key)
     findIn(inner, path, found, flawOf)

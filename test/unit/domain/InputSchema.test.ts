@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Either, FastCheck, JSONSchema, Schema } from "effect"
 import * as InputSchema from "../../../src/domain/InputSchema.js"
 import { complaintsOfSchema } from "../../support/verdicts/providerRules.js"
@@ -112,6 +112,34 @@ describe("InputSchema", () => {
     expect(complaintsOfSchema(made({ ...schema, not: {}, if: {}, else: {} }))).toEqual([])
   })
 
+  it("merges thousands of cases into one flat list of what differs, as fast as they are read", () => {
+    const kinds = [{ title: "x".repeat(15_000) }, { title: "y".repeat(15_000) }]
+    const $defs = { x: { properties: { a: kinds[0] } }, y: { properties: { a: kinds[1] } } }
+    const referring = Array.from({ length: 3_000 }, (_, n) => ({ $ref: `#/$defs/${n % 2 === 0 ? "x" : "y"}` }))
+    expect(made({ type: "object", $defs, anyOf: referring }).properties).toEqual({ a: { anyOf: kinds } })
+    const small = Array.from({ length: 3_000 }, (_, n) => ({ properties: { a: [true, {}, { title: "z" }][n % 3] } }))
+    expect(made({ type: "object", anyOf: small }).properties).toEqual({ a: { anyOf: [true, {}, { title: "z" }] } })
+    expect(made({ anyOf: [{ anyOf: small.slice(0, 2) }, ...small.slice(1, 3)] })).toEqual({
+      type: "object",
+      properties: { a: { anyOf: [true, {}, { title: "z" }] } }
+    })
+  })
+
+  it("writes the text of a schema once, however many cases refer to it", () => {
+    const $defs = { x: { properties: { a: { title: "x" } } }, y: { properties: { a: { title: "y" } } } }
+    const texts = (count: number) => {
+      const anyOf = Array.from({ length: count }, (_, n) => ({ required: ["b"], $ref: `#/$defs/${n % 2 ? "x" : "y"}` }))
+      const stringify = vi.spyOn(JSON, "stringify")
+      made({ $defs, anyOf })
+      const calls = stringify.mock.calls.length
+      stringify.mockRestore()
+      return calls
+    }
+    expect(texts(500)).toBe(texts(5))
+  })
+
+  const wide = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`a${n}`, true]))
+
   it("keeps a field whose name every object has", () => {
     const properties = JSON.parse('{"constructor":{"type":"string"},"__proto__":{"type":"number"}}')
     expect(JSON.stringify(made({ type: "object", properties }).properties)).toBe(JSON.stringify(properties))
@@ -138,6 +166,15 @@ describe("InputSchema", () => {
     ["references to what the schema holds", { properties: { a: { $ref: "https://elsewhere/x" } } }],
     ["references that end", { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }],
     ["fields with names of 1 to 64 of A-Z a-z 0-9 _ . -", { properties: { "a b": {} } }],
+    [
+      "at most 20000 fields in all cases of a choice",
+      {
+        $defs: { wide: { properties: wide } },
+        anyOf: Array.from({ length: 300 }, () => ({ required: ["a"], $ref: "#/$defs/wide" }))
+      }
+    ],
+    ["at most 20000 values, 400 deep", { enum: Array.from({ length: 20_001 }, () => 1) }],
+    ["at most 20000 values, 400 deep", { default: Array.from({ length: 500 }).reduce((inner) => [inner], 1) }],
     [
       "schemas at most 100 deep",
       { properties: Array.from({ length: 120 }).reduce((inner) => ({ a: { properties: inner } }), {}) }
