@@ -1,28 +1,42 @@
 /**
- * `fetch` for an untrusted server: an answer of more than 32 MiB is cut off. A stream that stays open counts as one
- * answer, and its reader opens it again.
+ * `fetch` for an untrusted server: an answer of more than 32 MiB, or with a message that has too much in it, is cut off.
+ * A stream that stays open counts as one answer, and its reader opens it again.
  */
 import type { FetchLike } from "@modelcontextprotocol/client"
 import { Predicate } from "effect"
+import * as MessageBounds from "./MessageBounds.js"
 
 const most = 32 * 1024 * 1024
 
-const bounded = (): TransformStream<Uint8Array, Uint8Array> => {
+/** Told when a message had too much in it, before its reader sees that it is cut off. */
+type OnExcess = (error: MessageBounds.Misbehaved) => void
+
+const isEvents = (headers: Headers): boolean =>
+  headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
+
+const bounded = (bounds: MessageBounds.MessageBounds, onExcess: OnExcess): TransformStream<Uint8Array, Uint8Array> => {
   let seen = 0
   return new TransformStream({
     transform: (chunk, controller) => {
       seen += chunk.byteLength
-      if (seen > most) controller.error(new Error(`an answer of over ${most} bytes`))
-      else controller.enqueue(chunk)
+      if (seen > most) return controller.error(new Error(`an answer of over ${most} bytes`))
+      const excess = bounds.take(chunk)
+      if (excess === null) return controller.enqueue(chunk)
+      onExcess(excess)
+      controller.error(excess)
     }
   })
 }
 
-export const boundedFetch: FetchLike = async (url, init) => {
-  const response = await fetch(url, init)
-  const { body, headers, status, statusText } = response
-  return body === null ? response : new Response(body.pipeThrough(bounded()), { headers, status, statusText })
-}
+export const boundedFetch =
+  (onExcess: OnExcess): FetchLike =>
+  async (url, init) => {
+    const response = await fetch(url, init)
+    const { body, headers, status, statusText } = response
+    if (body === null) return response
+    const bounds = isEvents(headers) ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
+    return new Response(body.pipeThrough(bounded(bounds, onExcess)), { headers, status, statusText })
+  }
 
 /** The error codes that are passed on. The client package prints them; other text could hold what was sent there. */
 const errorWord = /^[a-z_]{1,64}$/u
@@ -35,9 +49,9 @@ const wordOf = async (response: Response): Promise<string> => {
 
 /** The same for a server with a login: of an authorization server's refusal, only the error code is kept. */
 export const fetchWithLogin =
-  (server: string): FetchLike =>
+  (server: string, onExcess: OnExcess = () => {}): FetchLike =>
   async (url, init) => {
-    const response = await boundedFetch(url, init)
+    const response = await boundedFetch(onExcess)(url, init)
     if (response.status < 400 || String(url).split("?")[0] === server.split("?")[0]) return response
     const { headers, status } = response
     return Response.json({ error: await wordOf(response) }, { status, headers: headersOf(headers) })

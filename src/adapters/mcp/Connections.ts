@@ -23,6 +23,7 @@ import * as Elicitation from "./Elicitation.js"
 import * as Logins from "./Logins.js"
 import * as Refreshing from "./Refreshing.js"
 import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+import { Misbehaved } from "./MessageBounds.js"
 import type { ServerSettings, Servers } from "./Settings.js"
 import * as StdioTransport from "./StdioTransport.js"
 
@@ -103,7 +104,7 @@ const isUnauthorized = (thrown: unknown): boolean =>
 
 const reasonOf = (thrown: unknown): string => {
   if (isUnauthorized(thrown)) return "it requires a login: skein mcp login"
-  return thrown instanceof StdioTransport.Misbehaved ? thrown.message : codeOf(thrown)
+  return thrown instanceof Misbehaved ? thrown.message : codeOf(thrown)
 }
 
 /** Whether a server answered with an error: its text is for the model, like a result. */
@@ -119,15 +120,20 @@ const transportOf = (
   settings: ServerSettings,
   authProvider: AuthProvider | null,
   onErrorText: (text: string) => void
-): Transport =>
-  "url" in settings
-    ? new StreamableHTTPClientTransport(new URL(settings.url), {
-        fetch: authProvider === null ? boundedFetch : fetchWithLogin(settings.url),
-        redirectPolicy: "same-origin",
-        ...(authProvider === null ? {} : { authProvider }),
-        requestInit: { headers: { ...settings.headers } }
-      })
-    : StdioTransport.make(settings, onErrorText)
+): Transport => {
+  if (!("url" in settings)) return StdioTransport.make(settings, onErrorText)
+  const giveUp = (error: Misbehaved) => {
+    transport.onerror?.(error)
+    void transport.close()
+  }
+  const transport = new StreamableHTTPClientTransport(new URL(settings.url), {
+    fetch: authProvider === null ? boundedFetch(giveUp) : fetchWithLogin(settings.url, giveUp),
+    redirectPolicy: "same-origin",
+    ...(authProvider === null ? {} : { authProvider }),
+    requestInit: { headers: { ...settings.headers } }
+  })
+  return transport
+}
 
 /** Connects to servers by name, with the logins of a folder. All connections end with the scope. */
 export const make = (servers: Servers, logins: string | null): Effect.Effect<Service, never, Scope.Scope> =>

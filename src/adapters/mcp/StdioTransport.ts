@@ -1,6 +1,6 @@
 /**
  * Speaks to a server that is a program, one JSON message per line. What the server can do to this side is bounded: the
- * size of a line, how many messages are read before other work has its turn, and how many it sends that nobody asked
+ * size of a line and what is in it, how many messages are read before other work has its turn, and how many it sends that nobody asked
  * for. A server that sends more is ended. While messages are read, nothing more is taken from its pipe.
  *
  * The server gets the environment that commands of tools get. It ends with the process that started it, when its input
@@ -11,6 +11,8 @@ import { spawn, type ChildProcessByStdio } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "../node/ExecEnvironment.js"
+import * as MessageBounds from "./MessageBounds.js"
+import { Misbehaved } from "./MessageBounds.js"
 import type { Program } from "./Settings.js"
 
 /** The most bytes in a line. */
@@ -30,9 +32,6 @@ const graceMillis = 2_000
 
 /** What a server wrote just before it ended may still be in the pipe. */
 const lastWordsMillis = 50
-
-/** Why a server was given up. Contains nothing that it wrote. */
-export class Misbehaved extends Error {}
 
 type Running = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -72,6 +71,8 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
   }
 
   const readLine = (line: Buffer) => {
+    const excess = MessageBounds.ofMessage().take(line)
+    if (excess !== null) return giveUp(excess)
     const text = line.toString("utf8").trim()
     if (text === "") return
     const message = parse(text)

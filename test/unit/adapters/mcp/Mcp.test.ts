@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { text } from "node:stream/consumers"
 import { type Gateway, type Json, Permissions } from "skein"
 import { Mcp } from "skein/mcp"
 import { ScriptedModel } from "skein/scripted-model"
@@ -22,6 +24,45 @@ const programOf = (name: string) =>
   join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "dist/index.js")
 
 const everything = programOf("@modelcontextprotocol/server-everything")
+
+const Asked = Schema.parseJson(
+  Schema.Struct({
+    id: Schema.optional(Schema.Number),
+    method: Schema.String,
+    params: Schema.optional(Schema.Struct({ protocolVersion: Schema.optional(Schema.String) }))
+  })
+)
+const asked = Schema.decodeUnknownSync(Asked)
+
+/** A server over HTTP, which answers calls at each path with a text: events where the path says so. Returns its URL. */
+const httpServer = (calls: Readonly<Record<string, (id: number) => string>>) =>
+  Effect.gen(function* () {
+    const server = createServer((request, response) => {
+      void text(request).then((body) => {
+        if (request.method !== "POST") return response.writeHead(405).end()
+        const { id, method, params } = asked(body)
+        if (id === undefined) return response.writeHead(202).end()
+        const path = request.url?.slice(1) ?? ""
+        const isEvents = method === "tools/call" && path.startsWith("event")
+        response.setHeader("content-type", isEvents ? "text/event-stream" : "application/json")
+        if (method === "tools/call") return response.end(calls[path]?.(id))
+        const { protocolVersion } = params ?? {}
+        const serverInfo = { name: "hostile", version: "1" }
+        const result =
+          method === "initialize"
+            ? { protocolVersion, capabilities: { tools: {} }, serverInfo }
+            : { tools: [{ name: "go", inputSchema: { type: "object" } }] }
+        return response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
+      })
+    })
+    const port = yield* freePort
+    yield* Effect.acquireRelease(
+      Effect.promise(() => once(server.listen(port, "127.0.0.1"), "listening")),
+      () => Effect.sync(() => server.closeAllConnections())
+    )
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+    return `http://127.0.0.1:${port}`
+  })
 
 /** An engine with the tools of some servers, and the results that its model gets for their calls. */
 const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.layer>[0]) {
@@ -190,6 +231,8 @@ describe("a server that misbehaves", () => {
           huge: hostile("huge"),
           refuses: hostile("refuses"),
           asks: hostile("asks"),
+          crowded: hostile("crowded"),
+          deep: hostile("deep"),
           stillborn: hostile("stillborn"),
           missing: { command: "/no/such/program" },
           nobody: { url: "http://127.0.0.1:9/mcp", headers: { authorization: "Bearer canary" } }
@@ -200,7 +243,9 @@ describe("a server that misbehaves", () => {
           ["huge__go", {}],
           ["refuses__go", {}],
           ["good__echo", { message: "unharmed" }],
-          ["asks__go", {}]
+          ["asks__go", {}],
+          ["crowded__go", {}],
+          ["deep__go", {}]
         )
         expect(lines[0]).toMatch(/^dies__go failure: .*failed to call: ended \(exit code 7\)/)
         expect(lines[1]).toMatch(/^floods__go failure: .*failed to call: sent over 5000 messages/)
@@ -208,6 +253,8 @@ describe("a server that misbehaves", () => {
         expect(lines[3]).toMatch(/^refuses__go failure: .*there is no such thing/)
         expect(lines[4]).toBe("good__echo success: Echo: unharmed")
         expect(lines[5]).toBe("asks__go success: unasked decline wordy decline")
+        expect(lines[6]).toMatch(/^crowded__go failure: .*failed to call: sent a message of over 20000 values/)
+        expect(lines[7]).toMatch(/^deep__go failure: .*failed to call: sent a message nested more than 200 deep/)
         for (const [server, reason] of [
           ["stillborn", /ended \(exit code 3\)/],
           ["missing", /could not be started \(ENOENT\)/],
@@ -223,6 +270,35 @@ describe("a server that misbehaves", () => {
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/not tried again/)
         expect((yield* Effect.flip(mcp.tools("other")))._tag).toBe("McpUnknown")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "harms only its own calls over HTTP, where a message has too much in it, in an answer or in an event",
+    () =>
+      Effect.gen(function* () {
+        const crowd = JSON.stringify(Array.from({ length: 20_001 }, () => 0))
+        const url = yield* httpServer({
+          answer: (id) => `{"jsonrpc":"2.0","id":${id},"result":{"content":${crowd}}}`,
+          event: (id) => {
+            const lines = [`: "`, `data: {"jsonrpc":"2.0","id":${id},`, `data: "result":{"content":${crowd}}}`]
+            return `${lines.join("\r\n")}\r\n\r\n`
+          },
+          events: (id) => {
+            const note = `data: {"jsonrpc":"2.0","method":"notifications/x","params":{"a":[${"1,".repeat(6_000)}1]}}\n\n`
+            return `${note.repeat(5)}data: {"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"fine"}]}}\n\n`
+          }
+        })
+        const { run } = yield* withServers({
+          answer: { url: `${url}/answer` },
+          event: { url: `${url}/event` },
+          events: { url: `${url}/events` }
+        })
+        const { lines } = yield* run(["answer__go", {}], ["event__go", {}], ["events__go", {}])
+        expect(lines[0]).toMatch(/^answer__go failure: .*failed to call: sent a message of over 20000 values/)
+        expect(lines[1]).toMatch(/^event__go failure: .*failed to call: sent a message of over 20000 values/)
+        expect(lines[2]).toBe("events__go success: fine")
       }),
     timeout
   )

@@ -48,6 +48,11 @@ const call = (id: Id): void => {
     case "huge":
       process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"`)
       return endless()
+    case "crowded":
+      return send({ id, result: { content: Array.from({ length: 320_000 }, () => 0) } })
+    case "deep":
+      process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"a":`)
+      return void process.stdout.write(`${"[".repeat(300)}${"]".repeat(300)}}}}\n`)
     case "lies":
       process.stdout.write("this is no JSON\n{\n[]\n{}\n")
       send({ id: 999_999, result: text("an answer that nobody asked for") })
