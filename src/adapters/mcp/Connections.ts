@@ -24,6 +24,7 @@ import * as Logins from "./Logins.js"
 import * as Refreshing from "./Refreshing.js"
 import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
 import { Misbehaved } from "./MessageBounds.js"
+import * as ResultForm from "./ResultForm.js"
 import type { ServerSettings, Servers } from "./Settings.js"
 import * as StdioTransport from "./StdioTransport.js"
 
@@ -89,6 +90,7 @@ export interface Service {
 
 interface Connection {
   readonly client: Client
+  readonly forms: ReturnType<typeof ResultForm.make>
   /** What went wrong first; null while nothing has. */
   why: string | null
   tools: ReadonlyArray<Tool> | null
@@ -172,7 +174,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         { name: "skein", version: "0" },
         { capabilities: { elicitation: { form: {}, url: {} } } }
       )
-      const connection: Connection = { client, why: null, tools: null, callers: new Set() }
+      const connection: Connection = { client, forms: ResultForm.make(sdk), why: null, tools: null, callers: new Set() }
       client.onerror = (error) => (connection.why ??= reasonOf(error))
       client.setRequestHandler("elicitation/create", ({ params }, { mcpReq: { signal } }) =>
         Elicitation.answer(server, connection.callers, params, signal)
@@ -280,6 +282,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
             ask(server, "call", connection, (signal) =>
               connection.client.request(
                 { method: "tools/call", params: { name, arguments: { ...input } } },
+                connection.forms.call,
                 { signal, timeout: noLimit, onprogress: caller.onProgress }
               )
             )
@@ -296,6 +299,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
           ask(server, "prompt", connection, (signal) =>
             connection.client.request(
               { method: "prompts/get", params: { name, arguments: { ...given } } },
+              connection.forms.prompt,
               { signal, timeout: patience }
             )
           )
@@ -309,7 +313,10 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       resource: (server, uri) =>
         use(server, (connection) =>
           ask(server, "read", connection, (signal) =>
-            connection.client.request({ method: "resources/read", params: { uri } }, { signal, timeout: patience })
+            connection.client.request({ method: "resources/read", params: { uri } }, connection.forms.resource, {
+              signal,
+              timeout: patience
+            })
           )
         ),
       about: (server) =>
