@@ -141,7 +141,10 @@ const make = Effect.gen(function* () {
   const tell = (client: Client, { beginning, pull }: Told, scope: Scope.CloseableScope): void => {
     const { response } = client
     clients.add(client)
-    const write = (bytes: Uint8Array) => (response.write(bytes) ? Effect.void : drained(response))
+    // A client that takes something between two heartbeats is slow, not stuck.
+    const unstuck = Effect.sync(() => (client.stuckSince = null))
+    const write = (bytes: Uint8Array) =>
+      response.write(bytes) ? Effect.void : Effect.zipRight(drained(response), unstuck)
     const all = Effect.zipRight(
       write(encoder.encode(`retry: ${retryMillis}\n\n${beginning}`)),
       Effect.forever(Effect.flatMap(pull, write))

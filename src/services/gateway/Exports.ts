@@ -123,26 +123,41 @@ export const make = (reader: ReaderService, assets: AssetsService, hashing: Hash
       return Stream.concat(rows, Stream.fromEffect(end))
     })
 
+  /** The lines of a session that was listed; none if it is gone before the first of them. */
+  const sessionIfThere = (sessionId: SessionId): Lines =>
+    Stream.suspend(() => {
+      let hasBegun = false
+      return session(sessionId).pipe(
+        Stream.mapChunks((lines) => {
+          hasBegun = true
+          return lines
+        }),
+        Stream.catchTag("SessionNotFound", (error) => (hasBegun ? Stream.fail(error) : Stream.empty))
+      )
+    })
+
   /** The sessions' lines, with the first and the last one. */
   return ({ owner, sessionIds }: ExportSessions): Stream.Stream<string, SkeinError.Export> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const ids = sessionIds === undefined ? yield* all(owner) : [...new Set(sessionIds)]
+        const sessions =
+          sessionIds === undefined
+            ? Stream.flatMap(Stream.fromIterable(yield* all(owner)), sessionIfThere)
+            : Stream.flatMap(Stream.fromIterable(new Set(sessionIds)), session)
         const madeAt = yield* Clock.currentTimeMillis
         const digest = yield* hashing.sha256
         let count = 0
+        let ended = 0
         const told = (lines: Chunk.Chunk<Export.Line>) => {
           const texts = Chunk.map(lines, Export.text)
           count += texts.length
+          for (const { type } of lines) if (type === "session.end") ended++
           return Effect.as(digest.update(encoder.encode(Chunk.join(texts, ""))), texts)
         }
         const head: Export.Head = { type: "skein.export", version: Export.version, madeAt }
-        const texts = Stream.concat(
-          Stream.succeed<Export.Line>(head),
-          Stream.flatMap(Stream.fromIterable(ids), session)
-        ).pipe(Stream.mapChunksEffect(told))
+        const texts = Stream.concat(Stream.succeed<Export.Line>(head), sessions).pipe(Stream.mapChunksEffect(told))
         const end = Effect.map(digest.hex, (sha256) =>
-          Export.text({ type: "skein.export.end", sessions: ids.length, lines: count, sha256 })
+          Export.text({ type: "skein.export.end", sessions: ended, lines: count, sha256 })
         )
         return Stream.concat(texts, Stream.fromEffect(end))
       })

@@ -3,7 +3,7 @@
  * that destroys sockets; and for a client that does not read, which the server cuts off.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, FastCheck, Stream } from "effect"
+import { Deferred, Effect, FastCheck, Stream, TestClock } from "effect"
 import { type Gateway, Message, Session, SessionEvent } from "skein"
 import { SkeinHttp } from "skein/http"
 import { ScriptedModel } from "skein/scripted-model"
@@ -60,6 +60,43 @@ describe("a stream that is cut", () => {
         const again = yield* persist(proxy.port, id, events)
         expect(again).toEqual({ ids: upTo(events), connections: Math.ceil(events / first) })
       }
+    })
+  )
+
+  it.scoped("P10 never is for a client that reads slowly", () =>
+    Effect.gen(function* () {
+      const { gateway, port, session } = yield* served()
+      const { id } = yield* session()
+      const text = "x".repeat(1_000_000)
+      for (let n = 0; n < 30; n++) yield* gateway.append(id, [Message.userText(`${n}${text}`)])
+      const { cursor } = yield* gateway.session(id)
+      const path = `/v1/sessions/${id}/events?entries=true`
+      const socket = Net.connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`))
+      socket.on("error", () => {}).setEncoding("latin1")
+      yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+      let read = ""
+      /** Reads until something is true, and then no more. */
+      const until = (is: () => boolean) =>
+        Effect.async<void>((resume) => {
+          const look = () => {
+            if (!is() && !socket.closed) return
+            socket.pause().off("data", take).off("close", look)
+            resume(Effect.void)
+          }
+          const take = (piece: string) => {
+            read += piece
+            look()
+          }
+          socket.on("data", take).on("close", look).resume()
+          look()
+        })
+      for (let round = 1; round <= 8; round++) {
+        yield* until(() => read.length >= round * 2_500_000)
+        yield* TestClock.adjust("15 seconds")
+      }
+      yield* gateway.patch({ sessionId: id, title: "last" })
+      yield* until(() => read.slice(-1_000).includes(`id: ${cursor + 1}\n`))
+      expect([...read.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual(upTo(cursor + 1))
     })
   )
 

@@ -119,6 +119,28 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
+  it.scoped("leave out a session that is deleted before its turn, unless it was asked for by its id", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const other = yield* open()
+      const ids = (yield* Effect.replicateEffect(session(), 3)).map(({ id }) => id)
+      const exported = (which: Gateway.ExportSessions, gone: Session.Id) =>
+        gateway.exportSessions(which).pipe(
+          Stream.tap((line) => (line.includes('"skein.export"') ? gateway.delete(gone) : Effect.void)),
+          Stream.runCollect,
+          Effect.map((lines) => Chunk.join(lines, "")),
+          Effect.either
+        )
+      const [first, second, third] = ids
+      if (first === undefined || second === undefined || third === undefined) return
+      const text = Either.getOrThrow(yield* exported({}, third))
+      expect(yield* importing(other.gateway, text)).toHaveLength(2)
+      expect(yield* exported({ sessionIds: [first, second] }, second)).toMatchObject({
+        left: { _tag: "SessionNotFound", sessionId: second }
+      })
+    })
+  )
+
   it.scoped("start a session's events afresh, and keep its grants and idempotency keys", () =>
     Effect.gen(function* () {
       const { gateway, id, run } = yield* populated
