@@ -23,9 +23,9 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Context, Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { Agents, Gateway, Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool } from "skein"
+import { SkeinHttp } from "skein/http"
 import { SkeinNode } from "skein/node"
 import { ScriptedModel } from "skein/scripted-model"
-import { createServer } from "node:http"
 
 const build = Tool.make("build", { description: "Builds the project", access: "read", input: {} }).handle(() =>
   Effect.as(Effect.sleep("1 hour"), "built")
@@ -94,8 +94,9 @@ const ServerLive = HttpApiBuilder.serve().pipe(
     AuthenticationLive,
     SkeinNode.layer({ data: "./data", recovery: "continue", drainMillis: 1000 }).pipe(Layer.provide(agent))
   ]),
+  // Node's own `createServer` would end the process when a connection breaks that had offered a WebSocket.
   Layer.provide(
-    NodeHttpServer.layerConfig(createServer, { port: Config.integer("PORT").pipe(Config.withDefault(3000)) })
+    NodeHttpServer.layerConfig(SkeinHttp.createServer, { port: Config.integer("PORT").pipe(Config.withDefault(3000)) })
   )
 )
 
