@@ -10,6 +10,7 @@ import * as Assets from "../../services/assets/Assets.js"
 import * as Engine from "../../services/Engine.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { Ids } from "../../services/Ids.js"
+import { isolated } from "../../services/Isolated.js"
 import { LiveRuns } from "../../services/runtime/LiveRuns.js"
 import { Shares } from "../../services/runtime/Shares.js"
 import { Upkeep } from "../../services/runtime/Upkeep.js"
@@ -108,7 +109,7 @@ export const layer = ({ address, listen, ...options }: Options): Layer.Layer<Gat
         Layer.provide(Membership.runner(settings, { ...place, placements })),
         Layer.provide(Identity.layerIds),
         Layer.provide(engine),
-        Layer.fresh
+        isolated
       )
     })
   )
@@ -147,7 +148,7 @@ export const client = (options: ClientOptions): Layer.Layer<Gateway, Failures> =
         Layer.provide(Membership.client(settings)),
         Layer.provide(Identity.layerIds),
         Layer.provide(reader),
-        Layer.fresh
+        isolated
       )
     })
   )

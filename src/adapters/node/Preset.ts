@@ -6,6 +6,7 @@ import type { InvalidInput } from "../../domain/SkeinError.js"
 import type { Agents } from "../../services/Agents.js"
 import type { AssetFiles } from "../../services/assets/AssetFiles.js"
 import type * as EngineConfig from "../../services/EngineConfig.js"
+import { isolated } from "../../services/Isolated.js"
 import type * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Storage, StorageReader } from "../../services/storage/Storage.js"
 import * as Platform from "./Platform.js"
@@ -33,6 +34,6 @@ export const over = <A, E, R>(
   assets: Files,
   config: EngineConfig.Options
 ): Layer.Layer<A, E | InvalidInput, Agents | R> =>
-  Layer.fresh(
+  isolated(
     engine.pipe(Layer.provide([storage, assets]), Layer.provide(Platform.layerOver({ ...settings, ...config }, "many")))
   )

@@ -2,8 +2,8 @@
  * The preset for Node: SQLite and files in one data folder, and everything else that an engine needs. A host provides
  * its agents, and gets a `Gateway`.
  *
- * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
- * preset, with `Layer.provide`, or around everything.
+ * Each call makes an engine of its own, and its layer is that one engine however often a program provides it. A host's
+ * loggers and tracers reach its runs when they are provided under the preset, with `Layer.provide`, or around everything.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -16,6 +16,7 @@ import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import * as Engine from "../../services/Engine.js"
 import type * as EngineConfig from "../../services/EngineConfig.js"
+import { isolated } from "../../services/Isolated.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Gateway } from "../../services/gateway/Gateway.js"
 import * as MemoryStorage from "../../services/storage/memory/MemoryStorage.js"
@@ -52,7 +53,7 @@ export const layer = ({
   data,
   ...config
 }: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Agents> =>
-  Layer.fresh(
+  isolated(
     engine.pipe(
       Layer.provide([SqliteStorage.layer, filesOf({ assets, data })]),
       Layer.provide(Platform.layer(data, { ...Preset.settings, ...config }))
@@ -76,7 +77,7 @@ export const layerOver = <E, R>(
 
 /** An engine that keeps nothing: sessions and assets are gone with the layer. */
 export const layerMemory = (config: EngineConfig.Options = {}): Layer.Layer<Gateway, InvalidInput, Agents> =>
-  Layer.fresh(
+  isolated(
     engine.pipe(
       Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),
       Layer.provide(Platform.layerMemory({ placements: Preset.settings.placements, ...config }))

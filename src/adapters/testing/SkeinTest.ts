@@ -13,6 +13,7 @@ import * as Agents from "../../services/Agents.js"
 import * as Assets from "../../services/assets/Assets.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as Engine from "../../services/Engine.js"
+import { isolated } from "../../services/Isolated.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
@@ -36,7 +37,7 @@ export const layer = <const Tools extends ReadonlyArray<Tool.Any> = readonly [],
   DuplicateTool | InvalidInput,
   R | Tool.Requirements<Tools[number]>
 > =>
-  Layer.fresh(
+  isolated(
     Engine.layer.pipe(
       Layer.provide(Agents.layer({ ...agent, models: ScriptedModel.models })),
       Layer.provide(Assets.layer),
