@@ -60,7 +60,7 @@ export const make = (client: Client): Service => {
     changes: (query) => readAll(client.changes(query)),
     snapshot: (sessionId) => read(client.snapshot(sessionId)),
     question: (questionId) => read(client.question(questionId)),
-    questions: (sessionId) => read(client.questions(sessionId)),
+    questions: (...args) => read(client.questions(...args)),
     answer: (input) => change(client.answer(input)),
     saveAsset: (input) => change(client.saveAsset(input)),
     assets: (sessionId) => read(client.assets(sessionId)),

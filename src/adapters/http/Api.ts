@@ -198,7 +198,7 @@ const Runs = HttpApiGroup.make("runs")
 const Questions = HttpApiGroup.make("questions")
   .add(
     HttpApiEndpoint.get("questions", "/questions")
-      .setUrlParams(parameters({ sessionId: optional(SessionId) }))
+      .setUrlParams(parameters({ sessionId: optional(SessionId), owner: optional(Owner) }))
       .addSuccess(operations.questions.success)
       .addError(wireErrors(operations.questions.error))
   )

@@ -166,8 +166,11 @@ export interface Service {
   readonly changes: (query?: ChangesQuery) => Stream.Stream<SessionHint, SkeinError.List>
   readonly snapshot: (sessionId: SessionId) => Effect.Effect<Snapshot, SkeinError.ReadSession>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, SkeinError.ReadQuestion>
-  /** Questions that wait for an answer, of one session or of all, oldest first. */
-  readonly questions: (sessionId?: SessionId) => Effect.Effect<ReadonlyArray<Question>, SkeinError.ReadSession>
+  /** Questions that wait for an answer, oldest first: of one session, of one owner's sessions, or of all. */
+  readonly questions: (
+    sessionId?: SessionId,
+    owner?: Owner
+  ) => Effect.Effect<ReadonlyArray<Question>, SkeinError.ReadSession>
   /** Answers a question. The first answer wins; a later one fails with `QuestionAnswered`. */
   readonly answer: (input: Answer) => Effect.Effect<Question, SkeinError.Answer>
   /** Stores a file with a session. Also fails with the errors of its content. */

@@ -173,11 +173,7 @@ const owned = (gateway: Service, owner: Owner): Service => {
     question: guarded(operations.question, gateway.question),
     questions: (sessionId) =>
       sessionId === undefined
-        ? Effect.flatMap(gateway.questions(), (questions) =>
-            Effect.filter(questions, (question) =>
-              Effect.match(own(question.sessionId), { onSuccess: () => true, onFailure: () => false })
-            )
-          )
+        ? gateway.questions(undefined, owner)
         : Effect.zipRight(own(sessionId), gateway.questions(sessionId)),
     answer: guarded(operations.answer, gateway.answer),
     saveAsset: (input) => Effect.zipRight(guard(operations.saveAsset, [input]), gateway.saveAsset(input)),

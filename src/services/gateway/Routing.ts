@@ -249,10 +249,10 @@ const make = Effect.gen(function* () {
     subscribe,
     snapshot,
     question: method(operations.question, ({ questionId }) => reader.question(questionId)),
-    questions: method(operations.questions, ({ sessionId }) =>
+    questions: method(operations.questions, ({ owner, sessionId }) =>
       sessionId === undefined
-        ? reader.questions(null)
-        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId))
+        ? reader.questions(null, owner)
+        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId, owner))
     ),
     answer: method(operations.answer, ({ by, message, questionId, values, verdict }) =>
       Effect.gen(function* () {

@@ -163,8 +163,8 @@ export interface ReaderService extends SessionReads, ExportReader {
   readonly events: (
     range: EventPage
   ) => Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | Read>
-  /** Questions without an answer, oldest first; of one session, or of all. */
-  readonly questions: (sessionId: SessionId | null) => Effect.Effect<ReadonlyArray<Question>, Read>
+  /** Questions without an answer, oldest first; of one session, or of all; if an owner is given, of the owner's sessions. */
+  readonly questions: (sessionId: SessionId | null, owner?: Owner) => Effect.Effect<ReadonlyArray<Question>, Read>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, QuestionNotFound | Read>
   /** The tools that a human allowed for the rest of the session; none for a session that does not exist. */
   readonly granted: (sessionId: SessionId) => Effect.Effect<ReadonlySet<string>, Read>

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Stream, Supervisor } from "effect"
-import { Agents, Gateway, Message, type Model, Permissions, Run, type Session, SessionEvent, Tool } from "skein"
+import { Agents, Gateway, Message, type Model, Permissions, Run, Session, SessionEvent, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
@@ -60,6 +60,8 @@ const endless = Tool.make("endless", { description: "Never ends", access: "read"
   () => Effect.never
 )
 
+const careful = Tool.make("careful", { description: "Is asked about", input: {} }).handle(() => Effect.succeed("done"))
+
 /** The title of sessions whose model can take 1,000,000 tokens. */
 const largeContext = "has a large context"
 
@@ -92,7 +94,7 @@ const engine = Effect.map(folder, (directory) => {
     Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
   )
   return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
-    Layer.provide(Agents.layer({ models, tools: [noop, endless], policy: Permissions.askToWrite })),
+    Layer.provide(Agents.layer({ models, tools: [noop, endless, careful], policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer),
     Layer.provideMerge(
       Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
@@ -214,6 +216,34 @@ describe("budgets", () => {
       expect(yield* costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({ ...free, writes: 7 })
       // It has no event of its own, so its group leaves a mark.
       expect(yield* costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({ ...free, writes: 9 })
+    })
+  )
+
+  budget(
+    "an owner's questions take one read of the owner's rows, however many other sessions ask",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const model = yield* ScriptedModel.ScriptedModel
+      const owners = ["ann", "ann", "bob", "carl"].map((name) => Session.Owner.make(name))
+      yield* Effect.forEach(owners, (owner) =>
+        Effect.gen(function* () {
+          yield* model.play(ScriptedModel.calls(ScriptedModel.call(careful, {})))
+          const { id } = yield* gateway.create({ owner })
+          yield* gateway.send({ sessionId: id, text: "go" })
+          yield* gateway
+            .events({ sessionId: id })
+            .pipe(Stream.filter(SessionEvent.is("permission.asked")), Stream.runHead)
+        })
+      )
+      for (const [name, rows] of [
+        ["ann", 2],
+        ["bob", 1],
+        ["nobody", 0]
+      ] as const) {
+        const { questions } = yield* Gateway.forOwner(Session.Owner.make(name))
+        expect(yield* questions()).toHaveLength(rows)
+        expect(yield* costOf(questions())).toMatchObject({ reads: 1, rows, writes: 0, fibers: 0 })
+      }
     })
   )
 

@@ -2,12 +2,14 @@ import { Effect, Option } from "effect"
 import * as CallDisplay from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"
 import { type Answer, QuestionId } from "../../../domain/Permission.js"
+import { Owner } from "../../../domain/Session.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   storeResult,
   allowOnce,
   allowForSession,
+  create,
   createAndStart,
   deny,
   events,
@@ -34,6 +36,8 @@ import {
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
+
+const smith = Owner.make("smith")
 
 const ask = (lease: Lease, id: QuestionId, place: number, callId: string) =>
   Effect.flatMap(Storage, (storage) => storage.ask(lease, question(id, place, callId)))
@@ -160,6 +164,25 @@ const askTests = (test: Test) => {
       expect(yield* waiting(s2)).toEqual([q2])
       yield* answer(q2, allowOnce)
       expect(yield* waiting()).toEqual([q1])
+    }))
+
+  test("questions of an owner are those of the owner's sessions", () =>
+    Effect.gen(function* () {
+      yield* create({ owner: smith })
+      yield* create({ id: s2 })
+      const owned = yield* start()
+      const other = yield* start({ sessionId: s2, runId: r2 })
+      yield* openBatch(owned.lease, "c1")
+      yield* openBatch(other.lease, "d1")
+      yield* ask(owned.lease, q1, 3, "c1")
+      yield* ask(other.lease, q2, 3, "d1")
+      const reader = yield* StorageReader
+      const ids = (sessionId: typeof s1 | null, owner: Owner) =>
+        Effect.map(reader.questions(sessionId, owner), (questions) => questions.map(({ id }) => id))
+      expect(yield* ids(null, smith)).toEqual([q1])
+      expect(yield* ids(s1, smith)).toEqual([q1])
+      expect(yield* ids(s2, smith)).toEqual([])
+      expect(yield* ids(null, Owner.make("nobody"))).toEqual([])
     }))
 
   test("P12 a question about a call that is not pending is refused", () =>

@@ -59,7 +59,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     heldRuns: (instance) => show((state) => Reads.heldRuns(state, instance)),
     draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
     events: (range) => read((state) => Reads.events(state, range)),
-    questions: (sessionId) => show((state) => Reads.questions(state, sessionId)),
+    questions: (sessionId, owner) => show((state) => Reads.questions(state, sessionId, owner)),
     question: (questionId) => read((state) => Reads.question(state, questionId)),
     granted: (sessionId) => show((state) => Reads.granted(state, sessionId)),
     asset: (sessionId, assetId) => read((state) => Reads.asset(state, { sessionId, assetId })),

@@ -5,7 +5,7 @@ import { byteLength } from "../../../domain/Limits.js"
 import type { Entry } from "../../../domain/Message.js"
 import type { Question, QuestionId } from "../../../domain/Permission.js"
 import type { Run, RunId, RunQuery } from "../../../domain/Run.js"
-import { Cursor, type Seq, type Session, type SessionId } from "../../../domain/Session.js"
+import { Cursor, type Owner, type Seq, type Session, type SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import {
   AssetNotFound,
@@ -175,12 +175,15 @@ export const events = (
     return entries ? bounded(page.map((event) => withEntry(state, event))) : page
   })
 
-export const questions = (state: State, sessionId: SessionId | null): ReadonlyArray<Question> =>
+export const questions = (state: State, sessionId: SessionId | null, owner?: Owner): ReadonlyArray<Question> =>
   state.questions.filter(
     (question) =>
       question.answer === null &&
       (sessionId === null || question.sessionId === sessionId) &&
-      Either.isRight(visible(state, question.sessionId))
+      Option.exists(
+        Either.getRight(visible(state, question.sessionId)),
+        ({ session }) => owner === undefined || session.owner === owner
+      )
   )
 
 export const question = (state: State, questionId: QuestionId): Either.Either<Question, QuestionNotFound> =>

@@ -2,7 +2,7 @@
 import { Array, Effect, Either, Schema } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import { type Answer, askingState, Question, type QuestionId } from "../../../domain/Permission.js"
-import type { SessionId } from "../../../domain/Session.js"
+import type { Owner, SessionId } from "../../../domain/Session.js"
 import {
   InvalidInput,
   type LeaseLost,
@@ -131,14 +131,18 @@ export function* answer(
 
 export const open = (
   query: Query,
-  sessionId: SessionId | null
+  sessionId: SessionId | null,
+  owner: Owner | null = null
 ): Effect.Effect<ReadonlyArray<Question>, StorageFailed | RowDamaged> =>
   Effect.flatMap(
     query<Row>(
       "read the questions",
-      `${selectQuestion} AND questions.answer IS NULL AND (CAST(? AS TEXT) IS NULL OR session_rows.id = ?) ORDER BY questions.ordinal`,
+      `${selectQuestion} AND questions.answer IS NULL AND (CAST(? AS TEXT) IS NULL OR session_rows.id = ?)
+       AND (CAST(? AS TEXT) IS NULL OR session_rows.owner = ?) ORDER BY questions.ordinal`,
       sessionId,
-      sessionId
+      sessionId,
+      owner,
+      owner
     ),
     // One damaged session does not hide the questions of the others.
     (rows) => (sessionId === null ? Either.right(Array.getRights(rows.map(decode))) : Either.all(rows.map(decode)))

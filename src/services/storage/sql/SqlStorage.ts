@@ -50,7 +50,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   heldRuns: (instance) => RunRows.heldRuns(query, instance),
   draft: (sessionId) => Drafts.find(query, sessionId),
   events: (range) => Events.read(query, range),
-  questions: (sessionId) => Questions.open(query, sessionId),
+  questions: (sessionId, owner) => Questions.open(query, sessionId, owner),
   question: (questionId) => Questions.find(query, questionId),
   granted: (sessionId) => Questions.granted(query, sessionId),
   asset: (sessionId, assetId) => AssetRows.find(query, sessionId, assetId),
