@@ -7,7 +7,7 @@
  */
 import { Either, Schema } from "effect"
 import * as GrowingText from "./GrowingText.js"
-import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
+import { type AssistantMessage, type CallId, FinishReason, type ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
 import { type Prices, withCost } from "./Prices.js"
 import { unknown, Usage } from "./Usage.js"
@@ -211,21 +211,23 @@ export interface Flaw {
 }
 
 const cut = (detail: string) => Either.left<Flaw>({ reason: "cut", detail })
+const malformed = (detail: string) => Either.left<Flaw>({ reason: "malformed", detail })
 
 /** Whether the model was stopped and did not stop by itself: what it wrote last may be cut anywhere. */
 const isStopped = (reason: FinishReason): boolean => reason === "length" || reason === "content-filter"
 
 const isUsage = Schema.is(Usage)
+const isReason = Schema.is(FinishReason)
+const reasons = new Intl.ListFormat("en", { type: "disjunction" }).format(FinishReason.literals)
 
 /** Returns a draft whose stream has ended, or what is wrong with it. Nothing that has begun is lost without a flaw. */
 export const finished = (draft: StepDraft): Either.Either<FinishedDraft, Flaw> => {
   const { finish } = draft
-  if (draft.hasDoubledCall) return Either.left({ reason: "malformed", detail: "two calls have the same index" })
+  if (draft.hasDoubledCall) return malformed("two calls have the same index")
   if (finish === null) return cut("the stream ended without a finish")
-  // The usage is stored with the message, and a message that does not decode is lost to every later step.
-  if (!isUsage(finish.usage)) {
-    return Either.left({ reason: "malformed", detail: "a token count is not a whole number from 0" })
-  }
+  // Both are stored with the message, and a message that does not decode is lost to every later step.
+  if (!isUsage(finish.usage)) return malformed("a token count is not a whole number from 0")
+  if (!isReason(finish.reason)) return malformed(`the finish reason is not ${reasons}`)
   const begun = calls(draft)
   if (begun.some(({ closed }) => !closed) && !isStopped(finish.reason)) return cut("a call was not finished")
   return finish.reason === "tool-calls" && begun.length === 0

@@ -115,6 +115,9 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
 
 const isLeaseLost = (error: unknown): boolean => error instanceof SkeinError.LeaseLost
 
+/** Whether no further attempt can store a run's end. */
+const isFinal = (error: unknown): boolean => isLeaseLost(error) || error instanceof SkeinError.StorageUnusable
+
 /** Counts a write that is refused because another engine has taken the run over. */
 const counted = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.tapError(write, (error) => (isLeaseLost(error) ? Metric.increment(Metrics.fencedRuns) : Effect.void))
@@ -171,12 +174,9 @@ const make = Effect.gen(function* () {
     if (step === null || step === undefined || step.stored) return
     const message = StepDraft.toPartialMessage(step.draft, step.model)
     if (message === null) return
-    yield* Effect.ignore(
-      Effect.flatMap(Checked.message(message, limits), (checked) => storage.appendStep(started.lease, checked)).pipe(
-        Effect.zipRight(live.update(started.lease.sessionId, Live.endStep))
-      )
-    )
-  })
+    yield* Effect.flatMap(Checked.message(message, limits), (checked) => storage.appendStep(started.lease, checked))
+    yield* live.update(started.lease.sessionId, Live.endStep)
+  }, Effect.exit)
 
   const logEnd = ({ run }: StartedRun, { stopReason }: Turns.End) =>
     Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: run.id, stopReason })
@@ -259,25 +259,30 @@ const make = Effect.gen(function* () {
     entry.fiber = fiber
     if (isOver()) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
-    // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
+    // Until its end is stored the run holds its session, so an end that storage did not take is tried again; a host's
+    // own storage may break where it should fail.
     const exit = yield* Fiber.await(fiber)
     const isFenced = Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isLeaseLost)
     if (isFenced) yield* Metric.increment(Metrics.fencedRuns)
-    yield* finish(entry, exit).pipe(
+    yield* Effect.sandbox(finish(entry, exit)).pipe(
+      Effect.mapError(Cause.squash),
       Effect.tapError((error) =>
-        Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), { runId: run.id, error: error._tag })
+        Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), { runId: run.id, error: nameOf(error) })
       ),
-      Effect.retry({
-        schedule: patience,
-        while: ({ _tag }) => !closing && _tag !== "LeaseLost" && _tag !== "StorageUnusable"
-      }),
+      Effect.retry({ schedule: patience, while: (error) => !closing && !isFinal(error) }),
       Effect.ignore
     )
-    unregister(entry)
-    yield* live.remove(lease.sessionId, run.id)
-    yield* Deferred.succeed(entry.ended, undefined)
-    signals.signal(lease.sessionId)
   })
+
+  /** Lets go of a run, whether or not its end is stored, and tells whoever waits for that. */
+  const release = (entry: DrivenRun) =>
+    Effect.gen(function* () {
+      const { lease, run } = entry.started
+      unregister(entry)
+      yield* live.remove(lease.sessionId, run.id)
+      yield* Deferred.succeed(entry.ended, undefined)
+      signals.signal(lease.sessionId)
+    })
 
   /** Starts the next queued run. A closing engine leaves it to the engine that claims the session next. */
   const startNext = (sessionId: SessionId) =>
@@ -293,7 +298,7 @@ const make = Effect.gen(function* () {
           )
     ).pipe(
       boundary.hold(sessionId),
-      Effect.catchAll(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
+      Effect.catchAllCause(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
     )
 
   const drive = (first: DrivenRun) =>
@@ -302,7 +307,7 @@ const make = Effect.gen(function* () {
         let next = Option.some(first)
         while (Option.isSome(next)) {
           const entry = next.value
-          yield* driveOne(entry, restore)
+          yield* Effect.ensuring(driveOne(entry, restore), release(entry))
           next = yield* startNext(entry.started.lease.sessionId)
         }
       })

@@ -39,7 +39,8 @@ const make = Effect.gen(function* () {
   )
 
   /** Tries again soon: there is time for several attempts before others take the silence for death. */
-  const soon = Effect.retry({ schedule: Schedule.spaced(Duration.millis(leaseMillis / 12)) })
+  const soon = <E>(work: Effect.Effect<void, E>) =>
+    Effect.retry(Effect.sandbox(work), Schedule.spaced(Duration.millis(leaseMillis / 12)))
 
   /** Reads first what this engine holds: what storage shows is then newer, and lacks only what was lost. */
   const obey = Effect.gen(function* () {
@@ -70,16 +71,19 @@ const make = Effect.gen(function* () {
     return news.length === 0 ? Effect.void : storage.saveDrafts(news)
   })
 
+  /** Storage that breaks is no reason to give no more signs of life. */
+  const attempt = (work: Effect.Effect<void, unknown>) => Effect.asVoid(Effect.exit(work))
+
   /** Repeats the steps in order for as long as the scope is open. */
   const again = (...steps: ReadonlyArray<Effect.Effect<void>>) =>
     Effect.forkScoped(Effect.forever(Effect.all(steps, { discard: true })))
 
   const attend = Effect.gen(function* () {
     const watch = yield* signals.watchStopRequests
-    yield* again(Effect.sleep(Duration.millis(leaseMillis / signsInLease)), Effect.ignore(soon(renew)))
+    yield* again(Effect.sleep(Duration.millis(leaseMillis / signsInLease)), attempt(soon(renew)))
     yield* Effect.forkScoped(checkpoints.watch)
-    yield* again(live.changed, Effect.sleep(draftInterval), Effect.ignore(saveDrafts))
-    yield* again(Effect.ignore(obey), watch.next)
+    yield* again(live.changed, Effect.sleep(draftInterval), attempt(saveDrafts))
+    yield* again(attempt(obey), watch.next)
     yield* drivers.whenIdle
   }).pipe(Effect.scoped)
 

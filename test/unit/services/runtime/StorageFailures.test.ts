@@ -11,6 +11,8 @@ const good = Tool.make("good", { description: "good", input: {} }).handle(() => 
 
 const full = new SkeinError.StorageFailed({ operation: "write", code: "SQLITE_FULL" })
 
+const broken = Effect.dieMessage("the driver broke")
+
 /** The disk is full the first time that the operation is called. */
 const fullOnce = (storage: StorageService, operation: keyof typeof operations): StorageService => {
   let isFull = true
@@ -94,6 +96,96 @@ describe("P4 when storage fails", () => {
         "good success: fine",
         "good success: fine"
       ])
+    })
+  )
+
+  it.scoped("P4 at endRun, by breaking: the end is tried again, and who cancelled gets the run's end", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const brokenOnce = yield* Effect.once(broken)
+      const engine = yield* open("a", {
+        storage: (storage) => ({ ...storage, endRun: (...end) => Effect.zipRight(brokenOnce, storage.endRun(...end)) })
+      })
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* engine.begin("go")
+      yield* engine.seen(run, "text.delta")
+      const cancelling = yield* Effect.fork(engine.gateway.cancel(run.runId))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("50 millis")
+      yield* cancelling
+      expect(yield* engine.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "cancelled" })
+    })
+  )
+
+  for (const [operation, breaks] of [
+    ["endRun", (storage) => ({ ...storage, endRun: () => broken })],
+    ["releaseRun", (storage) => ({ ...storage, releaseRun: () => broken })]
+  ] as const satisfies ReadonlyArray<readonly [string, (storage: StorageService) => StorageService]>) {
+    it.scoped(`P4 at ${operation}, by breaking every time: the engine still closes`, () =>
+      Effect.gen(function* () {
+        const { model, open } = yield* ground
+        const { begin, close, gateway, seen } = yield* open("a", { storage: breaks })
+        yield* model.play({ text: "half", hang: true })
+        const run = yield* begin("go")
+        yield* seen(run, "text.delta")
+        if (operation === "endRun") yield* Effect.fork(gateway.cancel(run.runId))
+        yield* Quiescence.idle
+        const closing = yield* Effect.fork(close)
+        yield* Quiescence.idle
+        yield* TestClock.adjust("10 seconds")
+        expect(closing.unsafePoll()).not.toBeNull()
+      })
+    )
+  }
+
+  it.scoped("P4 at the partial message, by breaking: the run ends without it", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const { begin, gateway, lines, seen } = yield* open("a", {
+        storage: (storage) => ({ ...storage, appendStep: () => broken })
+      })
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      yield* gateway.cancel(run.runId)
+      expect(yield* lines(run.sessionId)).toEqual(["user: go"])
+      expect((yield* gateway.run(run.runId)).stopReason).toBe("cancelled")
+    })
+  )
+
+  it.scoped("P4 at startNext, by breaking: the queued message has its turn all the same", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const brokenOnce = yield* Effect.once(broken)
+      const { begin, gateway, seen, send } = yield* open("a", {
+        storage: (storage) => ({
+          ...storage,
+          startNext: (...next) => Effect.zipRight(brokenOnce, storage.startNext(...next))
+        })
+      })
+      yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      const queued = yield* send(run.sessionId, "and?", { whenBusy: "queue" })
+      yield* gateway.cancel(run.runId)
+      expect((yield* gateway.await(queued)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("P4 at a sign of life, by breaking: the next one is given in time", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      let given = 0
+      const { begin, seen } = yield* open("a", {
+        storage: (storage) => ({
+          ...storage,
+          renew: (presence) => Effect.suspend(() => (given++ === 0 ? broken : storage.renew(presence)))
+        })
+      })
+      yield* model.play({ text: "half", hang: true })
+      yield* Effect.flatMap(begin("go"), (run) => seen(run, "text.delta"))
+      yield* TestClock.adjust("1 minute")
+      expect(given).toBeGreaterThan(2)
     })
   )
 
