@@ -8,7 +8,7 @@ import type { Scope } from "effect"
 import type { StorageUnusable } from "../../domain/SkeinError.js"
 import { StorageFailed } from "../../domain/SkeinError.js"
 import * as OneByOne from "../../services/OneByOne.js"
-import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
+import { type Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
 import * as Connection from "./Connection.js"
 
 export interface Readers {
@@ -59,6 +59,7 @@ interface Place {
 
 export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scope> =>
   Effect.gen(function* () {
+    let isClosed = false
     const places = yield* Effect.acquireRelease(
       Effect.sync(() =>
         Array.from({ length: options.count }, (): Place => ({
@@ -67,23 +68,26 @@ export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scop
           asked: 0
         }))
       ),
-      (places) =>
-        Effect.forEach(places, ({ connection }) => Effect.promise(async () => await connection?.close()), {
+      (places) => {
+        isClosed = true
+        return Effect.forEach(places, ({ connection }) => Effect.promise(async () => await connection?.close()), {
           concurrency: "unbounded",
           discard: true
         })
+      }
     )
     const open = (place: Place) =>
       place.opening(
-        Effect.suspend(() =>
-          place.connection?.isOpen() === true
+        Effect.suspend((): Effect.Effect<Connection.Connection, SqlFailure | StorageFailed | StorageUnusable> => {
+          if (isClosed) return new SqlFailure({ code: "CLOSED", kind: "other" })
+          return place.connection?.isOpen() === true
             ? Effect.succeed(place.connection)
             : Effect.uninterruptibleMask((restore) =>
                 Effect.tap(restore(Connection.open(options)), (connection) => {
                   place.connection = connection
                 })
               )
-        )
+        })
       )
     const least = () => places.reduce((one, other) => (other.asked < one.asked ? other : one))
 

@@ -18,6 +18,12 @@ export const make = (connection: Sqlite.Database): Writer & Reader => {
   const statements = new Map<string, Statement>()
   let changes = 0
 
+  /** SQLite's error without the text of the statement. Anything else is a mistake of ours and stays as it is. */
+  const failure = (thrown: unknown): unknown => {
+    if (Driver.isError(thrown)) return SqliteFailure.fromCode(thrown.code)
+    return connection.open ? thrown : SqliteFailure.fromCode("CLOSED")
+  }
+
   const prepare = (text: string): Statement => {
     const kept = statements.get(text)
     if (kept !== undefined) return kept
@@ -86,6 +92,3 @@ export const make = (connection: Sqlite.Database): Writer & Reader => {
     changes: () => changes
   }
 }
-
-/** SQLite's error without the text of the statement. Anything else is a mistake of ours and stays as it is. */
-const failure = (thrown: unknown): unknown => (Driver.isError(thrown) ? SqliteFailure.fromCode(thrown.code) : thrown)

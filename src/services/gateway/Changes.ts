@@ -6,7 +6,7 @@
  * A subscription begins with a `gap`: changes that are in the list when the client loads it need no hint, and later
  * changes get one.
  */
-import { type Cause, Effect, Exit, Fiber, FiberSet, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, FiberSet, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type { ChangesQuery } from "../../domain/SessionHint.js"
 import type { Read } from "../../domain/SkeinError.js"
@@ -15,6 +15,7 @@ import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
 import { StorageClock } from "../storage/StorageClock.js"
 import { Stretch } from "../Stretch.js"
+import * as Closed from "./Closed.js"
 import * as HintReader from "./HintReader.js"
 import * as PendingHints from "./PendingHints.js"
 
@@ -100,6 +101,7 @@ export const make = Effect.gen(function* () {
 
     return {
       fiber: fork(run),
+      fail,
       isOver: () => failure !== null,
       join: (one: PendingHints.PendingHints) => {
         subscribers.add(one)
@@ -113,6 +115,14 @@ export const make = Effect.gen(function* () {
   }
 
   let open: ReturnType<typeof openWatch> | null = null
+  let isClosed = false
+  const closed = () => Cause.fail(Closed.failure())
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+      open?.fail(closed())
+    })
+  )
 
   /** The subscription lasts as long as the scope. */
   const subscribe = ({ owner }: ChangesQuery) =>
@@ -121,6 +131,7 @@ export const make = Effect.gen(function* () {
         const watch = open === null || open.isOver() ? (open = openWatch()) : open
         const pending = PendingHints.make(owner)
         watch.join(pending)
+        if (isClosed) pending.fail(closed())
         return { watch, pending }
       }),
       ({ pending, watch }) =>

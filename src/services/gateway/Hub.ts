@@ -76,6 +76,8 @@ export interface Hub {
   readonly run: Effect.Effect<never>
   /** Stops listening. */
   readonly close: () => void
+  /** From now on nothing more is told: whoever waits fails with the error. */
+  readonly end: (error: SkeinError.Read) => void
 }
 
 /** Whether an event may end the step that a draft belongs to. */
@@ -125,6 +127,7 @@ export const make = (
   /** Whether a follower waits at a position that is not the hub's. */
   let hasStrays = false
   let isGone = false
+  let isOver: Effect.Effect<never, SkeinError.Read> | null = null
   const waiting = new Set<(woken: Effect.Effect<void, SkeinError.Events>) => void>()
   /** Wakes `run` when it waits. */
   let goOn = (): void => {}
@@ -228,7 +231,8 @@ export const make = (
             )
           : Effect.void
       }
-      return wakeFrom(0)
+      // Whoever is not in the set any more is woken even if the engine is closed meanwhile.
+      return Effect.uninterruptible(wakeFrom(0))
     })
 
   /** Moves the hub over events and to a live part. Returns whether that is news for a follower that waits. */
@@ -358,6 +362,7 @@ export const make = (
     next: (own) =>
       Effect.async((resume) => {
         if (take(own) !== "nothing") return resume(Effect.void)
+        if (isOver !== null) return resume(isOver)
         waiting.add(resume)
         hasStrays ||= own !== position
         if (hasNews()) goOn()
@@ -381,6 +386,11 @@ export const make = (
     follow: () => void followers++,
     leave: () => --followers > 0,
     run,
-    close: () => ends.forEach((end) => end())
+    close: () => ends.forEach((end) => end()),
+    end: (error) => {
+      isOver = Effect.fail(error)
+      for (const resume of waiting) resume(isOver)
+      waiting.clear()
+    }
   }
 }

@@ -21,6 +21,7 @@ import { LiveRuns } from "../runtime/LiveRuns.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
 import { Stretch } from "../Stretch.js"
+import * as Closed from "./Closed.js"
 import * as Hub from "./Hub.js"
 import { Mirrors } from "./Mirrors.js"
 import type { EventRange } from "./Requests.js"
@@ -98,6 +99,13 @@ export const make = Effect.gen(function* () {
     })
   const mirrors = (yield* Mirrors)({ clock, fork, isHeld })
   const hubs = new Map<string, OpenHub>()
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+      for (const { hub } of hubs.values()) hub.end(Closed.failure())
+    })
+  )
 
   /**
    * What a running step has written so far: up to date when it runs here, at most a second old when it runs elsewhere.
@@ -113,6 +121,7 @@ export const make = Effect.gen(function* () {
   const openHub = (sessionId: SessionId, entries: boolean): OpenHub => {
     const hub = Hub.make(sessionId, entries, { reader, signals, live, mirrors, clock, turn, fork })
     const opened = { hub, fiber: fork(hub.run) }
+    if (isClosed) hub.end(Closed.failure())
     hubs.set(keyOf(sessionId, entries), opened)
     return opened
   }

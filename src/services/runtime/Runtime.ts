@@ -9,7 +9,7 @@
  * A session that a dead engine left behind is claimed (see `Claims`) when a client changes it. Nothing is repaired when
  * storage opens.
  */
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Exit, Layer, Option } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import * as CanonicalJson from "../../domain/CanonicalJson.js"
 import type { Checked } from "../../domain/Checked.js"
@@ -128,9 +128,15 @@ const make = Effect.gen(function* () {
   const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
 
-  /** Runs work in the scope of the engine, because it must not end with its caller. */
-  const detached = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(Effect.flatten)
+  /** Runs work in the scope of the engine, because it must not end with its caller. It ends with the engine. */
+  const detached = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
+    Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(
+      Effect.filterOrFail(
+        (exit) => !Exit.isInterrupted(exit),
+        () => new SkeinError.StorageFailed({ operation, code: "CLOSED" })
+      ),
+      Effect.flatten
+    )
 
   /** Makes a change within the session's boundary. The engine's first change also starts its upkeep. */
   const changing =
@@ -277,7 +283,7 @@ const make = Effect.gen(function* () {
           Effect.uninterruptible(Effect.zipLeft(storage.answer(questionId, answer), claims.claim(sessionId, "resume")))
         )
       ),
-    delete: (sessionId) => Effect.zipRight(upkeep.start, detached(deletions.run(sessionId))),
+    delete: (sessionId) => Effect.zipRight(upkeep.start, detached("delete the session", deletions.run(sessionId))),
     saveAsset: (asset) => Effect.zipRight(upkeep.start, assets.save(asset)),
     deleteAsset: (sessionId, assetId) => changing(sessionId)(assets.remove(sessionId, assetId)),
     importSessions: (input) => Effect.zipRight(upkeep.start, imports.run(input)),

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Chunk, Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
 import { Agents, Gateway, Message, Model, Permissions, Run, SessionEvent } from "skein"
 import { SkeinNode } from "skein/node"
 import { EventSignals, MemoryStorage } from "skein/storage"
@@ -161,6 +161,34 @@ describe("the preset for Node", () => {
         assert.deepStrictEqual(yield* withEngine(again), { value: { sum: 3 }, runs: 2 })
       }
       assert.strictEqual((yield* requests).length, 3)
+    })
+  )
+
+  it.scopedLive("P12 refuses what comes after it is closed", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(withModel(SkeinNode.layer({ data })), scope)
+      const gateway = Context.get(context, Gateway.Gateway)
+      const { id } = yield* gateway.create({})
+      const content = Stream.make(new Uint8Array([1]))
+      yield* Scope.close(scope, Exit.void)
+      const late: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        gateway.create({}),
+        gateway.session(id),
+        gateway.sessions(),
+        gateway.snapshot(id),
+        gateway.append(id, [Message.userText("late")]),
+        gateway.saveAsset({ sessionId: id, mediaType: "a/b", content }),
+        gateway.delete(id),
+        Stream.runDrain(gateway.transcript({ sessionId: id })),
+        Stream.runDrain(gateway.events({ sessionId: id })),
+        Stream.runDrain(gateway.changes()),
+        Stream.runDrain(gateway.exportSessions())
+      ]
+      for (const operation of late) {
+        assert.deepInclude(yield* Effect.flip(operation), { _tag: "StorageFailed", code: "CLOSED" })
+      }
     })
   )
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { Permissions, SessionEvent, Tool } from "skein"
+import { Gateway, Permissions, Run, SessionEvent, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
@@ -201,6 +201,37 @@ describe("P4 P5 an engine that closes during a run", () => {
       yield* TestClock.adjust("5 seconds")
       yield* closing
       yield* gate.open("stubborn")
+    })
+  )
+})
+
+describe("P9 whoever waits for an engine that closes", () => {
+  const closed = { _tag: "StorageFailed", code: "CLOSED" }
+
+  it.scoped("P9 gets an error, and so does whoever comes after that", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const { begin, close, gateway, seen, send } = yield* open("a")
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      const { sessionId } = run
+      yield* seen(run, "text.delta")
+      const queued = yield* send(sessionId, "and?", { whenBusy: "queue" })
+      const waits: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+        await: Effect.provideService(Run.answer(run), Gateway.Gateway, gateway),
+        queued: gateway.await(queued),
+        events: Stream.runDrain(gateway.events({ sessionId })),
+        entries: Stream.runDrain(gateway.events({ sessionId, entries: true })),
+        changes: Stream.runDrain(gateway.changes())
+      }
+      const waiting = yield* Effect.forEach(Object.values(waits), (wait) => Effect.fork(Effect.flip(wait)))
+      yield* Quiescence.idle
+      expect(waiting.map((fiber) => fiber.unsafePoll())).toEqual(waiting.map(() => null))
+      yield* close
+      for (const fiber of waiting) expect(yield* Fiber.join(fiber)).toMatchObject(closed)
+      for (const wait of [...Object.values(waits), gateway.cancel(run.runId), gateway.delete(sessionId)]) {
+        expect(yield* Effect.flip(wait)).toMatchObject(closed)
+      }
     })
   )
 })
