@@ -19,6 +19,7 @@ import type { ImportSessions, NewAsset } from "../../../services/gateway/Request
 import { operations } from "../../../services/gateway/Operations.js"
 import { api, jsonLines } from "../Api.js"
 import * as Answers from "./Answers.js"
+import * as AssetRange from "./AssetRange.js"
 import * as Following from "./Following.js"
 import type { RequestFailed } from "./RequestFailed.js"
 
@@ -158,18 +159,14 @@ export const make = ({
           )
         ),
       openAsset: (range) =>
-        Answers.bytes(
-          http,
-          operations.openAsset,
-          Effect.map(operations.openAsset.read(range), ({ assetId, length, offset = 0, sessionId }) =>
-            HttpClientRequest.get(`/v1/sessions/${sessionId}/assets/${assetId}`).pipe(
-              HttpClientRequest.setHeaders(
-                offset === 0 && length === undefined
-                  ? {}
-                  : { range: `bytes=${offset}-${length === undefined ? "" : offset + length - 1}` }
-              )
+        Stream.unwrap(
+          Effect.map(operations.openAsset.read(range), ({ assetId, length, offset = 0, sessionId }) => {
+            const request = HttpClientRequest.get(`/v1/sessions/${sessionId}/assets/${assetId}`).pipe(
+              HttpClientRequest.setHeaders(AssetRange.header(offset, length))
             )
-          )
+            const bytes = Answers.bytes(AssetRange.within(http, offset), operations.openAsset, Effect.succeed(request))
+            return length === 0 ? Stream.drain(bytes) : bytes
+          })
         ),
       exportSessions: (which = {}) =>
         Answers.bytes(

@@ -103,6 +103,19 @@ describe("the client", () => {
       expect((yield* read({})).equals(bytes)).toBe(true)
       expect((yield* read({ offset: 5, length: 9 })).equals(bytes.subarray(5, 14))).toBe(true)
       expect((yield* read({ offset: 99_990 })).equals(bytes.subarray(99_990))).toBe(true)
+      const empty = yield* client.saveAsset({ sessionId: id, mediaType: "a/b", content: Stream.empty })
+      for (const assetId of [asset.id, empty.id]) {
+        const { size } = assetId === empty.id ? empty : asset
+        for (const offset of [0, size - 1, size, size + 1, Number.MAX_SAFE_INTEGER].filter((at) => at >= 0)) {
+          for (const length of [undefined, 0, 1, Number.MAX_SAFE_INTEGER]) {
+            const range = { sessionId: id, assetId, offset, length }
+            const readBy = (one: {
+              readonly openAsset: (range: Gateway.AssetRange) => Stream.Stream<Uint8Array, unknown>
+            }) => Effect.either(Effect.map(all(one.openAsset(range)), Buffer.concat))
+            expect(yield* readBy(client), JSON.stringify(range)).toEqual(yield* readBy(gateway))
+          }
+        }
+      }
       const lines = yield* all(client.exportSessions({ sessionIds: [id] }))
       const same = yield* all(gateway.exportSessions({ sessionIds: [id] }))
       expect(lines.slice(1, -1)).toEqual(same.slice(1, -1))
