@@ -45,6 +45,7 @@ import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import type { StartedRun } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import * as HandlerResult from "./HandlerResult.js"
 import { type GivenPresence, Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Turns from "./Turns.js"
@@ -122,9 +123,6 @@ const isFinal = (error: unknown): boolean => isLeaseLost(error) || error instanc
 const counted = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.tapError(write, (error) => (isLeaseLost(error) ? Metric.increment(Metrics.fencedRuns) : Effect.void))
 
-/** What is reported of a defect: its name, because a defect's text may hold anything. */
-const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
-
 /**
  * How a turn without a stop reason ended: `released` when another engine goes on with the run, null when the run is no
  * longer this engine's to end.
@@ -144,7 +142,7 @@ const endOfCause = (
     return end("failed", SkeinError.is(error) ? error.message : "the run failed")
   }
   const defect = Cause.dieOption(cause)
-  if (Option.isSome(defect)) return end("failed", `the run broke: ${nameOf(defect.value)}`)
+  if (Option.isSome(defect)) return end("failed", `the run broke: ${HandlerResult.nameOf(defect.value)}`)
   if (reason === "released" || (reason === null && closing)) return "released"
   return reason === null ? end("failed", "the run was interrupted from within") : end(reason, null)
 }
@@ -191,7 +189,7 @@ const make = Effect.gen(function* () {
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
       yield* Effect.annotateLogs(Effect.logError("a run broke"), {
         runId: started.run.id,
-        defect: nameOf(Cause.squash(exit.cause))
+        defect: HandlerResult.nameOf(Cause.squash(exit.cause))
       })
     }
     if (how === null) return
@@ -255,7 +253,8 @@ const make = Effect.gen(function* () {
     const isOver = () => entry.reason !== null || entry.lost !== null
     // A turn that is interrupted as it begins still gets as far as its first wait, which may be for the model.
     const work = isOver() ? Effect.interrupt : passing(turns.run(entry.started, storedEnd))
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(work))
+    // What a model, a tool or a policy fails with may hold anything. What becomes of it is told otherwise.
+    const fiber = yield* Effect.withUnhandledErrorLogLevel(Effect.forkDaemon(Effect.interruptible(work)), Option.none())
     entry.fiber = fiber
     if (isOver()) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
@@ -267,7 +266,10 @@ const make = Effect.gen(function* () {
     yield* Effect.sandbox(finish(entry, exit)).pipe(
       Effect.mapError(Cause.squash),
       Effect.tapError((error) =>
-        Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), { runId: run.id, error: nameOf(error) })
+        Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), {
+          runId: run.id,
+          error: HandlerResult.nameOf(error)
+        })
       ),
       Effect.retry({ schedule: patience, while: (error) => !closing && !isFinal(error) }),
       Effect.ignore

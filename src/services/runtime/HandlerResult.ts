@@ -21,6 +21,9 @@ export const describe = (error: unknown): string =>
     () => typeof error
   )
 
+/** What is logged of a defect: its name, because a defect's text may hold anything. */
+export const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
+
 const said = (error: unknown): string => {
   if (ParseResult.isParseError(error)) return Issues.format(error)
   if (error instanceof Error) return error.message === "" ? error.name : `${error.message}`

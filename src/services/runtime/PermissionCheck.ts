@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
     const exit = yield* AtOnce.exitOf(deciding)
     if (Exit.isSuccess(exit)) return exit.value
     yield* Effect.annotateLogs(Effect.logError("the permission policy broke"), {
-      defect: HandlerResult.describe(Cause.squash(exit.cause))
+      defect: HandlerResult.nameOf(Cause.squash(exit.cause))
     })
     return Permissions.deny("the permission policy failed")
   })

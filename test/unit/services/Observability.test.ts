@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, Tracer } from "effect"
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { Gateway, Permissions, Tool } from "skein"
@@ -20,6 +20,8 @@ const secret = "CANARY-7f3a"
 
 interface Seen {
   readonly name: string
+  /** Its events, and what it failed with. */
+  readonly told: Array<string>
   readonly attributes: ReadonlyMap<string, unknown>
 }
 
@@ -29,7 +31,8 @@ const recording = () => {
   const tracer = Tracer.make({
     span: (name, parent, context, links, startTime, kind) => {
       const attributes = new Map<string, unknown>()
-      spans.push({ name, attributes })
+      const told: Array<string> = []
+      spans.push({ name, attributes, told })
       return {
         _tag: "Span",
         name,
@@ -43,9 +46,9 @@ const recording = () => {
         status: { _tag: "Started", startTime },
         attributes,
         attribute: (key, value) => void attributes.set(key, value),
-        event: () => {},
+        event: (name, _, attributes) => void told.push(JSON.stringify([name, attributes])),
         addLinks: () => {},
-        end: () => {}
+        end: (_, exit) => void told.push(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "")
       }
     },
     context: (run) => run()
@@ -53,20 +56,24 @@ const recording = () => {
   return { spans, layer: Layer.setTracer(tracer) }
 }
 
-const echo = Tool.make("echo", { description: "echoes", input: { text: Schema.String } }).handle(({ text }) =>
-  Effect.succeed(text)
-)
+interface Parts {
+  readonly policy: Permissions.Policy
+  readonly tool?: (text: string) => Effect.Effect<string, unknown>
+}
 
 /** One turn with a call, as a host's tracer and logger see it. */
-const turn = (traceContent: boolean) =>
+const turn = (traceContent: boolean, { policy, tool = Effect.succeed }: Parts = { policy: Permissions.allowAll }) =>
   Effect.gen(function* () {
+    const echo = Tool.make("echo", { description: "echoes", input: { text: Schema.String } }).handle(({ text }) =>
+      tool(text)
+    )
     const { layer, spans } = recording()
     const lines: Array<string> = []
     const logger = Logger.replace(
       Logger.defaultLogger,
       Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
     )
-    const engine = SkeinTest.layer({ tools: [echo], policy: Permissions.allowAll }, { traceContent }).pipe(
+    const engine = SkeinTest.layer({ tools: [echo], policy }, { traceContent }).pipe(
       Layer.provide([layer, logger, Logger.minimumLogLevel(LogLevel.All)])
     )
     const ref = yield* Effect.gen(function* () {
@@ -120,6 +127,31 @@ describe("what is seen from outside", () => {
       expect(lines.join("\n")).not.toContain(secret)
     })
   )
+
+  for (const [name, parts] of Object.entries({
+    "a policy that breaks": { policy: ({ input }) => Effect.dieMessage(`no rule for ${input}`) },
+    "a policy that throws": {
+      policy: ({ input }) => {
+        throw new Error(`no rule for ${input}`)
+      }
+    },
+    "a policy that breaks later": {
+      policy: ({ input }) => Effect.zipRight(Effect.yieldNow(), Effect.dieMessage(`no rule for ${input}`))
+    },
+    "a tool that fails": { policy: Permissions.allowAll, tool: (text) => Effect.fail(`no ${text}`) },
+    "a tool that breaks": { policy: Permissions.allowAll, tool: (text) => Effect.dieMessage(`no ${text}`) }
+  } satisfies Record<string, Parts>)) {
+    it.effect(`${name} with the input in its words puts it in no log line and no span`, () =>
+      Effect.gen(function* () {
+        const { lines, spans } = yield* turn(false, parts)
+        expect(spans.map(({ name }) => name)).toContain("Turns.run")
+        expect(lines.join("\n")).not.toContain(secret)
+        expect(spans.map(({ attributes, told }) => [...attributes, ...told].join())).not.toEqual(
+          expect.arrayContaining([expect.stringContaining(secret)])
+        )
+      })
+    )
+  }
 
   it.effect("a host's logger gets what the engine logs", () =>
     Effect.gen(function* () {
