@@ -13,7 +13,7 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 import { AssetId } from "../../domain/Asset.js"
 import { QuestionId } from "../../domain/Permission.js"
-import { EndedRun, IdempotencyKey, RunId, RunQuery } from "../../domain/Run.js"
+import { EndedRun, RunId, RunQuery } from "../../domain/Run.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 import { ChangesQuery } from "../../domain/SessionHint.js"
 import { SessionQuery } from "../../domain/SessionPage.js"
@@ -22,6 +22,7 @@ import { operations } from "../../services/gateway/Operations.js"
 import * as Requests from "../../services/gateway/Requests.js"
 import * as AnyRequest from "./AnyRequest.js"
 import * as Bodies from "./Bodies.js"
+import * as KeyHeader from "./KeyHeader.js"
 import { Flag, headers, nothing, parameters, whole } from "./Parameters.js"
 import { RangeNotSatisfiable, Stopping } from "./RequestErrors.js"
 import { wireErrors } from "./WireErrors.js"
@@ -32,7 +33,6 @@ const ofRun = parameters({ runId: RunId })
 const ofQuestion = parameters({ questionId: QuestionId })
 const ofAsset = parameters({ sessionId: SessionId, assetId: AssetId })
 const range = parameters({ from: optional(whole(Seq)), to: optional(whole(Seq)) })
-const keyed = headers({ "idempotency-key": optional(IdempotencyKey) })
 
 const count = whole(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
 
@@ -115,7 +115,7 @@ const Transcripts = HttpApiGroup.make("transcripts")
     HttpApiEndpoint.post("append", "/sessions/:sessionId/transcript")
       .setPath(ofSession)
       .setUrlParams(nothing)
-      .setHeaders(keyed)
+      .setHeaders(KeyHeader.schema)
       .setPayload(Bodies.NewEntries)
       .addSuccess(operations.append.success, { status: 201 })
       .addError(wireErrors(operations.append.error))
@@ -140,7 +140,7 @@ const Runs = HttpApiGroup.make("runs")
     HttpApiEndpoint.post("send", "/sessions/:sessionId/messages")
       .setPath(ofSession)
       .setUrlParams(nothing)
-      .setHeaders(keyed)
+      .setHeaders(KeyHeader.schema)
       .setPayload(Bodies.NewMessage)
       .addSuccess(operations.send.success, { status: 202 })
       .addError(wireErrors(operations.send.error))

@@ -8,6 +8,7 @@ import * as Requests from "../../services/gateway/Requests.js"
 import { api } from "./Api.js"
 import * as Bodies from "./Bodies.js"
 import * as Body from "./Body.js"
+import * as KeyHeader from "./KeyHeader.js"
 import * as JsonArray from "./JsonArray.js"
 import { OpenStreams } from "./OpenStreams.js"
 
@@ -53,7 +54,7 @@ export const transcripts = HttpApiBuilder.group(api, "transcripts", (handlers) =
     )
     .handleRaw("append", ({ headers, path }) =>
       Effect.flatMap(append, ({ messages }) =>
-        call((gateway) => gateway.append(path.sessionId, messages, headers["idempotency-key"])).pipe(
+        call((gateway) => gateway.append(path.sessionId, messages, KeyHeader.read(headers))).pipe(
           Effect.zipWith(Body.isShort, (entries, isShort) => (isShort ? entries : appended(entries)))
         )
       )
@@ -68,7 +69,7 @@ export const runs = HttpApiBuilder.group(api, "runs", (handlers) =>
   handlers
     .handleRaw("send", ({ headers, path }) =>
       Effect.flatMap(send, (message) =>
-        call((gateway) => gateway.send({ ...path, ...message, idempotencyKey: headers["idempotency-key"] }))
+        call((gateway) => gateway.send({ ...path, ...message, idempotencyKey: KeyHeader.read(headers) }))
       )
     )
     .handleRaw("resume", ({ path }) =>

@@ -18,6 +18,7 @@ import type { ImportedSession } from "../../../services/gateway/Replies.js"
 import type { ImportSessions, NewAsset } from "../../../services/gateway/Requests.js"
 import { operations } from "../../../services/gateway/Operations.js"
 import { api, jsonLines } from "../Api.js"
+import * as KeyHeader from "../KeyHeader.js"
 import * as Answers from "./Answers.js"
 import * as AssetRange from "./AssetRange.js"
 import * as Following from "./Following.js"
@@ -112,13 +113,13 @@ export const make = ({
           transcripts.append({
             path: { sessionId },
             payload: { messages },
-            headers: { "idempotency-key": idempotencyKey },
+            headers: KeyHeader.write(idempotencyKey),
             urlParams: none
           })
         ),
       send: (input) =>
         ask(operations.send.read(input), ({ idempotencyKey, sessionId, ...payload }) =>
-          runs.send({ path: { sessionId }, payload, headers: { "idempotency-key": idempotencyKey }, urlParams: none })
+          runs.send({ path: { sessionId }, payload, headers: KeyHeader.write(idempotencyKey), urlParams: none })
         ),
       resume: (...args) =>
         ask(operations.resume.read(...args), ({ of = {}, sessionId }) =>

@@ -54,7 +54,8 @@ export const preflight = HttpServerResponse.empty({
   status: 204,
   headers: {
     "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-    "access-control-allow-headers": "authorization, content-type, idempotency-key, last-event-id, range, if-none-match",
+    "access-control-allow-headers":
+      "authorization, content-type, idempotency-key, idempotency-key-encoded, last-event-id, range, if-none-match",
     "access-control-max-age": "600"
   }
 })

@@ -87,6 +87,25 @@ describe("the client", () => {
     })
   )
 
+  it.scopedLive("P5 sends any key, and finds its run by it", () =>
+    Effect.gen(function* () {
+      const { gateway, model, port, session } = yield* served()
+      const client = yield* clientOf(port)
+      for (const idempotencyKey of ["plain", "a,b %41", "Größe", "日本", " lead", "trail ", "\n"]) {
+        const { id: sessionId } = yield* session()
+        yield* model.play(ScriptedModel.text("done"))
+        const send = client.send({ sessionId, text: "go", idempotencyKey })
+        const run = yield* send
+        expect((yield* send).runId).toBe(run.runId)
+        expect(yield* gateway.runs({ sessionId, idempotencyKey })).toMatchObject([{ id: run.runId }])
+        expect(yield* client.runs({ sessionId, idempotencyKey })).toMatchObject([{ id: run.runId }])
+        yield* client.await(run)
+        const append = client.append(sessionId, [Message.userText("more")], idempotencyKey)
+        expect(yield* append).toEqual(yield* append)
+      }
+    })
+  )
+
   it.scopedLive("uploads and reads files, and exports and imports sessions", () =>
     Effect.gen(function* () {
       const { gateway, port, session } = yield* served()
