@@ -16,6 +16,7 @@ import { NothingToChange, TextNotFound, refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
 import * as LineEnds from "./LineEnds.js"
+import * as PathText from "./PathText.js"
 import * as TextReplacement from "./TextReplacement.js"
 import * as Files from "./WorkspaceFiles.js"
 
@@ -25,7 +26,7 @@ export const edit = Tool.make("edit", {
     "occur once; with all, every occurrence is replaced. The file keeps its line endings.",
   kind: "edit",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
+    path: PathText.input("Path of the file, relative to the workspace"),
     oldText: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The text to replace" }),
     newText: Schema.String.annotations({ description: "The text that replaces it" }),
     all: Schema.optionalWith(Schema.Boolean.annotations({ description: "Replace every occurrence" }), {
@@ -64,5 +65,9 @@ export const edit = Tool.make("edit", {
       diffs: yield* FileDiff.of(place.relative, before, after)
     })
   }),
-  { key: ({ path }) => keyOf(path), title: ({ path }) => `Edit ${path}`, locations: ({ path }) => [{ path }] }
+  {
+    key: ({ path }) => keyOf(path),
+    title: ({ path }) => `Edit ${PathText.print(path)}`,
+    locations: ({ path }) => [{ path }]
+  }
 )

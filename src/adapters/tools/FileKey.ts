@@ -1,7 +1,6 @@
 /** The key by which calls on one file are put in order. */
 import { Either } from "effect"
 import * as WorkspacePath from "../../domain/WorkspacePath.js"
-import * as PathText from "./PathText.js"
 import { platform } from "./WorkspaceFiles.js"
 
 /**
@@ -9,8 +8,7 @@ import { platform } from "./WorkspaceFiles.js"
  * own name: every spelling of a path gives the same key, and so do files of the same name elsewhere. A link with
  * another name does not.
  */
-export const keyOf = (text: string): string => {
-  const path = PathText.parse(text)
+export const keyOf = (path: string): string => {
   const resolved = WorkspacePath.resolve(platform, { base: platform === "win32" ? "C:\\" : "/", path })
   const name =
     Either.getOrElse(resolved, () => path)

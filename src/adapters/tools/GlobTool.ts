@@ -24,10 +24,7 @@ export const glob = Tool.make("glob", {
   kind: "search",
   input: {
     pattern: Schema.String.annotations({ description: "Glob pattern, relative to path" }),
-    path: Schema.optionalWith(
-      Schema.String.annotations({ description: "Folder to search; the workspace by default" }),
-      { default: () => "." }
-    )
+    path: Schema.optionalWith(PathText.input("Folder to search; the workspace by default"), { default: () => "." })
   }
 }).handle(
   Effect.fn("tools.glob")(function* ({ path, pattern }) {
@@ -62,5 +59,5 @@ export const glob = Tool.make("glob", {
     const stopped = Option.isNone(finished) ? `stopped after ${seconds} seconds; narrow the search` : null
     return Findings.format(yield* Ref.get(findings), stopped)
   }, Effect.scoped),
-  { title: ({ path, pattern }) => `Find ${pattern} in ${path}`, locations: ({ path }) => [{ path }] }
+  { title: ({ path, pattern }) => `Find ${pattern} in ${PathText.print(path)}`, locations: ({ path }) => [{ path }] }
 )

@@ -196,10 +196,9 @@ export const grep = Tool.make("grep", {
     pattern: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxPatternCharacters)).annotations({
       description: "Regular expression, matched against each line"
     }),
-    path: Schema.optionalWith(
-      Schema.String.annotations({ description: "File or folder to search; the workspace by default" }),
-      { default: () => "." }
-    ),
+    path: Schema.optionalWith(PathText.input("File or folder to search; the workspace by default"), {
+      default: () => "."
+    }),
     include: Schema.optional(
       Schema.String.annotations({ description: "Glob pattern, relative to path, that files must match, such as *.ts" })
     )
@@ -229,5 +228,5 @@ export const grep = Tool.make("grep", {
       : null
     return Findings.format(yield* Ref.get(search.findings), stopped)
   }, Effect.scoped),
-  { title: ({ path, pattern }) => `Search ${path} for ${pattern}`, locations: ({ path }) => [{ path }] }
+  { title: ({ path, pattern }) => `Search ${PathText.print(path)} for ${pattern}`, locations: ({ path }) => [{ path }] }
 )

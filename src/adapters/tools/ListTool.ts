@@ -5,6 +5,7 @@
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FolderEntries from "./FolderEntries.js"
+import * as PathText from "./PathText.js"
 import * as Files from "./WorkspaceFiles.js"
 
 const maxEntries = 1000
@@ -22,10 +23,9 @@ export const list = Tool.make("list", {
   access: "read",
   kind: "read",
   input: {
-    path: Schema.optionalWith(
-      Schema.String.annotations({ description: "Folder to list, relative to the workspace; the workspace by default" }),
-      { default: () => "." }
-    )
+    path: Schema.optionalWith(PathText.input("Folder to list, relative to the workspace; the workspace by default"), {
+      default: () => "."
+    })
   }
 }).handle(
   Effect.fn("tools.list")(function* ({ path }) {
@@ -37,5 +37,5 @@ export const list = Tool.make("list", {
     if (lines.length === 0) return "[the folder is empty]"
     return (isComplete ? lines : [...lines, `[there are more than ${maxEntries}; use glob]`]).join("\n")
   }, Effect.scoped),
-  { title: ({ path }) => `List ${path}`, locations: ({ path }) => [{ path }] }
+  { title: ({ path }) => `List ${PathText.print(path)}`, locations: ({ path }) => [{ path }] }
 )

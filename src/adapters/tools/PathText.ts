@@ -26,3 +26,14 @@ const parseJsonString = Schema.decodeOption(Schema.parseJson(Schema.String))
 /** The path that a model's text stands for. */
 export const parse = (text: string): string =>
   text.startsWith('"') && text.endsWith('"') ? Option.getOrElse(parseJsonString(text), () => text) : text
+
+/**
+ * A path in a tool's input, which models see as a string with this description. What a model wrote is parsed with the
+ * input, so everything that is made of the input, for permission rules too, has the path that is opened.
+ */
+export const input = (description: string) =>
+  Schema.transform(Schema.String.annotations({ description }), Schema.String, {
+    strict: true,
+    decode: parse,
+    encode: print
+  })

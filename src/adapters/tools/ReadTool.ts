@@ -13,6 +13,7 @@ import * as FileContent from "./FileContent.js"
 import { OffsetPastEnd } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as Lines from "./Lines.js"
+import * as PathText from "./PathText.js"
 import * as Files from "./WorkspaceFiles.js"
 
 const maxLines = 2000
@@ -74,7 +75,7 @@ export const read = Tool.make("read", {
   access: "read",
   kind: "read",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
+    path: PathText.input("Path of the file, relative to the workspace"),
     offset: Schema.optionalWith(
       Schema.Int.pipe(Schema.positive()).annotations({ description: "First line, counted from 1" }),
       { default: () => 1 }
@@ -111,7 +112,7 @@ export const read = Tool.make("read", {
   }, Effect.scoped),
   {
     key: ({ path }) => keyOf(path),
-    title: ({ path }) => `Read ${path}`,
+    title: ({ path }) => `Read ${PathText.print(path)}`,
     locations: ({ offset, path }) => [{ path, line: offset }]
   }
 )

@@ -93,9 +93,8 @@ export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatM
   workdir === null ? Effect.fail(refuse(".", "no-workspace")) : open(workdir)
 )
 
-/** Locates a path that a model wrote, by its text alone. The path may start with either name of the workspace. */
-export const locate = (workspace: Workspace, text: string): Either.Either<Place, WorkspacePath.PathRefused> => {
-  const path = PathText.parse(text)
+/** Locates a path by its text alone. It may start with either name of the workspace. */
+export const locate = (workspace: Workspace, path: string): Either.Either<Place, WorkspacePath.PathRefused> => {
   const from = (base: string) =>
     Either.gen(function* () {
       const input = { workspace: base, path }

@@ -13,6 +13,7 @@ import { refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
 import * as LineEnds from "./LineEnds.js"
+import * as PathText from "./PathText.js"
 import * as Files from "./WorkspaceFiles.js"
 
 /** The content at a place, as far as tools read it; empty when it cannot be read. */
@@ -33,7 +34,7 @@ export const write = Tool.make("write", {
     "line endings.",
   kind: "edit",
   input: {
-    path: Schema.String.annotations({ description: "Path of the file, relative to the workspace" }),
+    path: PathText.input("Path of the file, relative to the workspace"),
     content: Schema.String.annotations({ description: "The full content of the file" })
   }
 }).handle(
@@ -52,5 +53,9 @@ export const write = Tool.make("write", {
       diffs: yield* FileDiff.of(place.relative, isNew ? null : before, bytes)
     })
   }),
-  { key: ({ path }) => keyOf(path), title: ({ path }) => `Write ${path}`, locations: ({ path }) => [{ path }] }
+  {
+    key: ({ path }) => keyOf(path),
+    title: ({ path }) => `Write ${PathText.print(path)}`,
+    locations: ({ path }) => [{ path }]
+  }
 )

@@ -52,6 +52,19 @@ describe("WorkspaceTools", () => {
     }).pipe(Effect.provide(NodeExec.layer()))
   )
 
+  it.effect("locate, show and open the same path when it is written as a JSON string", () =>
+    Effect.gen(function* () {
+      const { tools } = yield* Toolbox.make(...WorkspaceTools.files)
+      const rest = { pattern: "x", content: "", oldText: "a", newText: "b" }
+      const input = { ...rest, path: '"a/\\u002e\\u002e/b\\u202e"' }
+      const prepared = yield* Effect.forEach(tools.values(), ({ prepare }) => prepare(JSON.stringify(input)))
+      expect(new Set(prepared.flatMap(({ locations }) => locations.map(({ path }) => path)))).toEqual(
+        new Set(["a/../b\u202e"])
+      )
+      for (const { title } of prepared) expect(title).toContain('"a/../b\\u202e"')
+    }).pipe(TestWorkspace.inFolder("/"))
+  )
+
   it.scopedLive("give calls on the same file the same key, and searches none", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()

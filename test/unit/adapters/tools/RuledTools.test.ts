@@ -1,0 +1,50 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Permissions } from "skein"
+import { ScriptedModel } from "skein/scripted-model"
+import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
+import { open } from "../../services/runtime/fixture.js"
+import * as TestWorkspace from "./TestWorkspace.js"
+
+/** What the model hears about calls in a folder, by an agent that may do whatever no rule decides. */
+const calls = Effect.fnUntraced(function* (
+  workdir: string,
+  patterns: Readonly<Record<string, Permissions.Rule["word"]>>,
+  ...asked: ReadonlyArray<readonly [tool: string, input: Readonly<Record<string, string>>]>
+) {
+  const rules = Object.entries(patterns).map(([pattern, word]) => ({ word, pattern }))
+  const context = yield* Layer.build(Permissions.layerRules(rules))
+  const policy: Permissions.Policy = (request) =>
+    Effect.provide(Permissions.byRules(Permissions.allowAll)(request), context)
+  const { gateway, lines, model, send, session } = yield* open({ tools: WorkspaceTools.files, policy })
+  const { id } = yield* session({ workdir })
+  yield* model.play(
+    ScriptedModel.calls(...asked.map(([name, input]) => ({ name, input: JSON.stringify(input) }))),
+    ScriptedModel.text("done")
+  )
+  yield* gateway.await(yield* send(id, "go"))
+  return (yield* lines(id)).slice(2, -1)
+})
+
+const files = { "secrets/key.pem": "hush", "src/main.ts": "main" }
+
+describe("rules about paths", () => {
+  it.scoped("hold for each spelling of a path", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make(files)
+      const spellings = [
+        "secrets/key.pem",
+        './/src/"/../../secrets/key.pem',
+        '"secrets/key.pem"',
+        '"\\u0073ecrets/key.pem"'
+      ]
+      const said = yield* calls(
+        workdir,
+        { "read: secrets/**": "deny" },
+        ...spellings.map((path) => ["read", { path }] as const),
+        ["read", { path: `${workdir}/secrets/key.pem` }]
+      )
+      expect(new Set(said)).toEqual(new Set(["read denied: Denied: a stored rule denies it: read: secrets/**"]))
+    })
+  )
+})
