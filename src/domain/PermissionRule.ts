@@ -7,7 +7,7 @@
  * - `shell: git status*`: a command, where `*` stands for any characters. It is compared with each simple command that
  *   the call would run, in one canonical form: words with one blank between them, quoted where they are not plain.
  * - `write: docs/**`: a path, from the session's folder down; absolute where it lies outside. `*` and `?` stay within a
- *   name, `**` stands for any folders.
+ *   name, `**` stands for any characters and, with a `/` after it, for any folders or none.
  * - for other tools: the call's input, as JSON without blanks.
  *
  * `\` before a character makes that character literal. Deny wins over ask, ask over allow. Rules allow a call only when
@@ -82,20 +82,19 @@ export const placeOf = (workspace: string | null, path: string): string => {
   return platform === "win32" ? text.replaceAll("\\", "/") : text
 }
 
+const Wild = Schema.Literal("*", "?", "**", "**/")
+type Wild = typeof Wild.Type
+const isWild = Schema.is(Wild)
+
 /** A piece of a pattern: a literal text, or a wildcard. */
 type Piece = string | { readonly wild: Wild }
 
-const pieces = (pattern: string): ReadonlyArray<Piece> => {
-  const found: Array<Piece> = []
-  for (const [piece, escaped] of pattern.matchAll(/\\(.)|\*\*|[*?]|[^\\*?]+|\\$/gsu)) {
-    if (escaped !== undefined) found.push(escaped)
-    else if (piece === "*" || piece === "?" || piece === "**") found.push({ wild: piece })
-    else found.push(piece)
-  }
-  return found
-}
+/** What patterns for texts and for paths are made of; the second group is a wildcard. */
+const inText = /\\(.)|(\*)|[^\\*]+|\\$/gsu
+const inPath = /\\(.)|(\*\*\/|\*\*|[*?])|[^\\*?]+|\\$/gsu
 
-type Wild = "*" | "?" | "**"
+const pieces = (pattern: string, form: RegExp): ReadonlyArray<Piece> =>
+  Array.from(pattern.matchAll(form), ([piece, escaped, wild]) => (isWild(wild) ? { wild } : (escaped ?? piece)))
 
 /** Whether a text matches the pieces of a pattern. The work is bounded by the product of their lengths. */
 const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, character: string) => boolean) => {
@@ -106,12 +105,14 @@ const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, c
     const next = new Uint8Array(text.length + 1)
     let isOpen = 0
     for (let at = 0; at <= text.length; at++) {
+      const here = reached[at] ?? 0
       if (typeof piece === "string") {
-        if (reached[at] === 1 && text.startsWith(piece, at)) next[at + piece.length] = 1
+        if (here === 1 && text.startsWith(piece, at)) next[at + piece.length] = 1
       } else if (piece.wild === "?") {
-        if (reached[at] === 1 && at < text.length && stepsOver("?", text.charAt(at))) next[at + 1] = 1
+        if (here === 1 && at < text.length && stepsOver("?", text.charAt(at))) next[at + 1] = 1
       } else {
-        next[at] = isOpen = isOpen | (reached[at] ?? 0)
+        isOpen |= here
+        next[at] = piece.wild === "**/" && text.charAt(at - 1) !== "/" ? here : isOpen
         if (!stepsOver(piece.wild, text.charAt(at))) isOpen = 0
       }
     }
@@ -120,19 +121,10 @@ const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, c
   return reached[text.length] === 1
 }
 
-/** `**` followed by `/` also stands for no folder at all. */
-const folders = (pattern: string): ReadonlyArray<string> =>
-  pattern.includes("**/") ? [pattern, pattern.replaceAll("**/", "")] : [pattern]
-
-const isText = (pattern: string, text: string): boolean =>
-  fits(
-    pieces(pattern).map((piece) => (typeof piece !== "string" && piece.wild === "?" ? "?" : piece)),
-    text,
-    () => true
-  )
+const isText = (pattern: string, text: string): boolean => fits(pieces(pattern, inText), text, () => true)
 
 const isPath = (pattern: string, path: string): boolean =>
-  folders(pattern).some((one) => fits(pieces(one), path, (wild, character) => wild === "**" || character !== "/"))
+  fits(pieces(pattern, inPath), path, (wild, character) => wild.startsWith("**") || character !== "/")
 
 /** Returns the texts of a call that a rule's pattern is compared with. */
 const comparable = ({ commands, input, paths }: Subject) => {

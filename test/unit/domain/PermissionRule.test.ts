@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { FastCheck, Schema } from "effect"
 import * as PermissionRule from "../../../src/domain/PermissionRule.js"
 
 const rules = (...lines: ReadonlyArray<string>): ReadonlyArray<PermissionRule.Rule> =>
@@ -63,6 +63,12 @@ describe("judge", () => {
     [["allow write: docs/?.md"], write("docs//.md"), null],
     [["allow write: **/*.md"], write("a.md"), "allow"],
     [["allow write: **/*.md"], write("docs/b/a.md"), "allow"],
+    [["deny write: **/secrets/**/*.pem"], write("secrets/prod/key.pem"), "deny"],
+    [["deny write: **/secrets/**/*.pem"], write("x/secrets/key.pem"), "deny"],
+    [["deny write: **/secrets/**/*.pem"], write("x/secretskey.pem"), null],
+    [["allow write: \\**/a"], write("a"), null],
+    [["allow write: \\**/a"], write("*b/a"), "allow"],
+    [["allow shell: **/a"], shell("a"), null],
     [["allow write: docs/**"], write("docs/a", "src/b"), null],
     [["allow write: docs/**", "allow write: src/**"], write("docs/a", "src/b"), "allow"],
     [["allow write", "deny write: .env*"], write("docs/a", ".env.local"), "deny"],
@@ -113,6 +119,25 @@ describe("patterns", () => {
       if (!isSame) expect(PermissionRule.judge([rule], subjectOf([another]))).toBeNull()
     },
     { fastCheck: { examples: [[["notes "], "notes", "write"]] } }
+  )
+})
+
+describe("patterns of paths", () => {
+  const wilds: Readonly<Record<string, string>> = { "**/": "(?:[^]*/)?", "**": "[^]*", "*": "[^/]*", "?": "[^/]" }
+  const tokens = [...Object.keys(wilds), "a", "b", "/", "\\*", "\\?"]
+  const texts = (minLength: number, ...from: ReadonlyArray<string>) =>
+    FastCheck.array(FastCheck.constantFrom(...from), { minLength, maxLength: 8 }).map((parts) => parts.join(""))
+
+  it.prop(
+    "match as their wildcards say, each by itself",
+    [texts(1, ...tokens), texts(0, "a", "b", "/", "*")],
+    ([pattern, path]) => {
+      const read = Array.from(pattern.matchAll(/\\.|\*\*\/|\*\*|./g), ([token]) => wilds[token] ?? token)
+      const expected = new RegExp(`^(?:${read.join("")})$`).test(path)
+      const judged = PermissionRule.judge([{ word: "allow", pattern: `write: ${pattern}` }], write(path))
+      expect(judged?.word === "allow").toBe(expected)
+    },
+    { fastCheck: { examples: [["**/a/**/b", "a/b"]], numRuns: 2_000 } }
   )
 })
 
