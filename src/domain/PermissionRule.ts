@@ -7,7 +7,8 @@
  * - `shell: git status*`: a command, where `*` stands for any characters. It is compared with each simple command that
  *   the call would run, in one canonical form: words with one blank between them, quoted where they are not plain.
  * - `write: docs/**`: a path, from the session's folder down; absolute where it lies outside. `*` and `?` stay within a
- *   name, `**` stands for any characters and, with a `/` after it, for any folders or none.
+ *   name, `**` stands for any characters and, with a `/` after it, for any folders or none. Because a folder may have
+ *   several names, a rule that asks or denies counts for a path outside if the path's end matches.
  * - for other tools: the call's input, as JSON without blanks.
  *
  * `\` before a character makes that character literal. Deny wins over ask, ask over allow. Rules allow a call only when
@@ -96,11 +97,19 @@ const inPath = /\\(.)|(\*\*\/|\*\*|[*?])|[^\\*?]+|\\$/gsu
 const pieces = (pattern: string, form: RegExp): ReadonlyArray<Piece> =>
   Array.from(pattern.matchAll(form), ([piece, escaped, wild]) => (isWild(wild) ? { wild } : (escaped ?? piece)))
 
-/** Whether a text matches the pieces of a pattern. The work is bounded by the product of their lengths. */
-const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, character: string) => boolean) => {
+/**
+ * Whether a text, from one of the positions `starts` on, matches the pieces of a pattern. The work is bounded by the
+ * product of their lengths.
+ */
+const fits = (
+  all: ReadonlyArray<Piece>,
+  text: string,
+  starts: ReadonlyArray<number>,
+  stepsOver: (wild: Wild, character: string) => boolean
+) => {
   /** The positions in the text that the pieces so far can reach. */
   let reached = new Uint8Array(text.length + 1)
-  reached[0] = 1
+  for (const start of starts) reached[start] = 1
   for (const piece of all) {
     const next = new Uint8Array(text.length + 1)
     let isOpen = 0
@@ -121,17 +130,30 @@ const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, c
   return reached[text.length] === 1
 }
 
-const isText = (pattern: string, text: string): boolean => fits(pieces(pattern, inText), text, () => true)
+const isText = (pattern: string, text: string): boolean => fits(pieces(pattern, inText), text, [0], () => true)
 
-const isPath = (pattern: string, path: string): boolean =>
-  fits(pieces(pattern, inPath), path, (wild, character) => wild.startsWith("**") || character !== "/")
+const isPathFrom = (starts: ReadonlyArray<number>, pattern: string, path: string): boolean =>
+  fits(pieces(pattern, inPath), path, starts, (wild, character) => wild.startsWith("**") || character !== "/")
 
-/** Returns the texts of a call that a rule's pattern is compared with. */
+const isPath = (pattern: string, path: string): boolean => isPathFrom([0], pattern, path)
+
+/**
+ * Whether a path may be what a pattern names. A path that looks as if it were outside may start with another name of
+ * the session's folder, which a link gives it; so each end of it counts.
+ */
+const mayBePath = (pattern: string, path: string): boolean =>
+  isPathFrom(
+    /^(?:[A-Za-z]:)?\//.test(path) ? [0, ...Array.from(path.matchAll(/\//g), ({ index }) => index + 1)] : [0],
+    pattern,
+    path
+  )
+
+/** Returns the texts of a call that a rule's pattern is compared with: whether it names one, and whether it may. */
 const comparable = ({ commands, input, paths }: Subject) => {
-  if (commands !== null) return { texts: commands.commands, isWhole: commands.isWhole, is: isText }
-  if (paths.length > 0) return { texts: paths, isWhole: true, is: isPath }
+  if (commands !== null) return { texts: commands.commands, isWhole: commands.isWhole, is: isText, mayBe: isText }
+  if (paths.length > 0) return { texts: paths, isWhole: true, is: isPath, mayBe: mayBePath }
   const isWhole = input.length <= longestInput
-  return { texts: isWhole ? [input] : [], isWhole, is: isText }
+  return { texts: isWhole ? [input] : [], isWhole, is: isText, mayBe: isText }
 }
 
 /** What rules say about a call. */
@@ -143,14 +165,14 @@ export interface Judgement {
 
 /** Returns what rules say about a call; null when none of them decides. */
 export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement | null => {
-  const { is, isWhole, texts } = comparable(subject)
+  const { is, isWhole, mayBe, texts } = comparable(subject)
   const about = rules.flatMap((rule) => {
     const { on = null, tool = "" } = parts(rule.pattern) ?? {}
     return isText(tool, subject.tool) ? [{ rule, on }] : []
   })
   const counting = (word: Word) => about.filter(({ rule }) => rule.word === word)
   const touching = (word: Word) =>
-    counting(word).find(({ on }) => on === null || texts.some((text) => is(on, text)))?.rule ?? null
+    counting(word).find(({ on }) => on === null || texts.some((text) => mayBe(on, text)))?.rule ?? null
 
   const denied = touching("deny")
   if (denied !== null) return { word: "deny", rule: denied }

@@ -3,13 +3,14 @@
  * removing it, so processes that do so at the same time do not undo each other's changes. Nothing in a session's folder
  * is read.
  *
- * A rule is for all sessions, for those in a folder and below it, or for one session. Only the owner can use the folder
+ * A rule is for all sessions, for those in a folder and below it, whatever links they were named through, or for one
+ * session. Only the owner can use the folder
  * and its files. A file that cannot be read or understood may have been a rule that denies: until it is gone no rule
  * decides, and asking for the rules fails with `RulesUnusable`.
  */
 import { Clock, Effect, Layer, Schema } from "effect"
 import { createHash } from "node:crypto"
-import { readdir, readFile, rm, stat } from "node:fs/promises"
+import { readdir, readFile, realpath, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Rule } from "../../domain/PermissionRule.js"
 import { type Session, SessionId } from "../../domain/Session.js"
@@ -51,9 +52,22 @@ const idOf = ({ folder, pattern, session, word }: StoredRule): string =>
     .digest("hex")
     .slice(0, 12)
 
-/** Whether a rule applies to a session. */
-const isFor = ({ folder, session }: StoredRule, { id, workdir }: Pick<Session, "id" | "workdir">): boolean =>
-  (session === null || session === id) && (folder === null || (workdir !== null && isWithin(folder, workdir)))
+/** The path without links; the path itself when nothing is there. */
+const realName = (path: string): Effect.Effect<string> => Effect.promise(() => realpath(path).catch(() => path))
+
+/** Whether a folder is another or lies below it, by their names or without links. */
+const isBelow = (folder: string, workdir: string): Effect.Effect<boolean> =>
+  isWithin(folder, workdir)
+    ? Effect.succeed(true)
+    : Effect.zipWith(realName(folder), realName(workdir), (folder, workdir) => isWithin(folder, workdir))
+
+/** The rules that apply to a session. */
+const forSession = (rules: ReadonlyArray<StoredRule>, { id, workdir }: Pick<Session, "id" | "workdir">) =>
+  Effect.filter(
+    rules.filter(({ session }) => session === null || session === id),
+    ({ folder }) =>
+      folder === null ? Effect.succeed(true) : workdir === null ? Effect.succeed(false) : isBelow(folder, workdir)
+  )
 
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RulesUnusable> =>
   Effect.tryPromise({ try: run, catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) }) })
@@ -103,8 +117,7 @@ export const open = (path: string) => {
     attempt(path, () => rm(fileOf(idOf(rule)), { force: true }))
 
   /** The rules that apply to a session, or would apply to a session in a folder. */
-  const of = (session: Pick<Session, "id" | "workdir">) =>
-    Effect.map(all, (rules) => rules.filter((rule) => isFor(rule, session)))
+  const of = (session: Pick<Session, "id" | "workdir">) => Effect.flatMap(all, (rules) => forSession(rules, session))
 
   return { all, add, remove, of }
 }
@@ -140,7 +153,7 @@ export const layer = (path: string): Layer.Layer<Rules> =>
       return rules
     })
     return {
-      of: (session) => Effect.orDie(Effect.map(current, (rules) => rules.filter((rule) => isFor(rule, session)))),
+      of: (session) => Effect.orDie(Effect.flatMap(current, (rules) => forSession(rules, session))),
       store: ({ workdir }, rule) => Effect.orDie(folder.add({ ...rule, folder: workdir, session: null }))
     }
   })

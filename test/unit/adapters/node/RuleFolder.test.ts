@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Permissions, Session } from "skein"
 import * as RuleFolder from "../../../../src/adapters/node/RuleFolder.js"
@@ -50,6 +50,21 @@ describe("a folder of rules", () => {
       expect(yield* found("b", "/work")).toEqual(new Set([all, work]))
       expect(yield* found("b", "/workshop")).toEqual(new Set([all]))
       expect(yield* found("b", null)).toEqual(new Set([all]))
+    })
+  )
+
+  it.scopedLive("gives a session the rules for its folder, whatever links either was named through", () =>
+    Effect.gen(function* () {
+      const base = yield* folder
+      const rules = RuleFolder.open(join(base, "rules"))
+      const [real, link] = [join(base, "real"), join(base, "link")]
+      mkdirSync(join(real, "deep"), { recursive: true })
+      symlinkSync(real, link)
+      const [byReal, byLink] = [rule({ folder: real }), rule({ folder: link })]
+      yield* Effect.forEach([byReal, byLink, rule({ folder: join(base, "other") })], rules.add)
+      for (const workdir of [real, join(link, "deep")]) {
+        expect(new Set(yield* rules.of(of("a", workdir)))).toEqual(new Set([byReal, byLink]))
+      }
     })
   )
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { symlink } from "node:fs/promises"
+import { join } from "node:path"
 import { Permissions } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
@@ -29,6 +31,22 @@ const calls = Effect.fnUntraced(function* (
 const files = { "secrets/key.pem": "hush", "src/main.ts": "main" }
 
 describe("rules about paths", () => {
+  it.scoped("hold for each name of the session's folder", () =>
+    Effect.gen(function* () {
+      const { base, workdir } = yield* TestWorkspace.make(files)
+      const link = join(base, "link")
+      yield* Effect.promise(() => symlink(workdir, link))
+      const said = yield* calls(
+        link,
+        { "read: secrets/**": "deny" },
+        ...[workdir, link].map((folder) => ["read", { path: join(folder, "secrets/key.pem") }] as const),
+        ["read", { path: join(workdir, "src/main.ts") }]
+      )
+      const denied = "read denied: Denied: a stored rule denies it: read: secrets/**"
+      expect(said).toEqual([denied, denied, "read success: main"])
+    })
+  )
+
   it.scoped("hold for each spelling of a path", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make(files)
