@@ -15,6 +15,12 @@ const patience = "10 minutes"
 
 const page = (text: string) => `<!doctype html><meta charset="utf-8"><title>Skein</title><p>${text}</p>`
 
+const loopback = "http://127.0.0.1"
+
+/** The address of a visit; that of the root when it is none. */
+const visited = (path: string | undefined): URL =>
+  new URL(path !== undefined && URL.canParse(path, loopback) ? path : "/", loopback)
+
 /** Listens for the user to come back. `came` has the parameters of the first visit that carries the state. */
 const listen = (state: string) =>
   Effect.gen(function* () {
@@ -23,7 +29,7 @@ const listen = (state: string) =>
     const server = yield* Effect.acquireRelease(
       Effect.sync(() =>
         createServer((request, response) => {
-          const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1")
+          const { pathname, searchParams } = visited(request.url)
           const isMeant = pathname === "/callback" && searchParams.get("state") === state
           response.writeHead(isMeant ? 200 : 404, { "content-type": "text/html; charset=utf-8", connection: "close" })
           response.end(page(isMeant ? "Back to the terminal: you can close this page." : "There is nothing here."))

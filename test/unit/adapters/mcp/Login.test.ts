@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { vi } from "vitest"
 import { Effect, Logger, Option } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { createServer, type Server } from "node:http"
+import { createServer, get, type Server } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Mcp } from "skein/mcp"
@@ -28,6 +28,12 @@ const refuse = (link: string) => {
   back.searchParams.set("state", searchParams.get("state") ?? "")
   return visit(back.href)
 }
+
+/** The status of a request for exactly this path. */
+const statusOf = (url: string, path: string) =>
+  Effect.async<number | undefined>((resume) => {
+    get(url, { path }, (response) => resume(Effect.succeed(response.resume().statusCode)))
+  })
 
 /** The URL of a server that has nothing: no tools, no metadata, no registration. */
 const emptyServer = Effect.map(
@@ -143,6 +149,23 @@ describe("a login at a server that requires OAuth", () => {
         expect(yield* Effect.flip(login)).toMatchObject({ _tag: "McpFailed", server: "docs", operation: "login" })
         expect([links, readdirSync(folder)]).toEqual([[], []])
       }
+    })
+  )
+
+  it.scopedLive("goes on when anybody else asks its listener for anything", () =>
+    Effect.gen(function* () {
+      const { url } = yield* oauthServer
+      const folder = yield* folderIn
+      const answers: Array<number | undefined> = []
+      yield* Login.run(folder, "docs", url, (link) =>
+        Effect.gen(function* () {
+          const back = new URL(link).searchParams.get("redirect_uri") ?? ""
+          for (const path of ["//", "/callback?state=other", "*"]) answers.push(yield* statusOf(back, path))
+          yield* visit(link)
+        })
+      )
+      expect(answers).toEqual([404, 404, 404])
+      expect(yield* failure(url, folder)).toBe("")
     })
   )
 
