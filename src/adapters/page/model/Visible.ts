@@ -9,9 +9,12 @@ export interface Piece {
   readonly hidden: boolean
 }
 
-/** Control characters except tab and line feed, bidirectional controls, zero-width characters, and lone surrogates. */
+/**
+ * What is invisible: control characters except tab and line feed, all that Unicode says to draw as nothing, line and
+ * format controls, and lone surrogates. A sign with the selector of its emoji form is found first, because it is seen.
+ */
 const hidden =
-  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u115F\u180E\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]|\p{Cs}/gu
+  /(\p{Extended_Pictographic}\uFE0F)|[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029\uFFF9-\uFFFB\u{13430}-\u{1343F}\p{Default_Ignorable_Code_Point}\p{Cs}]/gu
 
 const nameOf = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
@@ -25,6 +28,7 @@ export const pieces = (whole: string): ReadonlyArray<Piece> => {
   const all: Array<Piece> = []
   let from = 0
   for (const match of text.matchAll(hidden)) {
+    if (match[1] !== undefined) continue
     if (match.index > from) all.push({ text: text.slice(from, match.index), hidden: false })
     all.push({ text: nameOf(match[0]), hidden: true })
     from = match.index + match[0].length
@@ -40,4 +44,8 @@ const colours = /\u001B\[[0-9;]*m/g
 export const withoutColours = (text: string): string => text.replace(colours, "")
 
 /** A text as one line without invisible characters, for titles. */
-export const line = (text: string): string => text.replace(hidden, "").replace(/\s+/g, " ").trim()
+export const line = (text: string): string =>
+  text
+    .replace(hidden, (_, emoji: string | undefined) => emoji ?? "")
+    .replace(/\s+/g, " ")
+    .trim()

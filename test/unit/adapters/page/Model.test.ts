@@ -85,7 +85,15 @@ describe("texts", () => {
     )
     expect(shown("a\rb")).toBe("a<U+000D>b")
     expect(shown("日本 é 👩🏽 العربية")).toBe("日本 é 👩🏽 العربية")
-    expect(Visible.line(" a\u202E\n b\u0000 ")).toBe("a b")
+    expect(shown("1 ❤️ 2")).toBe("1 ❤️ 2")
+    const ignorable = "\u034F\u115F\u1160\u17B4\u180B\uFE00\uFE0F\uFFA0\u{E0080}\u{E0FFF}\u{1D173}"
+    expect(Visible.pieces(`rm${ignorable}`).slice(1)).toEqual(
+      Array.from(ignorable, (character) => ({
+        hidden: true,
+        text: `U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`
+      }))
+    )
+    expect(Visible.line(`❤️ ${ignorable}a\u202E\n b\u0000 `)).toBe("❤️ a b")
     expect(Visible.withoutColours("\u001b[32mok\u001b[0m \u001b]0;t\u0007")).toBe("ok \u001b]0;t\u0007")
   })
 
