@@ -7,6 +7,7 @@
 import { Chunk, Either } from "effect"
 import type * as Export from "./Export.js"
 import type { SessionId } from "./Session.js"
+import * as Timestamp from "./Timestamp.js"
 import * as Transcript from "./Transcript.js"
 
 /** What is wrong with a line: where in it, and what. */
@@ -51,6 +52,31 @@ const isNew = ({ names }: OpenSession, kind: string, name: string): boolean => {
   const known = names.size
   names.add(`${kind} ${name}`)
   return names.size > known
+}
+
+/** The times in a line. */
+const timesOf = (line: Export.Line): Readonly<Record<string, Timestamp.Timestamp | null>> => {
+  switch (line.type) {
+    case "skein.export":
+      return { madeAt: line.madeAt }
+    case "session":
+      return { createdAt: line.createdAt, updatedAt: line.updatedAt }
+    case "run":
+      return { createdAt: line.createdAt, startedAt: line.startedAt, endedAt: line.endedAt }
+    case "message":
+      return { at: line.at, startedAt: line.startedAt }
+    case "question":
+      return { askedAt: line.askedAt }
+    case "asset":
+      return { createdAt: line.createdAt }
+    default:
+      return {}
+  }
+}
+
+const ofTimes = (line: Export.Line): Flaw | null => {
+  const wrong = Object.entries(timesOf(line)).find(([, time]) => time !== null && !Timestamp.isDatable(time))
+  return wrong === undefined ? null : flaw(wrong[0], "not a time in the years 0 to 9999")
 }
 
 const ofRun = (open: OpenSession, { cursor, id, idempotencyKey, resumes }: Export.Run): Flaw | null => {
@@ -205,7 +231,7 @@ export const make = (newest: number): ExportCheck => {
 
   return {
     take: (line) => {
-      const wrong = takeNext(line)
+      const wrong = ofTimes(line) ?? takeNext(line)
       lines++
       return wrong
     },

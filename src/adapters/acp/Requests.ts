@@ -16,6 +16,7 @@ import { isAbsolute } from "node:path"
 import type { StopReason as RunStopReason } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import type { OfType } from "../../domain/SessionEvent.js"
+import { isDatable } from "../../domain/Timestamp.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as EventLoop from "../EventLoop.js"
 import * as ConfigOptions from "./ConfigOptions.js"
@@ -192,7 +193,14 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
           sessions: page.sessions.flatMap(({ id, title, updatedAt, workdir }) =>
             workdir === null
               ? []
-              : [{ sessionId: id, cwd: workdir, title, updatedAt: new Date(updatedAt).toISOString() }]
+              : [
+                  {
+                    sessionId: id,
+                    cwd: workdir,
+                    title,
+                    ...(isDatable(updatedAt) ? { updatedAt: new Date(updatedAt).toISOString() } : {})
+                  }
+                ]
           )
         }
       })

@@ -2,14 +2,16 @@
 import { DateTime } from "effect"
 import * as Amounts from "../../domain/Amounts.js"
 import type { ListedSession } from "../../domain/SessionPage.js"
+import { isDatable } from "../../domain/Timestamp.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as Columns from "./terminal/Columns.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as AgentTexts from "./texts/Agents.js"
 import * as Texts from "./texts/Sessions.js"
 
-/** A moment in the user's time zone, to the minute. */
+/** A moment in the user's time zone, to the minute; in milliseconds when no date states it. */
 export const moment = (millis: number): string => {
+  if (!isDatable(millis)) return `${millis} ms`
   const zoned = DateTime.unsafeMakeZoned(millis, { timeZone: DateTime.zoneMakeLocal() })
   const { day, hours, minutes, month, year } = DateTime.toParts(zoned)
   const two = (value: number) => `${value}`.padStart(2, "0")

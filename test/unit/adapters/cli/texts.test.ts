@@ -100,6 +100,13 @@ const session: ListedSession = {
 const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length))
 
 describe("SessionTable", () => {
+  it("shows sessions with a time that is in no calendar", () => {
+    for (const updatedAt of [8_640_000_000_000_000, -8_640_000_000_000_001, Number.MAX_SAFE_INTEGER]) {
+      expect(SessionTable.render(Ansi.none, [{ ...session, updatedAt }], 1)).toContain(`${updatedAt} ms`)
+    }
+    expect(SessionTable.moment(-62_167_219_200_000)).toMatch(/^-?\d+-\d\d-\d\d \d\d:\d\d$/)
+  })
+
   it("fits into the columns that there are", () => {
     const whole = SessionTable.render(Ansi.none, [session], 1)
     expect(whole).toContain(session.workdir)
