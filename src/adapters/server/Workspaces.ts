@@ -1,7 +1,7 @@
 /**
  * Which folders sessions may work in if they are made or moved through a server: its root and the folders below it,
  * once links are followed. Other folders are refused with `InvalidInput`, whether they exist or not. A session without
- * a folder of its own works in the root. A session that is imported with a folder from elsewhere loses it.
+ * a folder of its own works in the root. A session that is imported with a folder from elsewhere comes without one.
  *
  * This bounds what clients name, not what is there already: a session made elsewhere by a terminal continues there.
  */
@@ -9,7 +9,6 @@ import { Effect } from "effect"
 import { realpath, stat } from "node:fs/promises"
 import { relative, isAbsolute, sep } from "node:path"
 import type { Placement } from "../../domain/Placement.js"
-import type { SessionId } from "../../domain/Session.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import type { AgentName } from "../../domain/AgentName.js"
 import type { Service } from "../../services/gateway/Gateway.js"
@@ -48,14 +47,6 @@ export const bound = (gateway: Service, { newSession, root }: Options): Service 
       ? Effect.map(within(input.workdir), (workdir): A => ({ ...input, workdir }))
       : Effect.succeed(input)
 
-  /** Removes a session's folder if it is outside the root. */
-  const confine = (sessionId: SessionId) =>
-    Effect.flatMap(gateway.session(sessionId), ({ workdir }) =>
-      workdir === null
-        ? Effect.void
-        : Effect.catchTag(within(workdir), "InvalidInput", () => gateway.patch({ sessionId, workdir: null }))
-    ).pipe(Effect.catchTag("SessionNotFound", "SessionDeleting", () => Effect.void))
-
   return {
     ...gateway,
     create: (input) =>
@@ -63,8 +54,6 @@ export const bound = (gateway: Service, { newSession, root }: Options): Service 
     patch: (input) => Effect.flatMap(changed(input), gateway.patch),
     patchMany: (input) => Effect.flatMap(changed(input), gateway.patchMany),
     importSessions: (input) =>
-      Effect.tap(gateway.importSessions(input), (imported) =>
-        Effect.forEach(imported, ({ sessionId }) => confine(sessionId), { discard: true })
-      )
+      gateway.importSessions({ ...input, workdirFor: (workdir) => Effect.orElseSucceed(within(workdir), () => null) })
   }
 }

@@ -78,6 +78,14 @@ export {
   TranscriptRange
 }
 
+/** What is imported. */
+export interface ImportContent<out E> {
+  /** The bytes of an export. */
+  readonly content: Stream.Stream<Uint8Array, E>
+  /** Returns the folder that a session works in here, for the one in the export; null for none. Defaults to the same. */
+  readonly workdirFor?: (workdir: string) => Effect.Effect<string | null>
+}
+
 /** The operations for clients. */
 export interface Service {
   /**
@@ -193,7 +201,7 @@ export interface Service {
    * `SessionExists` when the id of an imported session is taken, and with the errors of the content.
    */
   readonly importSessions: <E = never>(
-    input: ImportSessions & { readonly content: Stream.Stream<Uint8Array, E> }
+    input: ImportSessions & ImportContent<E>
   ) => Effect.Effect<ReadonlyArray<ImportedSession>, SkeinError.Import | E>
 }
 

@@ -289,7 +289,12 @@ const make = Effect.gen(function* () {
     importSessions: (input) =>
       checked(operations.importSessions, [input]).pipe(
         Effect.flatMap(({ newIds, owner }) =>
-          runtime.importSessions({ content: input.content, newIds: newIds ?? false, owner: owner ?? null })
+          runtime.importSessions({
+            content: input.content,
+            newIds: newIds ?? false,
+            owner: owner ?? null,
+            workdirFor: input.workdirFor ?? Effect.succeed
+          })
         ),
         Effect.withSpan("Gateway.importSessions")
       )

@@ -31,6 +31,8 @@ export interface Import<E> {
    * The new owner; null keeps the sessions' owners. With a new owner, a parent that did not come before is left out.
    */
   readonly owner: Owner | null
+  /** Returns the folder that a session works in here, for its folder in the export; null for none. */
+  readonly workdirFor: (workdir: string) => Effect.Effect<string | null>
 }
 
 /** A session that was imported. */
@@ -73,7 +75,7 @@ const make = Effect.gen(function* () {
 
   const removeHidden = (sessionId: SessionId) => boundary.hold(sessionId)(deletions.removeHidden(sessionId))
 
-  const run = Effect.fn("Imports.run")(function* <E>({ content, newIds, owner }: Import<E>) {
+  const run = Effect.fn("Imports.run")(function* <E>({ content, newIds, owner, workdirFor }: Import<E>) {
     const lines = yield* ImportLines.make(hashing, limits)
     const imported: Array<ImportedSession> = []
     const known = new Map<SessionId, SessionId>()
@@ -105,7 +107,8 @@ const make = Effect.gen(function* () {
       )
       const arrivals = yield* assets.receive(id)
       const parent = from.parent === null ? null : (known.get(from.parent) ?? (owner === null ? from.parent : null))
-      yield* storage.beginImport({ ...from, id, owner: owner ?? from.owner, parent }).pipe(
+      const workdir = from.workdir === null ? null : yield* workdirFor(from.workdir)
+      yield* storage.beginImport({ ...from, id, owner: owner ?? from.owner, parent, workdir }).pipe(
         // A session whose outcome is unknown may be there.
         Effect.tapBoth({
           onSuccess: () => Effect.sync(() => void (isBegun.value = true)),

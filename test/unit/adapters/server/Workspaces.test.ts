@@ -3,6 +3,7 @@ import { Effect, Stream } from "effect"
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Gateway } from "skein"
 import * as Workspaces from "../../../../src/adapters/server/Workspaces.js"
 import { open } from "../../services/runtime/fixture.js"
 
@@ -42,19 +43,27 @@ it.scoped("clients may use only the root and folders in it, whatever links and o
   })
 )
 
-it.scoped("a session that is imported with a folder outside the root loses it", () =>
+it.scoped("a session that is imported with a folder outside the root appears without one", () =>
   Effect.gen(function* () {
-    const { inside, outside, root } = yield* folders
+    const { away, back, inside, outside, root } = yield* folders
     const { gateway } = yield* open()
-    const bound = Workspaces.bound(gateway, { root, newSession: {} })
+    const appeared: Array<readonly [title: string, workdir: string | null]> = []
+    const watched: Gateway.Service = {
+      ...gateway,
+      importSessions: (input) =>
+        Effect.tap(gateway.importSessions(input), (imported) =>
+          Effect.forEach(imported, ({ sessionId }) =>
+            Effect.map(Effect.orDie(gateway.session(sessionId)), ({ title, workdir }) =>
+              appeared.push([title, workdir])
+            )
+          )
+        )
+    }
     yield* gateway.create({ workdir: outside, title: "outside" })
-    yield* gateway.create({ workdir: inside, title: "inside" })
-    const content = Stream.encodeText(bound.exportSessions())
-    const imported = yield* bound.importSessions({ content, newIds: true })
-    const sessions = yield* Effect.forEach(imported, ({ sessionId }) => gateway.session(sessionId))
-    expect(Object.fromEntries(sessions.map(({ title, workdir }) => [title, workdir]))).toEqual({
-      outside: null,
-      inside
-    })
+    yield* gateway.create({ workdir: away, title: "away" })
+    yield* gateway.create({ workdir: back, title: "back" })
+    const bound = Workspaces.bound(watched, { root, newSession: {} })
+    yield* bound.importSessions({ content: Stream.encodeText(bound.exportSessions()), newIds: true })
+    expect(Object.fromEntries(appeared)).toEqual({ outside: null, away: null, back: inside })
   })
 )
