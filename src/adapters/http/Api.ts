@@ -261,7 +261,7 @@ const Transfer = HttpApiGroup.make("transfer")
   )
   .add(
     HttpApiEndpoint.post("importSessions", "/import")
-      .setUrlParams(parameters({ newIds: optional(Flag), owner: optional(Owner) }))
+      .setUrlParams(parameters({ newIds: optional(Flag), owner: optional(Owner), withGrants: optional(Flag) }))
       .setPayload(HttpApiSchema.Text({ contentType: jsonLines }))
       .addSuccess(operations.importSessions.success, { status: 201 })
       .addError(wireErrors(operations.importSessions.error))

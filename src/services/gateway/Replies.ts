@@ -89,8 +89,10 @@ export const SessionChange = Schema.Union(
 ).annotations({ identifier: "SessionChange" })
 export type SessionChange = NamedUnion<typeof SessionChange.Type>
 
-/** An imported session: its id in the export, and its id here. */
-export const ImportedSession = Schema.Struct({ from: SessionId, sessionId: SessionId }).annotations({
-  identifier: "ImportedSession"
-})
+/** An imported session: its id in the export, its id here, and how many of its grants were left out. */
+export const ImportedSession = Schema.Struct({
+  from: SessionId,
+  sessionId: SessionId,
+  grantsLeftOut: Schema.NonNegativeInt
+}).annotations({ identifier: "ImportedSession" })
 export type ImportedSession = Named<typeof ImportedSession.Type>

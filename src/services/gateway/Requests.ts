@@ -165,6 +165,11 @@ export const ImportSessions = Schema.Struct({
   /** Gives sessions, runs and questions new ids, so that they can exist next to the originals. Defaults to no. */
   newIds: optional(Schema.Boolean),
   /** The new owner of the sessions. Defaults to the owners that they have. */
-  owner: optional(Owner)
+  owner: optional(Owner),
+  /**
+   * Keeps what was answered with `allow-for-session`: which tools the sessions may use without a question. Defaults to
+   * no, because whoever wrote the export decides what is in it.
+   */
+  withGrants: optional(Schema.Boolean)
 }).annotations({ identifier: "ImportSessions" })
 export type ImportSessions = Named<typeof ImportSessions.Type>

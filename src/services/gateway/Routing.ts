@@ -288,11 +288,12 @@ const make = Effect.gen(function* () {
     exportSessions: (which = {}) => exportSessions(which),
     importSessions: (input) =>
       checked(operations.importSessions, [input]).pipe(
-        Effect.flatMap(({ newIds, owner }) =>
+        Effect.flatMap(({ newIds, owner, withGrants }) =>
           runtime.importSessions({
             content: input.content,
             newIds: newIds ?? false,
             owner: owner ?? null,
+            withGrants: withGrants ?? false,
             workdirFor: input.workdirFor ?? Effect.succeed
           })
         ),

@@ -31,6 +31,8 @@ export interface Import<E> {
    * The new owner; null keeps the sessions' owners. With a new owner, a parent that did not come before is left out.
    */
   readonly owner: Owner | null
+  /** Whether tools that were allowed for a session stay so. */
+  readonly withGrants: boolean
   /** Returns the folder that a session works in here, for its folder in the export; null for none. */
   readonly workdirFor: (workdir: string) => Effect.Effect<string | null>
 }
@@ -40,6 +42,7 @@ export interface ImportedSession {
   /** Its id in the export. */
   readonly from: SessionId
   readonly sessionId: SessionId
+  readonly grantsLeftOut: number
 }
 
 export interface Service {
@@ -54,11 +57,13 @@ const portion = { rows: 200, bytes: 1024 * 1024 }
 
 /** The session whose lines are coming, and the part of it that is not stored yet. */
 interface OpenSession {
+  readonly from: SessionId
   readonly id: SessionId
   readonly arrivals: Arrivals
   readonly runs: Map<RunId, RunId>
   rows: Array<Export.Row>
   bytes: number
+  grantsLeftOut: number
   arriving: { readonly asset: Export.Asset; readonly arrival: Arrival; missing: number } | null
 }
 
@@ -75,7 +80,7 @@ const make = Effect.gen(function* () {
 
   const removeHidden = (sessionId: SessionId) => boundary.hold(sessionId)(deletions.removeHidden(sessionId))
 
-  const run = Effect.fn("Imports.run")(function* <E>({ content, newIds, owner, workdirFor }: Import<E>) {
+  const run = Effect.fn("Imports.run")(function* <E>({ content, newIds, owner, withGrants, workdirFor }: Import<E>) {
     const lines = yield* ImportLines.make(hashing, limits)
     const imported: Array<ImportedSession> = []
     const known = new Map<SessionId, SessionId>()
@@ -117,8 +122,16 @@ const make = Effect.gen(function* () {
         Effect.uninterruptible
       )
       known.set(from.id, id)
-      imported.push({ from: from.id, sessionId: id })
-      return { id, arrivals, runs: new Map(), rows: [], bytes: 0, arriving: null } satisfies OpenSession
+      return {
+        from: from.id,
+        id,
+        arrivals,
+        runs: new Map(),
+        rows: [],
+        bytes: 0,
+        grantsLeftOut: 0,
+        arriving: null
+      } satisfies OpenSession
     })
 
     const runOf = ({ runs }: OpenSession, id: RunId): RunId => runs.get(id) ?? id
@@ -175,7 +188,12 @@ const make = Effect.gen(function* () {
           return yield* placeIfWhole(open)
         case "session.end":
           yield* flush(open)
+          imported.push({ from: open.from, sessionId: open.id, grantsLeftOut: open.grantsLeftOut })
           open = null
+          return
+        case "grant":
+          if (withGrants) return yield* add(open, line, bytes)
+          open.grantsLeftOut++
           return
         case "skein.export":
         case "skein.export.end":

@@ -47,6 +47,7 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
       gateway.importSessions({
         newIds: given.has("new-ids"),
         owner,
+        withGrants: given.has("with-grants"),
         content: Stream.tap(content, (bytes) => report((done += bytes.length), total))
       })
     ).pipe(
@@ -60,5 +61,7 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
       yield* screen.write(lines.join(""))
     }
     yield* screen.write(`${Texts.imported(TerminalText.line(place.name), imported.length)}\n`)
+    const grants = imported.reduce((sum, { grantsLeftOut }) => sum + grantsLeftOut, 0)
+    if (grants > 0) yield* screen.writeError(`skein: ${Texts.grantsLeftOut(grants)}\n`)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
 })

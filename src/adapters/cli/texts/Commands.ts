@@ -353,12 +353,9 @@ const importing = {
   about: "Import exported sessions: all of those in the file, or none",
   arguments: [{ name: "FILE", about: "A file made by skein export. With -, it is read from stdin" }],
   options: [
-    {
-      name: "new-ids",
-      value: null,
-      about: "Give the sessions new ids. Without it, the import is refused if a session already exists"
-    },
+    { name: "new-ids", value: null, about: "Give the sessions new ids; otherwise none of them may exist already" },
     { name: "owner", value: "OWNER", about: "Assign the sessions to this owner" },
+    { name: "with-grants", value: null, about: "Keep which tools need no question, for files that you trust" },
     data,
     database
   ],

@@ -35,6 +35,9 @@ export const exists = (session: string): string =>
 export const imported = (data: string, sessions: number): string =>
   `Imported ${counted(sessions, "session")} into ${data}`
 
+export const grantsLeftOut = (grants: number): string =>
+  `${counted(grants, "allowed tool")} ${grants === 1 ? "was" : "were"} left out, and will be asked about again; --with-grants keeps ${grants === 1 ? "it" : "them"}`
+
 export const renamed = (from: string, session: string): string => `${from} is now ${session}`
 
 export const stdin = "stdin"

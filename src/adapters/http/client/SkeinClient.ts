@@ -187,9 +187,13 @@ export const make = ({
           Stream.map((line) => `${line}\n`)
         ),
       importSessions: ({ content, ...input }) =>
-        ask(operations.importSessions.read(input), ({ newIds = false, owner }) =>
+        ask(operations.importSessions.read(input), ({ newIds = false, owner, withGrants = false }) =>
           HttpClientRequest.post("/v1/import").pipe(
-            HttpClientRequest.setUrlParams({ newIds: String(newIds), ...(owner === undefined ? {} : { owner }) }),
+            HttpClientRequest.setUrlParams({
+              newIds: String(newIds),
+              withGrants: String(withGrants),
+              ...(owner === undefined ? {} : { owner })
+            }),
             HttpClientRequest.bodyStream(content, { contentType: jsonLines }),
             http.execute,
             Effect.flatMap(Answers.read(operations.importSessions)),

@@ -101,6 +101,29 @@ describe("skein export and skein import", () => {
   )
 
   it.scopedLive(
+    "allow nothing that the file says is allowed, unless asked to, and say so",
+    () =>
+      Effect.gen(function* () {
+        const { home, older } = yield* withSessions
+        const lines = (yield* home.run(["export", older])).stdout.split(/(?<=\n)/)
+        const granting = lines.slice(0, -1).join("").replace('"grants":0', '"grants":1')
+        const grant = '{"type":"grant","tool":"shell"}\n'
+        writeFileSync(home.at("s.jsonl"), sealed(granting.replace(/^(?={"type":"session.end")/m, grant), 1))
+        const imported = (...args: ReadonlyArray<string>) =>
+          Effect.gen(function* () {
+            const { stderr } = yield* home.run(["import", "../s.jsonl", ...args])
+            return [stderr, (yield* home.run(["export", "--all", ...args.slice(0, 2)])).stdout.includes(grant)]
+          })
+        expect(yield* imported("--data", home.at("safe"))).toEqual([
+          "skein: 1 allowed tool was left out, and will be asked about again; --with-grants keeps it\n",
+          false
+        ])
+        expect(yield* imported("--data", home.at("same"), "--with-grants")).toEqual(["", true])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "say in one line what cannot be done, and then have done nothing",
     () =>
       Effect.gen(function* () {

@@ -55,7 +55,7 @@ for (const version of Golden.versions) {
       yield* Effect.gen(function* () {
         const gateway = yield* Gateway
         const content = Stream.fromIterable(source.lines.map((line) => new TextEncoder().encode(line)))
-        yield* gateway.importSessions({ content })
+        yield* gateway.importSessions({ content, withGrants: true })
         const { sessions } = yield* gateway.sessions({})
         expect(sessions.map(({ id }) => id)).toEqual(source.ids)
         for (const before of source.settled) expect(yield* seen(before.session.id)).toEqual(before)

@@ -101,8 +101,8 @@ describe("exportSessions and importSessions", () => {
       const { child, gateway, id, questionId } = yield* populated
       const lines = yield* linesOf(gateway)
       const disk = yield* onDisk
-      const both = [id, child].map((sessionId) => ({ from: sessionId, sessionId }))
-      expect(yield* importing(disk.gateway, lines.join(""))).toEqual(both)
+      const both = [id, child].map((sessionId) => ({ from: sessionId, sessionId, grantsLeftOut: 0 }))
+      expect(yield* importing(disk.gateway, lines.join(""), { withGrants: true })).toEqual(both)
       for (const sessionId of [id, child]) {
         expect(yield* seen(disk.gateway, sessionId)).toEqual(yield* seen(gateway, sessionId))
       }
@@ -110,7 +110,7 @@ describe("exportSessions and importSessions", () => {
       expect(damages(yield* look(disk.data))).toEqual([])
 
       const memory = yield* open(agent)
-      yield* importing(memory.gateway, (yield* linesOf(disk.gateway)).join(""))
+      yield* importing(memory.gateway, (yield* linesOf(disk.gateway)).join(""), { withGrants: true })
       for (const sessionId of [id, child]) {
         expect(yield* seen(memory.gateway, sessionId)).toEqual(yield* seen(gateway, sessionId))
       }
@@ -141,12 +141,28 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scoped("start a session's events afresh, and keep its grants and idempotency keys", () =>
+  it.scoped("leave out which tools were allowed for a session, unless that is asked for, and say how many", () =>
+    Effect.gen(function* () {
+      const { gateway, id } = yield* populated
+      const lines = yield* linesOf(gateway, { sessionIds: [id] })
+      const other = yield* open(agent)
+      const [imported] = yield* importing(other.gateway, lines.join(""))
+      expect(imported).toEqual({ from: id, sessionId: id, grantsLeftOut: 1 })
+      expect((yield* linesOf(other.gateway)).filter((line) => line.includes('"type":"grant"'))).toEqual([])
+      yield* other.model.play(
+        ScriptedModel.calls(ScriptedModel.call(ask, { about: "three" })),
+        ScriptedModel.text("end")
+      )
+      yield* other.seen(yield* other.send(id, "once more"), "permission.asked")
+    })
+  )
+
+  it.scoped("start a session's events afresh, and keep its idempotency keys and, if asked to, its grants", () =>
     Effect.gen(function* () {
       const { gateway, id, run } = yield* populated
       const lines = yield* linesOf(gateway, { sessionIds: [id] })
       const other = yield* open(agent)
-      yield* importing(other.gateway, lines.join(""))
+      yield* importing(other.gateway, lines.join(""), { withGrants: true })
       const { cursor, oldest } = yield* other.gateway.snapshot(id)
       expect(oldest).toBe(cursor)
       const old = yield* gateway.session(id)
