@@ -20,11 +20,14 @@ export interface Always {
   readonly store: Effect.Effect<void>
 }
 
+/** What a call that looks through folders must leave out, by its path from the session's folder down, with `/`. */
+export type Hides = (path: string) => boolean
+
 /** A policy's decision on one call. A denial's message is for the model. */
 export type Decision =
-  | { readonly _tag: "Allow" }
+  | { readonly _tag: "Allow"; readonly hides?: Hides }
   /** `always` is null where a call cannot be allowed for good. */
-  | { readonly _tag: "Ask"; readonly always: Always | null }
+  | { readonly _tag: "Ask"; readonly always: Always | null; readonly hides?: Hides }
   | { readonly _tag: "Deny"; readonly message: string }
 
 /** Unguessable: a client that can name a question has been shown it. */

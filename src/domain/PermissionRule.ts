@@ -15,6 +15,9 @@
  * they cover everything that it does: each command and each path, by one rule or another. A rule that asks or denies
  * counts for a call that does any of what it names. A command line that cannot be understood is not covered by any
  * pattern, and is asked about when a rule that asks or denies could apply.
+ *
+ * A call that looks through a folder is judged by that folder, and leaves out the paths in it that a rule denies it or
+ * `read`.
  */
 import { Either, Schema } from "effect"
 import * as WorkspacePath from "./WorkspacePath.js"
@@ -132,10 +135,10 @@ const fits = (
 
 const isText = (pattern: string, text: string): boolean => fits(pieces(pattern, inText), text, [0], () => true)
 
-const isPathFrom = (starts: ReadonlyArray<number>, pattern: string, path: string): boolean =>
-  fits(pieces(pattern, inPath), path, starts, (wild, character) => wild.startsWith("**") || character !== "/")
+const isPathFrom = (starts: ReadonlyArray<number>, all: ReadonlyArray<Piece>, path: string): boolean =>
+  fits(all, path, starts, (wild, character) => wild.startsWith("**") || character !== "/")
 
-const isPath = (pattern: string, path: string): boolean => isPathFrom([0], pattern, path)
+const isPath = (pattern: string, path: string): boolean => isPathFrom([0], pieces(pattern, inPath), path)
 
 /**
  * Whether a path may be what a pattern names. A path that looks as if it were outside may start with another name of
@@ -144,7 +147,7 @@ const isPath = (pattern: string, path: string): boolean => isPathFrom([0], patte
 const mayBePath = (pattern: string, path: string): boolean =>
   isPathFrom(
     /^(?:[A-Za-z]:)?\//.test(path) ? [0, ...Array.from(path.matchAll(/\//g), ({ index }) => index + 1)] : [0],
-    pattern,
+    pieces(pattern, inPath),
     path
   )
 
@@ -187,6 +190,23 @@ export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement |
   const covering = texts.map((text) => allowing.find(({ on }) => on !== null && is(on, text))?.rule)
   const [first] = covering
   return first !== undefined && covering.every((rule) => rule !== undefined) ? { word: "allow", rule: first } : null
+}
+
+/** The tool whose rules also count for what other tools show of files. */
+const reader = "read"
+
+/**
+ * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down; null when they deny
+ * neither of them anything by a pattern.
+ */
+export const hiding = (rules: ReadonlyArray<Rule>, tool: string): ((path: string) => boolean) | null => {
+  const patterns = rules.flatMap(({ pattern, word }) => {
+    const { on = null, tool: named = "" } = parts(pattern) ?? {}
+    return word === "deny" && on !== null && [tool, reader].some((one) => isText(named, one))
+      ? [pieces(on, inPath)]
+      : []
+  })
+  return patterns.length === 0 ? null : (path) => patterns.some((all) => isPathFrom([0], all, path))
 }
 
 /** Returns the pattern for calls like this one and no others; null when one rule cannot express it. */

@@ -35,9 +35,9 @@ export interface Request {
 export type Policy<R = never> = (request: Request) => Effect.Effect<Decision, never, R>
 
 /** Lets the call run. */
-export const allow: Decision = { _tag: "Allow" }
+export const allow: Extract<Decision, { readonly _tag: "Allow" }> = { _tag: "Allow" }
 /** Asks a human; the call waits and holds nothing that others need. */
-export const ask: Decision = { _tag: "Ask", always: null }
+export const ask: Extract<Decision, { readonly _tag: "Ask" }> = { _tag: "Ask", always: null }
 /** Denies the call; the model receives `message`. */
 export const deny = (message: string): Decision => ({ _tag: "Deny", message })
 
@@ -92,7 +92,8 @@ const subjectOf = ({ commands, input, locations, session, tool }: Request): Effe
 
 /**
  * Decides by stored rules, deny before ask before allow. `otherwise` decides on calls that no rule covers. Where it
- * asks, the answer `allow-always` can allow such calls permanently. Paths are compared as calls name them: links are
+ * asks, the answer `allow-always` can allow such calls permanently. Calls that read leave out (`Tool.Call`'s `hides`) the
+ * paths that a rule denies their tool or `read`. Paths are compared as calls name them: links are
  * not followed.
  */
 export const byRules =
@@ -101,20 +102,24 @@ export const byRules =
     Effect.gen(function* () {
       const rules = yield* Rules
       const subject = yield* subjectOf(request)
-      const judgement = PermissionRule.judge(yield* rules.of(request.session), subject)
+      const stored = yield* rules.of(request.session)
+      const judgement = PermissionRule.judge(stored, subject)
+      const hides = request.access === "read" ? PermissionRule.hiding(stored, request.tool) : null
+      const hiding = hides === null ? {} : { hides }
       switch (judgement?.word) {
         case "allow":
-          return allow
+          return { ...allow, ...hiding }
         case "ask":
-          return ask
+          return { ...ask, ...hiding }
         case "deny":
           return deny(`a stored rule denies it${judgement.rule === null ? "" : `: ${judgement.rule.pattern}`}`)
         case undefined: {
           const decision = yield* otherwise(request)
+          if (decision._tag === "Deny") return decision
           const pattern = PermissionRule.patternFor(subject)
-          if (decision._tag !== "Ask" || pattern === null) return decision
+          if (decision._tag === "Allow" || pattern === null) return { ...decision, ...hiding }
           const store = rules.store(request.session, { word: "allow", pattern })
-          return { ...decision, always: { pattern, store } }
+          return { ...decision, ...hiding, always: { pattern, store } }
         }
       }
     })

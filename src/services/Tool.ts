@@ -16,7 +16,7 @@ import * as InputSchema from "../domain/InputSchema.js"
 import { JsonRecord } from "../domain/Json.js"
 import * as JsonFlaws from "../domain/JsonFlaws.js"
 import type { CallId } from "../domain/Message.js"
-import type { Access } from "../domain/Permission.js"
+import type { Access, Hides } from "../domain/Permission.js"
 import type { Commands } from "../domain/PermissionRule.js"
 import type { RunId } from "../domain/Run.js"
 import type { Owner, SessionId } from "../domain/Session.js"
@@ -47,6 +47,8 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly progress: (text: string) => Effect.Effect<void>
     /** Asks a person, through whichever client of the session they use. */
     readonly ask: (inquiry: Inquiry) => Effect.Effect<Reply, InvalidInput>
+    /** What the policy has the call leave out when it looks through folders. Absent for nothing. */
+    readonly hides?: Hides
   }
 >() {}
 

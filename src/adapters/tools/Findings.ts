@@ -16,6 +16,8 @@ export interface Findings {
   readonly skippedFolders: number
   /** Files that could not be read. */
   readonly unreadFiles: number
+  /** Entries that the policy hides. */
+  readonly hidden: number
   readonly binaryFiles: Places
   /** Lines without a match whose end was not searched. */
   readonly cutLines: Places
@@ -30,6 +32,7 @@ export const none: Findings = {
   characters: 0,
   skippedFolders: 0,
   unreadFiles: 0,
+  hidden: 0,
   binaryFiles: { count: 0, first: "" },
   cutLines: { count: 0, first: "" },
   untriedLines: { count: 0, first: "" },
@@ -61,6 +64,14 @@ export const addSkippedFolder = (findings: Findings): Findings => ({
 
 export const addUnreadFile = (findings: Findings): Findings => ({ ...findings, unreadFiles: findings.unreadFiles + 1 })
 
+export const addHidden =
+  (count: number) =>
+  (findings: Findings): Findings => ({ ...findings, hidden: findings.hidden + count })
+
+/** Says how many entries were left out because the policy hides them; nothing for none. */
+export const hiddenNote = (count: number): ReadonlyArray<string> =>
+  count === 0 ? [] : [`[left out, because a stored rule denies them: ${count}]`]
+
 const addPlaces = ({ count, first }: Places, places: ReadonlyArray<string>): Places => ({
   count: count + places.length,
   first: count === 0 ? (places[0] ?? "") : first
@@ -87,13 +98,14 @@ const noteOf = ({ count, first }: Places, text: string, which = "the first at"):
 
 /** The lines, then in brackets why there may be more. `stopped` says what ended the search early, if anything did. */
 export const format = (findings: Findings, stopped: string | null): string => {
-  const { binaryFiles, cutLines, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
+  const { binaryFiles, cutLines, hidden, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
   const notes = [
     ...(lines.length === 0 ? ["[nothing found]"] : []),
     ...(isFull ? [`[more than these ${lines.length}; narrow the search]`] : []),
     ...(stopped === null ? [] : [`[${stopped}]`]),
     ...(skippedFolders === 0 ? [] : [`[folders not fully searched: ${skippedFolders}]`]),
     ...(unreadFiles === 0 ? [] : [`[files that could not be read: ${unreadFiles}]`]),
+    ...hiddenNote(hidden),
     ...noteOf(binaryFiles, "binary files not searched", "the first is"),
     ...noteOf(cutLines, "lines searched only in their first MiB"),
     ...noteOf(untriedLines, "lines too long for the pattern")

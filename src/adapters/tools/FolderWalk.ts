@@ -6,6 +6,7 @@
  * which the first ones that the system lists are taken.
  */
 import { Effect, Stream } from "effect"
+import type { Hides } from "../../domain/Permission.js"
 import type { FileRefused } from "./FileErrors.js"
 import * as FolderEntries from "./FolderEntries.js"
 import { isTemporary } from "./FileReplacement.js"
@@ -31,6 +32,9 @@ export interface Options {
   /** A path or pattern; the folders that it names are not left out. */
   readonly asked: string
   readonly onSkipped: Effect.Effect<void>
+  /** Which files are left out because the policy hides them, and what to do with the number of them. */
+  readonly hides: Hides
+  readonly onHidden: (files: number) => Effect.Effect<void>
 }
 
 /** Which folders a walk leaves out. */
@@ -43,7 +47,7 @@ const skippedUnless = (asked: string): ReadonlyArray<string> => {
 export const filesBelow = (
   workspace: Workspace,
   start: OpenFolder,
-  { asked, onSkipped }: Options
+  { asked, hides, onHidden, onSkipped }: Options
 ): Stream.Stream<FolderFiles, FileRefused> => {
   const skipped = skippedUnless(asked)
 
@@ -53,13 +57,17 @@ export const filesBelow = (
       const files: Array<FolderEntries.Entry> = []
       const folders: Array<FolderEntries.Entry> = []
       let isUnreadable = false
+      let hidden = 0
       yield* FolderEntries.forEach(entries, (entry) => {
         const { kind, name } = entry
         if (kind === "unreadable") isUnreadable = true
         else if (kind === "folder") {
           if (!skipped.includes(name)) folders.push(entry)
-        } else if (kind !== "special" && !isTemporary(name)) files.push(entry)
+        } else if (kind === "special" || isTemporary(name)) return
+        else if (hides(Files.relativeOf(folder, name))) hidden++
+        else files.push(entry)
       })
+      if (hidden > 0) yield* onHidden(hidden)
       if (!isComplete || isUnreadable) yield* onSkipped
       // One group at a time, whatever is done with the groups: a reader that waits between them lets other fibers run.
       const here = Stream.fromIterable(FolderEntries.groupsOf(files, groupSize)).pipe(

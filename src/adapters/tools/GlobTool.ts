@@ -36,6 +36,8 @@ export const glob = Tool.make("glob", {
     const findings = yield* Ref.make(Findings.none)
 
     const search = FolderWalk.filesBelow(workspace, start, {
+      hides: yield* Files.hides,
+      onHidden: (files) => Ref.update(findings, Findings.addHidden(files)),
       asked: `${path}/${pattern}`,
       onSkipped: Ref.update(findings, Findings.addSkippedFolder)
     }).pipe(

@@ -7,6 +7,7 @@
  * how many files and folders could not be read.
  */
 import { Array as Arr, Effect, Option, Ref, Schema, Stream } from "effect"
+import type { Hides } from "../../domain/Permission.js"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
 import * as Findings from "./Findings.js"
@@ -31,6 +32,7 @@ interface Search {
   readonly include: Option.Option<Matcher.Expression>
   /** A path or pattern whose folders are searched even if they are usually left out. */
   readonly asked: string
+  readonly hides: Hides
   readonly findings: Ref.Ref<Findings.Findings>
   /** The folder that is being searched, or the file when it is large. */
   readonly at: Ref.Ref<string>
@@ -169,6 +171,8 @@ const searchFew = Effect.fnUntraced(function* (search: Search, folder: OpenFolde
 const searchFolder = (search: Search, start: OpenFolder) =>
   FolderWalk.filesBelow(search.workspace, start, {
     asked: search.asked,
+    hides: search.hides,
+    onHidden: (files) => Ref.update(search.findings, Findings.addHidden(files)),
     onSkipped: Ref.update(search.findings, Findings.addSkippedFolder)
   }).pipe(
     Stream.runForEachWhile(
@@ -218,10 +222,16 @@ export const grep = Tool.make("grep", {
       expression,
       include: compiled,
       asked: `${path}/${include ?? ""}`,
+      hides: yield* Files.hides,
       findings: yield* Ref.make(Findings.none),
       at: yield* Ref.make(place.printed)
     }
-    const run = opened._tag === "File" ? searchFile(search, opened) : searchFolder(search, opened)
+    const run =
+      opened._tag === "Folder"
+        ? searchFolder(search, opened)
+        : search.hides(place.relative)
+          ? Ref.update(search.findings, Findings.addHidden(1))
+          : searchFile(search, opened)
     const finished = yield* Effect.timeoutOption(run, `${seconds} seconds`)
     const stopped = Option.isNone(finished)
       ? `stopped after ${seconds} seconds in ${yield* Ref.get(search.at)}; simplify the pattern or narrow the search`

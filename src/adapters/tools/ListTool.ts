@@ -4,6 +4,7 @@
  */
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
+import * as Findings from "./Findings.js"
 import * as FolderEntries from "./FolderEntries.js"
 import * as PathText from "./PathText.js"
 import * as Files from "./WorkspaceFiles.js"
@@ -33,9 +34,12 @@ export const list = Tool.make("list", {
     const place = yield* Files.locate(workspace, path)
     const folder = yield* Effect.flatMap(Files.openPlace(workspace, place), Files.asFolder)
     const { entries, isComplete } = yield* FolderEntries.read(folder, maxEntries)
-    const lines = entries.map(({ kind, name }) => Files.placeOf(folder, name).printed + marks[kind])
-    if (lines.length === 0) return "[the folder is empty]"
-    return (isComplete ? lines : [...lines, `[there are more than ${maxEntries}; use glob]`]).join("\n")
+    const hides = yield* Files.hides
+    const shown = entries.filter(({ name }) => !hides(Files.relativeOf(folder, name)))
+    const lines = shown.map(({ kind, name }) => Files.placeOf(folder, name).printed + marks[kind])
+    if (entries.length === 0) return "[the folder is empty]"
+    const more = isComplete ? [] : [`[there are more than ${maxEntries}; use glob]`]
+    return [...lines, ...more, ...Findings.hiddenNote(entries.length - shown.length)].join("\n")
   }, Effect.scoped),
   { title: ({ path }) => `List ${PathText.print(path)}`, locations: ({ path }) => [{ path }] }
 )

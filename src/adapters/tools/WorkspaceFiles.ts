@@ -17,6 +17,7 @@ import { constants, existsSync } from "node:fs"
 import type { BigIntStats } from "node:fs"
 import { lstat, open as openHandle, readlink, realpath, stat, statfs } from "node:fs/promises"
 import type { FileHandle } from "node:fs/promises"
+import type { Hides } from "../../domain/Permission.js"
 import * as WorkspacePath from "../../domain/WorkspacePath.js"
 import { Call } from "../../services/Tool.js"
 import { refusalOf, refuse } from "./FileErrors.js"
@@ -93,6 +94,9 @@ export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatM
   workdir === null ? Effect.fail(refuse(".", "no-workspace")) : open(workdir)
 )
 
+/** What the call that a tool runs for must leave out. */
+export const hides: Effect.Effect<Hides, never, Call> = Effect.map(Call, ({ hides }) => hides ?? (() => false))
+
 /** Locates a path by its text alone. It may start with either name of the workspace. */
 export const locate = (workspace: Workspace, path: string): Either.Either<Place, WorkspacePath.PathRefused> => {
   const from = (base: string) =>
@@ -105,9 +109,13 @@ export const locate = (workspace: Workspace, path: string): Either.Either<Place,
   return Either.orElse(from(workspace.workdir), (refused) => Either.mapLeft(from(workspace.root), () => refused))
 }
 
+/** The path from the workspace down of an entry of a folder. */
+export const relativeOf = (folder: OpenFolder, name: string): string =>
+  folder.relative === "." ? name : `${folder.relative}/${name}`
+
 /** A place below a folder of the workspace. */
 export const placeOf = (folder: OpenFolder, name: string): { readonly relative: string; readonly printed: string } => {
-  const relative = folder.relative === "." ? name : `${folder.relative}/${name}`
+  const relative = relativeOf(folder, name)
   return { relative, printed: PathText.print(relative) }
 }
 

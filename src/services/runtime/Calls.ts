@@ -250,7 +250,9 @@ export const make = Effect.gen(function* () {
           if (!(yield* storage.startCall(context.lease, call.seq, lateDisplay(call, plan))))
             return yield* Effect.interrupt
         }
-        const toolCall = readings.toolCall(context, part, ask(one, plan), () => !plan.isOver)
+        const hides = plan.tool.access === "read" ? yield* permissions.hides(one, plan) : undefined
+        const reached = readings.toolCall(context, part, ask(one, plan), () => !plan.isOver)
+        const toolCall = hides === undefined ? reached : { ...reached, hides }
         const work = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
         plan.isStarted = true
         work.addObserver(plan.queueSlot.leave)

@@ -106,5 +106,11 @@ export const make = Effect.gen(function* () {
   const denial = (one: CallRun, about: PermittedCall) =>
     about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(null) : decide(one, about)
 
-  return { begin, denial, isAllowed }
+  /** What a permitted call must leave out. About a call about which a human was asked before, the policy is asked now. */
+  const hides = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall) {
+    const decision = yield* decisionOf(about.deciding ?? (yield* begin(context, part, about)))
+    return decision._tag === "Deny" ? () => true : decision.hides
+  })
+
+  return { begin, denial, hides, isAllowed }
 })

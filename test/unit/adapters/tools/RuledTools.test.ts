@@ -47,6 +47,34 @@ describe("rules about paths", () => {
     })
   )
 
+  it.scoped("hide what they deny a tool, or read, from tools that look through folders", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make(files)
+      const searches = [
+        ["grep", { pattern: "." }],
+        ["grep", { pattern: ".", path: "secrets" }],
+        ["grep", { pattern: ".", path: "secrets/key.pem" }],
+        ["glob", { pattern: "**" }],
+        ["list", { path: "secrets" }],
+        ["list", {}]
+      ] as const
+      const note = "[left out, because a stored rule denies them: 1]"
+      for (const tools of ["*", "read", "g*|list"]) {
+        const rules = Object.fromEntries(tools.split("|").map((tool) => [`${tool}: secrets/**`, "deny" as const]))
+        const said = yield* calls(workdir, rules, ...searches)
+        const denied = `grep denied: Denied: a stored rule denies it: ${tools.split("|")[0]}: secrets/**`
+        expect(said).toEqual([
+          `grep success: src/main.ts:1: main\n${note}`,
+          `grep success: [nothing found]\n${note}`,
+          tools === "read" ? `grep success: [nothing found]\n${note}` : denied,
+          `glob success: src/main.ts\n${note}`,
+          `list success: ${note}`,
+          "list success: secrets/\nsrc/"
+        ])
+      }
+    })
+  )
+
   it.scoped("hold for each spelling of a path", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make(files)
