@@ -1,6 +1,6 @@
 /**
  * A run followed from its first event to its last: shown to people or as lines of JSON, its questions answered on the
- * way. When it is interrupted, it cancels the run, and ends once the run's end is stored and shown.
+ * way. Those of the run that it waits for are left to whoever follows that one. When it is interrupted, it cancels the run, and ends once the run's end is stored and shown.
  */
 import { Effect, Fiber, Option, Ref, Stream } from "effect"
 import { callsOf, type Message } from "../../domain/Message.js"
@@ -57,9 +57,19 @@ const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: O
   })
 })
 
-/** Shows events, one after the other: to people, or as lines of JSON. */
-export const shower = (options: Options) =>
-  options.isJson ? JsonLines.make(messageAt, options.instructions ?? []) : forPeople(options)
+/** Whether an event is about another run of the session, such as the one that this run waits for. */
+const isOfAnother = (runId: Run.Id | null, event: SessionEvent.SessionEvent): boolean =>
+  runId !== null && "runId" in event && event.runId !== null && event.runId !== runId
+
+/**
+ * Shows events, one after the other: to people those of a run, or of any run when it is null, or all as lines of JSON,
+ * which name their run.
+ */
+export const shower = Effect.fnUntraced(function* (runId: Run.Id | null, options: Options) {
+  if (options.isJson) return yield* JsonLines.make(messageAt, options.instructions ?? [])
+  const show = yield* forPeople(options)
+  return (event: SessionEvent.SessionEvent) => (isOfAnother(runId, event) ? Effect.void : show(event))
+})
 
 /**
  * Looks after a run that another process drives, or that waits for such a run. When that process is gone, this one
@@ -77,7 +87,7 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
   const { cursor, runId, sessionId } = ref
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const show = yield* shower(options)
+  const show = yield* shower(runId, options)
   const questions = yield* Questions.make(options.answerer)
   const care = lookAfter(gateway, ref)
   const isEnd = (event: SessionEvent.SessionEvent) =>
@@ -86,16 +96,19 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
     Stream.takeUntil(isEnd),
     Stream.tap(show),
     Stream.tap((event) => {
-      if (event.type === "permission.asked") return questions.asked(event.questionId)
+      if (event.type === "permission.asked" && event.runId === runId) return questions.asked(event.questionId)
       return event.type === "permission.answered" ? questions.answered(event.questionId) : Effect.void
     }),
     Stream.tap(options.onEvent ?? (() => Effect.void)),
     Stream.tap(care.onEvent),
     Stream.runLast
   )
-  const openQuestions = Effect.flatMap(
-    gateway.questions(sessionId),
-    Effect.forEach(({ id }) => questions.asked(id), { discard: true })
+  const openQuestions = Effect.flatMap(gateway.questions(sessionId), (open) =>
+    Effect.forEach(
+      open.filter((question) => question.runId === runId),
+      ({ id }) => questions.asked(id),
+      { discard: true }
+    )
   )
   yield* Effect.fork(care.whileFollowed)
   const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)

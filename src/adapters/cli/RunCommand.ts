@@ -2,12 +2,11 @@
  * `skein run`: sends a message to a new session or an old one, and follows the run that answers it to its end. Whatever
  * can be refused is refused before the session is created or changed.
  */
-import { Effect, Layer, Option, Ref, Stream } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
-import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { Cursor, type Session, SessionId } from "../../domain/Session.js"
 import type { RunStopped, SessionBusy } from "../../domain/SkeinError.js"
 import * as Title from "../../domain/Title.js"
@@ -161,10 +160,18 @@ interface Message extends Required<Pick<Send, "text" | "files">> {
   readonly queue: boolean
 }
 
+/** Says which run this one waits for, if it waits. */
+const tellQueued = Effect.fnUntraced(function* ({ runId, sessionId }: Run.Ref) {
+  const gateway = yield* Gateway
+  const screen = yield* Screen
+  const { run } = yield* gateway.snapshot(sessionId)
+  if (run !== null && run.run.id !== runId) yield* screen.writeError(`skein: ${Texts.queued(run.run.id)}\n`)
+}, Effect.ignore)
+
 /**
  * Sends a message, and follows the run. The session may be busy with a run that this engine drives, because it
- * continues an interrupted one whose question still waits for an answer: then that run is followed first. A run that
- * another process drives is left alone.
+ * continues an interrupted one whose question still waits for an answer: then that run is followed first, whether the
+ * message may wait or not. A run that another process drives is left alone.
  */
 const send = Effect.fn("RunCommand.send")(function* (
   { id: sessionId }: Session,
@@ -173,11 +180,14 @@ const send = Effect.fn("RunCommand.send")(function* (
 ) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const start = gateway.send({ sessionId, text, files, whenBusy: queue ? "queue" : "refuse" })
+  const start = gateway.send({ sessionId, text, files })
+  const waiting = gateway.send({ sessionId, text, files, whenBusy: "queue" })
+  const wait = Follow.run(options.isJson ? waiting : Effect.tap(waiting, tellQueued), options)
   const left = leftRun(yield* gateway.snapshot(sessionId))
+  if (queue && left === null) return yield* wait
   const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
     const { cursor, live } = yield* gateway.snapshot(sessionId)
-    if (busy.runId !== left || live?.runId !== left) return yield* busy
+    if (busy.runId !== left || live?.runId !== left) return queue ? yield* wait : yield* busy
     const interrupted = Effect.succeed({ sessionId, runId: Run.Id.make(busy.runId), cursor })
     yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
     yield* Effect.catchTag(
@@ -185,7 +195,7 @@ const send = Effect.fn("RunCommand.send")(function* (
       "RunStopped",
       () => Effect.void
     )
-    return yield* Follow.run(start, options)
+    return yield* queue ? wait : Follow.run(start, options)
   })
   return yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
 })
@@ -282,12 +292,6 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const screen = yield* Screen
   const isAnswerAlone = RunOutput.isAnswerAlone(input, process.stdout.isTTY)
   const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
-  const isFirst = yield* Ref.make(true)
-  // The first event of a run that waits says so; later events of this kind belong to other runs.
-  const onEvent = (event: SessionEvent) =>
-    Effect.flatMap(Ref.getAndSet(isFirst, false), (isFirst) =>
-      isFirst && event.type === "run.queued" && !input.json ? shown.writeError(`skein: ${Texts.queued}\n`) : Effect.void
-    )
   yield* Effect.gen(function* () {
     const readFor = (workdir: string | null) =>
       text === null ? Effect.succeed(null) : Additions.read(configuration, { text, attach: input.attach }, workdir)
@@ -311,8 +315,7 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
       isJson: input.json,
       instructions: Instructions.paths(found),
       isProgress: isAnswerAlone,
-      answerer: answererOf(input.yes, screen.canAsk),
-      onEvent
+      answerer: answererOf(input.yes, screen.canAsk)
     }
     const ref = yield* follow(session, message, options).pipe(
       Effect.provideService(Screen, shown),

@@ -156,6 +156,8 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       if (event.role !== "assistant")
         return ["", { ...view, activity: view.calls.size > 0 ? "" : Texts.waitingForModel }]
       return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
+    case "run.queued":
+      return ["", view.runId === null ? { ...view, activity: Texts.waitingForTurn } : view]
     case "run.started":
       return ["", { ...view, runId: event.runId, activity: Texts.waitingForModel }]
     case "call.started":
@@ -182,7 +184,6 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
     case "session.model":
     case "session.agent":
     case "session.moved":
-    case "run.queued":
     case "permission.asked":
     case "permission.answered":
     case "asset.saved":

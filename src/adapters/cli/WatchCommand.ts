@@ -66,14 +66,16 @@ const tellQuestion = Effect.fnUntraced(function* (questionId: QuestionId) {
 const follow = Effect.fnUntraced(function* ({ cursor, runId, sessionId }: Watched, isJson: boolean) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const show = yield* Follow.shower({ isJson, answerer: "nobody" })
+  const show = yield* Follow.shower(runId, { isJson, answerer: "nobody" })
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && (runId === null || event.runId === runId)) || event.type === "session.deleted"
   const shown = gateway.events({ sessionId, after: cursor }).pipe(
     Stream.takeUntil(isEnd),
     Stream.tap(show),
     Stream.tap((event) =>
-      event.type === "permission.asked" && !isJson ? tellQuestion(event.questionId) : Effect.void
+      event.type === "permission.asked" && !isJson && (runId === null || event.runId === runId)
+        ? tellQuestion(event.questionId)
+        : Effect.void
     ),
     Stream.runLast
   )

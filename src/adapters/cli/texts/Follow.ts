@@ -2,6 +2,8 @@
 
 export const waitingForModel = "waiting for the model"
 
+export const waitingForTurn = "waiting for its turn"
+
 export const thinking = "thinking"
 
 export const writingCall = (tool: string): string => `writing a call to ${tool}`

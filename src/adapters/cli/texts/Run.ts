@@ -20,7 +20,7 @@ export const queueNeedsMessage = "--queue needs a message"
 
 export const quietJson = "--quiet and --json cannot be used together"
 
-export const queued = "the session is busy; waiting for its run to end"
+export const queued = (runId: string): string => `the session is busy; waiting for run ${runId} to end`
 
 export const missingMessage = 'missing message: skein run "MESSAGE", or skein run --session ID --resume'
 

@@ -3,6 +3,7 @@ import { Chunk, Effect, Fiber, Schema, Stream } from "effect"
 import * as Follow from "../../../../src/adapters/cli/Follow.js"
 import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
 import * as Gate from "../../../../src/adapters/testing/Gate.js"
+import * as Quiescence from "../../../../src/adapters/testing/Quiescence.js"
 import * as SkeinTest from "../../../../src/adapters/testing/SkeinTest.js"
 import { textOf } from "../../../../src/domain/Message.js"
 import type { Script } from "../../../../src/domain/Script.js"
@@ -268,6 +269,56 @@ describe("Follow", () => {
       expect(yield* screen.output).toContain("✓ change a")
     })
   )
+
+  for (const answerer of ["nobody", "yes", "terminal"] as const) {
+    it.effect(`a queued run shows and answers nothing of the run before it (${answerer})`, () =>
+      Effect.gen(function* () {
+        const { gate, layer } = yield* engine
+        const screen = yield* FakeScreen.make({ canAsk: true })
+        yield* Effect.forEach(["early", "late", "b"], gate.open)
+        yield* Effect.gen(function* () {
+          const { gateway, id, start } = yield* begin(
+            calls(change("early")),
+            calls(change("late")),
+            text("theirs"),
+            calls(look("b")),
+            text("ours")
+          )
+          const theirs = yield* start
+          const asked = (nth: number) =>
+            gateway
+              .events({ sessionId: id })
+              .pipe(
+                Stream.filter(SessionEvent.is("permission.asked")),
+                Stream.drop(nth),
+                Stream.runHead,
+                Effect.flatten,
+                Effect.orDie
+              )
+          const isLeftOpen = Effect.fnUntraced(function* (nth: number) {
+            const { questionId } = yield* asked(nth)
+            yield* Quiescence.idle
+            expect(yield* gateway.question(questionId)).toMatchObject({ answer: null })
+            expect(yield* screen.output).toBe("")
+            yield* gateway.answer({ questionId, verdict: "allow-once" })
+          })
+          yield* asked(0)
+          const queued = yield* Gate.make
+          const onEvent = (event: SessionEvent.SessionEvent) =>
+            event.type === "run.queued" ? queued.open(event.type) : Effect.void
+          const next = gateway.send({ sessionId: id, text: "next", whenBusy: "queue" })
+          const run = yield* Effect.fork(Follow.run(next, { ...options(answerer), onEvent }))
+          yield* queued.pass("run.queued")
+          yield* isLeftOpen(0)
+          yield* isLeftOpen(1)
+          yield* gateway.await(theirs)
+          yield* Fiber.join(run)
+          expect(yield* screen.errors).toBe("")
+        }).pipe(Effect.provide([layer, screen.layer]))
+        expect(yield* screen.output).toMatch(/^ {2}✓ look b +\d+ ms\nours\n$/)
+      })
+    )
+  }
 
   it.effect("P4 always sendable: interrupted, it cancels the run and shows its end before it is over", () =>
     Effect.gen(function* () {

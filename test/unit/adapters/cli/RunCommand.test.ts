@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { Gateway, Permissions, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import type * as Follow from "../../../../src/adapters/cli/Follow.js"
@@ -10,7 +10,7 @@ import * as FakeScreen from "./terminal/FakeScreen.js"
 const change = Tool.make("change", { description: "Changes", input: {} }).handle(() => Effect.succeed("changed"))
 const settings = { tools: [change], policy: Permissions.askToWrite }
 
-const options: Follow.Options = { isJson: false, answerer: "terminal" }
+const toAnswer: Follow.Options = { isJson: false, answerer: "terminal" }
 
 /** A session whose run had asked a person when its engine went away, and another engine that finds it. */
 const questioned = Effect.gen(function* () {
@@ -26,12 +26,12 @@ const questioned = Effect.gen(function* () {
   const later = yield* open("later", settings)
   const screen = yield* FakeScreen.make({ canAsk: true })
   const session = yield* later.gateway.session(ref.sessionId)
-  const follow = (text: string | null, queue = false) =>
+  const follow = (text: string | null, { options = toAnswer, queue = false } = {}) =>
     RunCommand.follow(session, text === null ? null : { text, files: [], queue }, options).pipe(
       Effect.provide(screen.layer),
       Effect.provideService(Gateway.Gateway, later.gateway)
     )
-  return { declare, follow, later, ref, screen }
+  return { declare, follow, later, one, ref, screen }
 })
 
 describe("skein run on a session that an engine left with an open question", () => {
@@ -67,19 +67,41 @@ describe("skein run on a session that an engine left with an open question", () 
     })
   )
 
-  it.scoped("a message that may wait is answered after the run of an engine that lives", () =>
+  for (const answerer of ["terminal", "nobody", "yes"] as const)
+    it.scoped(`a message that may wait leaves the question to those who follow the run (${answerer})`, () =>
+      Effect.gen(function* () {
+        const { follow, later, one, ref, screen } = yield* questioned
+        const options = { ...toAnswer, answerer }
+        const run = yield* Effect.fork(follow("go on", { options, queue: true }))
+        yield* later.gateway.events({ sessionId: ref.sessionId }).pipe(
+          Stream.filter((event) => event.type === "run.queued" && event.runId !== ref.runId),
+          Stream.runHead
+        )
+        for (const { id: questionId } of yield* one.gateway.questions(ref.sessionId)) {
+          yield* one.gateway.answer({ questionId, verdict: "deny", message: "not today" })
+        }
+        yield* Fiber.join(run)
+        expect(yield* screen.errors).toBe(`skein: the session is busy; waiting for run ${ref.runId} to end\n`)
+        expect(yield* screen.output).toBe("and more\n")
+        expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
+          "change denied: Denied: not today",
+          "assistant: changed it",
+          "user: go on",
+          "assistant: and more"
+        ])
+      })
+    )
+
+  it.scoped("a message that may wait is sent when the run that was left has ended, too", () =>
     Effect.gen(function* () {
-      const { follow, later, ref, screen } = yield* questioned
-      const run = yield* Effect.fork(follow("go on", true))
+      const { declare, follow, screen } = yield* questioned
+      yield* declare("one", "dead")
+      const run = yield* Effect.fork(follow("go on", { queue: true }))
       yield* screen.prompted
-      yield* screen.type("n")
+      yield* screen.type("y")
       yield* Fiber.join(run)
-      expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
-        "change denied: Denied: the user said no",
-        "assistant: changed it",
-        "user: go on",
-        "assistant: and more"
-      ])
+      expect(yield* screen.errors).toContain("resuming the interrupted run first")
+      expect((yield* screen.output).endsWith("changed it\nand more\n")).toBe(true)
     })
   )
 

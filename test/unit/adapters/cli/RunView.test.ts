@@ -73,6 +73,13 @@ describe("RunView", () => {
     )
   })
 
+  it("says that a run waits for its turn, until it starts", () => {
+    const { output, view } = play([{ type: "run.queued", ...durable }])
+    expect([output, RunView.work(view).status]).toEqual(["", "waiting for its turn"])
+    const [, begun] = RunView.next(view, { type: "run.started", ...durable }, null)
+    expect(RunView.work(begun).status).toBe("waiting for the model")
+  })
+
   it("shows a text as it comes and ends its line", () => {
     const { output } = play([text(0, "Hel")], [text(3, "lo.")], [appended, assistant("Hello.")])
     expect(output).toBe("Hello.\n")
