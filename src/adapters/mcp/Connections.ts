@@ -196,7 +196,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
               server,
               why: connection.why ?? "it closed"
             }),
-            Effect.zipRight(noteFailure(server), RcMap.invalidate(connections, server))
+            Effect.zipRight(noteFailure(server), forget(server))
           )
         )
       client.setNotificationHandler("notifications/tools/list_changed", () => {
@@ -205,7 +205,14 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       return connection
     })
 
-    const connections = yield* RcMap.make({ lookup: connect, idleTimeToLive: idle })
+    /** Has the server started again when it is next asked for. */
+    const forget = (server: string): Effect.Effect<void> => RcMap.invalidate(connections, server)
+
+    const connections = yield* RcMap.make({
+      // A failure would be kept as a connection is.
+      lookup: (server: string) => Effect.tapErrorCause(connect(server), () => forget(server)),
+      idleTimeToLive: idle
+    })
 
     /** Uses the server's connection. A server that is ended because it is no longer used has not failed. */
     const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) =>

@@ -64,6 +64,11 @@ const httpServer = (calls: Readonly<Record<string, (id: number) => string>>) =>
     return `http://127.0.0.1:${port}`
   })
 
+const newFolder = Effect.acquireRelease(
+  Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "skein-mcp-")))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
 /** An engine with the tools of some servers, and the results that its model gets for their calls. */
 const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.layer>[0]) {
   const context = yield* Layer.build(Mcp.layer(servers))
@@ -175,10 +180,7 @@ describe("MCP servers of others", () => {
     "read files of their folder; the model gets their refusal of other files",
     () =>
       Effect.gen(function* () {
-        const folder = yield* Effect.acquireRelease(
-          Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "skein-mcp-")))),
-          (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-        )
+        const folder = yield* newFolder
         writeFileSync(join(folder, "a.txt"), "the text")
         const { run } = yield* withServers({
           files: { command: process.execPath, args: [programOf("@modelcontextprotocol/server-filesystem"), folder] }
@@ -299,6 +301,25 @@ describe("a server that misbehaves", () => {
         expect(lines[0]).toMatch(/^answer__go failure: .*failed to call: sent a message of over 20000 values/)
         expect(lines[1]).toMatch(/^event__go failure: .*failed to call: sent a message of over 20000 values/)
         expect(lines[2]).toBe("events__go success: fine")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "is started again when it failed to start, three times within a minute",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* hostileProgram
+        const folder = yield* newFolder
+        const mcp = yield* Mcp.make({
+          once: { command: process.execPath, args: [program, "fails-once", join(folder, "mark")] },
+          never: { command: process.execPath, args: [program, "stillborn"] }
+        })
+        const failure = (server: string) => Effect.map(Effect.flip(mcp.tools(server)), ({ message }) => message)
+        expect(yield* failure("once")).toMatch(/ended \(exit code 3\)/)
+        expect((yield* mcp.tools("once")).map(({ name }) => name)).toEqual(["once__go"])
+        for (const _ of [1, 2, 3]) expect(yield* failure("never")).toMatch(/ended \(exit code 3\)/)
+        expect(yield* failure("never")).toMatch(/not tried again/)
       }),
     timeout
   )

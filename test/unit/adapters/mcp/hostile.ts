@@ -1,8 +1,9 @@
 /** A server of the Model Context Protocol, as a program, that misbehaves in the way that its argument names. */
 import { Schema } from "effect"
+import { existsSync, writeFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
-const [, , way = ""] = process.argv
+const [, , way = "", mark = ""] = process.argv
 
 const send = (message: object) => {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
@@ -77,6 +78,10 @@ const Message = Schema.parseJson(
 const decode = Schema.decodeUnknownSync(Message)
 
 if (way === "stillborn") process.exit(3)
+if (way === "fails-once" && !existsSync(mark)) {
+  writeFileSync(mark, "")
+  process.exit(3)
+}
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params, result } = decode(line)
   if (result !== undefined) answered.set(id, result.action)
