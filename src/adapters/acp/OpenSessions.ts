@@ -9,7 +9,7 @@ import type {
   SessionConfigOption,
   SessionModeState
 } from "@agentclientprotocol/sdk"
-import { Effect, type Either, Exit, ExecutionStrategy, Predicate, Scope } from "effect"
+import { Effect, type Either, Exit, ExecutionStrategy, FiberSet, Predicate, Scope } from "effect"
 import type { Session, SessionId } from "../../domain/Session.js"
 import type { Create, Service } from "../../services/gateway/Gateway.js"
 import type { Command, Content } from "../mcp/Mcp.js"
@@ -65,6 +65,8 @@ export interface OpenSession {
   readonly gateway: Service
   readonly watch: Watch.Watch
   readonly scope: Scope.CloseableScope
+  /** Commands of the editor's prompts whose content a server is asked for; nothing is sent yet. */
+  readonly expanding: FiberSet.FiberSet<Content, unknown>
   /** Whether calls of the editor's prompts are asked about. */
   permission: ConfigOptions.Permission
 }
@@ -136,12 +138,12 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
           const session = yield* gateway.session(sessionId)
           const brought = hasServers(servers) ? yield* bring(session, servers) : null
           const prompts = [brought, yield* promptsOf(session)].filter(Predicate.isNotNull)
-          return { watch, prompts }
+          return { watch, prompts, expanding: yield* FiberSet.make<Content, unknown>() }
         })
-        const { prompts, watch } = yield* Scope.extend(opening, scope).pipe(
+        const { expanding, prompts, watch } = yield* Scope.extend(opening, scope).pipe(
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
-        const one: OpenSession = { gateway, watch, prompts, scope, permission: "ask" }
+        const one: OpenSession = { gateway, watch, prompts, scope, expanding, permission: "ask" }
         opened.set(sessionId, one)
         return one
       })

@@ -11,7 +11,7 @@ import type {
   PromptResponse,
   StopReason
 } from "@agentclientprotocol/sdk"
-import { Effect, Either, Exit, Runtime, Schema } from "effect"
+import { Effect, Either, Exit, Fiber, FiberSet, Runtime, Schema } from "effect"
 import { isAbsolute } from "node:path"
 import type { StopReason as RunStopReason } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
@@ -140,7 +140,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
     const prompt = (given: Prompt, client: AgentContext) =>
       Effect.gen(function* () {
         const sessionId = yield* idOf(given.sessionId)
-        const { gateway, prompts, watch } = yield* sessions.openOf(sessionId, client)
+        const { expanding, gateway, prompts, watch } = yield* sessions.openOf(sessionId, client)
         const command = SlashCommands.read(given.prompt)
         const server = command?._tag === "Prompt" ? prompts.find(({ isOne }) => isOne(command.name)) : undefined
         if (command?._tag === "Rename") {
@@ -149,7 +149,10 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         }
         if (command?._tag === "Resume") return yield* Effect.flatMap(watch.follow(resume(gateway, sessionId)), ended)
         if (command?._tag === "Prompt" && server !== undefined) {
-          const content = yield* server.expand(command.name, command.typed)
+          const expansion = yield* FiberSet.run(expanding, server.expand(command.name, command.typed))
+          const expanded = yield* Fiber.await(expansion)
+          if (Exit.isInterrupted(expanded)) return { stopReason: "cancelled" } satisfies PromptResponse
+          const content = yield* expanded
           const said = Effect.flatMap(PromptContent.save(gateway, sessionId, content), (message) =>
             gateway.send({ sessionId, ...message })
           )
@@ -161,13 +164,17 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         return yield* Effect.flatMap(watch.follow(sent), ended)
       })
 
-    /** Cancels the prompt's run, otherwise the run that the session has: the editor sees it too. */
+    /**
+     * Ends the expansion of a prompt that is not sent yet, or cancels the prompt's run, otherwise the run that the
+     * session has: the editor sees it too.
+     */
     const cancel = (given: string) =>
       Effect.gen(function* () {
         const sessionId = yield* idOf(given)
         const open = sessions.get(sessionId)
         if (open === undefined) return
-        const { gateway, watch } = open
+        const { expanding, gateway, watch } = open
+        if ((yield* FiberSet.size(expanding)) > 0) return yield* FiberSet.clear(expanding)
         const prompted = yield* watch.prompted
         const runId = prompted ?? (yield* gateway.snapshot(sessionId)).run?.run.id ?? null
         if (runId !== null) yield* gateway.cancel(runId)

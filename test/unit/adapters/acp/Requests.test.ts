@@ -142,6 +142,27 @@ describe("an editor", () => {
     })
   )
 
+  for (const how of ["cancel", "close"] as const)
+    it.scopedLive(`ends a prompt that a server is still asked about as cancelled, and nothing is sent (${how})`, () =>
+      Effect.gen(function* () {
+        const asked = yield* Deferred.make<void>()
+        const left = yield* Deferred.make<void>()
+        const beforeExpand = Effect.zipRight(Deferred.succeed(asked, undefined), Effect.never).pipe(
+          Effect.onInterrupt(() => Deferred.succeed(left, undefined))
+        )
+        const editor = yield* TestEditor.open({ beforeExpand })
+        const { sessionId } = yield* editor.session("/")
+        const prompt = yield* Effect.fork(editor.prompt(sessionId, "/notes__find Emma"))
+        yield* Deferred.await(asked)
+        if (how === "cancel")
+          yield* Effect.promise(() => editor.agent.notify(methods.agent.session.cancel, { sessionId }))
+        else yield* Effect.promise(() => editor.agent.request(methods.agent.session.close, { sessionId }))
+        yield* Deferred.await(left)
+        expect(yield* Fiber.join(prompt)).toMatchObject({ stopReason: "cancelled" })
+        expect(yield* editor.gateway.runs({ sessionId: SessionId.make(sessionId) })).toEqual([])
+      })
+    )
+
   it.scopedLive("closes a session, which cancels its prompt and stops its updates; it can be prompted again", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()

@@ -23,6 +23,8 @@ export const methods = acp.methods
 export interface Options {
   readonly capabilities?: acp.ClientCapabilities
   readonly policy?: Permissions.Policy<Permissions.Rules>
+  /** Runs before a server says what one of its prompts stands for. Defaults to nothing. */
+  readonly beforeExpand?: Effect.Effect<void>
   /** Adds handlers to the client besides the one for updates. */
   readonly handle?: (app: acp.ClientApp) => acp.ClientApp
 }
@@ -77,7 +79,12 @@ const pipe = () => {
 }
 
 /** An editor that is initialized. Its agent ends with the scope. */
-export const open = ({ capabilities = {}, handle = (app) => app, policy = Permissions.allowAll }: Options = {}) =>
+export const open = ({
+  beforeExpand = Effect.void,
+  capabilities = {},
+  handle = (app) => app,
+  policy = Permissions.allowAll
+}: Options = {}) =>
   Effect.gen(function* () {
     const editors = Editors.make()
     const context = yield* Layer.build(toolsAgent(policy, editors))
@@ -96,7 +103,7 @@ export const open = ({ capabilities = {}, handle = (app) => app, policy = Permis
           arguments: [{ name: "title", about: "", isRequired: false }]
         }
       ]),
-      expand: (_: string, typed: string) => Effect.succeed({ text: `${title} ${typed}.`, files: [] })
+      expand: (_: string, typed: string) => Effect.as(beforeExpand, { text: `${title} ${typed}.`, files: [] })
     })
     const engine = {
       gateway: () => Effect.succeed(gateway),
