@@ -132,7 +132,8 @@ export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options)
       // A child would be interrupted together with its parent.
       const watching = yield* Effect.forkDaemon(Effect.interruptible(watch(ref, options)))
       const cancelling = Effect.zipRight(Effect.logDebug("cancelling the run"), gateway.cancel(ref.runId))
-      const cancel = Effect.matchEffect(cancelling, {
+      // A server that is gone is a defect, and it would never tell the run's end.
+      const cancel = Effect.matchCauseEffect(cancelling, {
         onSuccess: () => Fiber.await(watching),
         onFailure: () => Fiber.interrupt(watching)
       })

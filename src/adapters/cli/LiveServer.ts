@@ -2,7 +2,7 @@
  * The server that works on a place, for commands that go through it, so that terminal and page see one live state.
  * Without a server's file, nothing more is loaded.
  */
-import { Effect } from "effect"
+import { Effect, Ref, Stream } from "effect"
 import { existsSync } from "node:fs"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as Place from "./Place.js"
@@ -37,6 +37,13 @@ export const find = Effect.fn("LiveServer.find")(function* (given: Place.Given, 
   if (!existsSync(folder.found)) return null
   const screen = yield* Screen
   const { connect } = yield* Effect.promise(() => import("./commands/server.js"))
-  const onLost = screen.writeError(`skein: ${Texts.serverGone}\n`)
-  return yield* connect(folder, yield* Version, onLost)
+  const followed = yield* Ref.make("ID")
+  const onLost = Effect.flatMap(Ref.get(followed), (sessionId) =>
+    screen.writeError(`skein: ${Texts.serverGone(sessionId, place.options)}\n`)
+  )
+  const server = yield* connect(folder, yield* Version, onLost)
+  if (server === null) return null
+  const events: Service["events"] = (range) =>
+    Stream.unwrap(Effect.as(Ref.set(followed, range.sessionId), server.gateway.events(range)))
+  return { ...server, gateway: { ...server.gateway, events } } satisfies LiveServer
 })

@@ -1,6 +1,9 @@
 /** Talks to a server that was found, through its socket if it has one. Loaded when there is a server. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Effect, Layer, Option } from "effect"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { Effect, Layer, Option, Ref } from "effect"
 import { realpathSync } from "node:fs"
 import type { AgentOptions } from "node:http"
 import * as SkeinClient from "../http/client/SkeinClient.js"
@@ -18,17 +21,50 @@ const patience = "3 seconds"
 /** The URL that stands for a socket. */
 const atSocket = "http://localhost"
 
-const clientOf = ({ socket, url }: Discovery.Server, token: string, onLost: Effect.Effect<void>) => {
+/** An HTTP client for requests to `atSocket`, which reach this server. */
+const httpOf = ({ socket, url }: Discovery.Server) => {
   const agent: AgentOptions & { readonly socketPath?: string } = socket === null ? {} : { socketPath: socket }
-  return Effect.provide(
-    SkeinClient.make({
-      url: socket === null ? (url ?? atSocket) : atSocket,
-      headers: { authorization: `Bearer ${token}` },
-      onLost
-    }),
+  const http = Effect.provide(
+    HttpClient.HttpClient,
     Layer.provide(NodeHttpClient.layerWithoutAgent, NodeHttpClient.makeAgentLayer(agent))
   )
+  if (socket !== null || url === null) return http
+  const toServer = (request: HttpClientRequest.HttpClientRequest) =>
+    HttpClientRequest.setUrl(request, request.url.replace(atSocket, url))
+  return Effect.map(http, HttpClient.mapRequest(toServer))
 }
+
+/** A client that looks for the server again before it asks one that was lost: the next one may listen elsewhere. */
+const clientOf = Effect.fnUntraced(function* (
+  server: Discovery.Server,
+  token: string,
+  look: Effect.Effect<Option.Option<Discovery.Server>>,
+  onLost: Effect.Effect<void>
+) {
+  const current = yield* Ref.make(yield* httpOf(server))
+  const isLost = yield* Ref.make(false)
+  const lookAgain = Effect.flatMap(
+    look,
+    Option.match({
+      onNone: () => Effect.void,
+      onSome: (found) => Effect.flatMap(httpOf(found), (http) => Ref.set(current, http))
+    })
+  )
+  const http = HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
+    Effect.flatMap((request) =>
+      Effect.zipRight(
+        Effect.whenEffect(lookAgain, Ref.getAndSet(isLost, false)),
+        Effect.flatMap(Ref.get(current), (http) => http.execute(request))
+      )
+    ),
+    Effect.succeed
+  )
+  return yield* SkeinClient.make({
+    url: atSocket,
+    headers: { authorization: `Bearer ${token}` },
+    onLost: Effect.zipRight(Ref.set(isLost, true), onLost)
+  }).pipe(Effect.provideService(HttpClient.HttpClient, http))
+})
 
 const holds = (root: string) => (workdir: string) =>
   Option.exists(Option.liftThrowable((path: string) => realpathSync(path))(workdir), (path) =>
@@ -38,12 +74,12 @@ const holds = (root: string) => (workdir: string) =>
 /** Null when the server is not proven to be alive, or does not answer. */
 export const connect = Effect.fn("ServerClient.connect")(
   function* ({ found, path }: ServerFolder, version: string, onLost: Effect.Effect<void>) {
-    const server = yield* Effect.flatten(Discovery.find(found, version))
+    const look = Effect.provide(Discovery.find(found, version), Layer.fresh(Identity.layer))
+    const server = yield* Effect.flatten(look)
     const token = yield* Effect.flatMap(TokenFolder.localIfThere(path), Effect.fromNullable)
-    const client = yield* clientOf(server, token, yield* Effect.once(onLost))
+    const client = yield* clientOf(server, token, look, yield* Effect.once(onLost))
     yield* Effect.timeout(client.sessions({ limit: 1 }), patience)
     return { gateway: RemoteGateway.make(client), model: server.model, holds: holds(server.root) } satisfies LiveServer
   },
-  Effect.provide(Layer.fresh(Identity.layer)),
   Effect.orElseSucceed((): LiveServer | null => null)
 )

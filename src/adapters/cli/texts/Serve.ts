@@ -40,8 +40,8 @@ export const noPage =
 
 export const signIn = (url: string): string => `no browser was found; sign in within a minute at ${url}`
 
-export const serverGone =
-  "the server is gone; the run continues when it is back, or with skein run --session ID --resume (Ctrl-C stops waiting)"
+export const serverGone = (sessionId: string, options: string): string =>
+  `the server is gone; the run continues when it is back, or with skein run --session ${sessionId} --resume${options} (Ctrl-C stops waiting)`
 
 /** A failed request of a command that goes through the server. */
 export const serverLost = (reason: "unreachable" | "refused" | "malformed", detail: string): string =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Schema, Stream } from "effect"
+import { Chunk, Context, Effect, Exit, Fiber, Layer, Ref, Schema, Stream } from "effect"
+import { ServerLost } from "../../../../src/adapters/cli/Failure.js"
 import * as Follow from "../../../../src/adapters/cli/Follow.js"
 import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
 import * as Gate from "../../../../src/adapters/testing/Gate.js"
@@ -13,6 +14,7 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import { calls, hang, ScriptedModel, text } from "../../../../src/services/ScriptedModel.js"
 import * as Tool from "../../../../src/services/Tool.js"
+import { Screen } from "../../../../src/adapters/cli/terminal/Screen.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 /** An engine whose tools wait at the gate that their input names. */
@@ -337,6 +339,35 @@ describe("Follow", () => {
       }).pipe(Effect.provide([layer, screen.layer]))
       const last = (yield* screen.output).trimEnd().split("\n").at(-1)
       expect(last === undefined ? null : decodeLine(last)).toMatchObject({ type: "run.ended", stopReason: "cancelled" })
+    })
+  )
+
+  it.effect("interrupted when its server is gone, it gives the terminal back and ends", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const fake = yield* FakeScreen.make()
+      const isOpen = yield* Ref.make(false)
+      const screen = Layer.map(fake.layer, (context) =>
+        Context.add(context, Screen, {
+          ...Context.get(context, Screen),
+          live: (effect) =>
+            Effect.acquireUseRelease(
+              Ref.set(isOpen, true),
+              () => effect,
+              () => Ref.set(isOpen, false)
+            )
+        })
+      )
+      yield* Effect.gen(function* () {
+        const { gateway, start } = yield* begin(calls(look("slow")))
+        const gone = { ...gateway, cancel: () => Effect.die(new ServerLost({ reason: "unreachable", detail: "" })) }
+        const run = yield* Effect.fork(Effect.provideService(Follow.run(start, options("nobody")), Gateway, gone))
+        yield* gate.reached("slow")
+        expect(yield* Ref.get(isOpen)).toBe(true)
+        const exit = yield* Fiber.interrupt(run)
+        expect(Exit.isInterrupted(exit)).toBe(true)
+        expect(yield* Ref.get(isOpen)).toBe(false)
+      }).pipe(Effect.provide([layer, screen]))
     })
   )
 

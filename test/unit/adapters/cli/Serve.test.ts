@@ -128,9 +128,9 @@ it.scopedLive(
   "after kill -9 the next server takes its place, and the run and its terminal go on; a second signal ends it at once",
   () =>
     Effect.gen(function* () {
-      const { client, fake, file, run, serve, start } = yield* setup
+      const { client, env, fake, file, run, serve, start } = yield* setup
       const first = yield* serve(0)
-      const { url } = yield* started(first)
+      yield* started(first)
       yield* fake.answer(
         FakeProvider.chat({ calls: [{ name: "read", input: { path: "a.txt" } }] }),
         FakeProvider.chat({ text: "It says ", hang: true }),
@@ -144,16 +144,19 @@ it.scopedLive(
       // A server whose process is dead is not contacted.
       expect(yield* run(["watch", "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"])).toMatchObject({ code: 1 })
 
-      const { port } = client(url)
-      const second = yield* serve(port)
-      expect((yield* started(second)).url).toBe(url)
+      // It takes the place of the first one, but listens elsewhere.
+      const second = yield* start(["serve", "--port", "0", "--json"], env)
+      const next = (yield* started(second)).url
       const { code, stderr, stdout } = yield* terminal.ended
-      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/^skein: the server is gone/) })
+      expect({ code, stderr }).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/^skein: the server is gone; .* skein run --session ses_\w{26} --resume \(/)
+      })
       expect(stdout).toContain('"answer":"It says alpha."')
       expect(stdout.match(/"call.finished"/g)).toHaveLength(1)
       expect(yield* fake.received).toHaveLength(3)
 
-      const { ask } = client(url)
+      const { ask } = client(next)
       const { id } = idOf((yield* ask("POST", "/v1/sessions", json({}))).json())
       yield* fake.answer(FakeProvider.chat({ text: "no end", hang: true }))
       expect((yield* ask("POST", `/v1/sessions/${id}/messages`, json({ text: "go on" }))).status).toBe(202)
