@@ -8,7 +8,7 @@ import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import { Cursor, type Session, SessionId } from "../../domain/Session.js"
-import type { RunStopped, SessionBusy } from "../../domain/SkeinError.js"
+import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/SkeinError.js"
 import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway, type Send, type Snapshot } from "../../services/gateway/Gateway.js"
@@ -74,9 +74,17 @@ const messageOf = Effect.fn("RunCommand.messageOf")(function* (given: string | n
   const isRead = given === "-" || (given === null ? kind === "text" || kind === "socket" : kind === "text")
   const text = isRead ? yield* stdin : ""
   const message = given === null || given === "-" ? text : text.trim() === "" ? given : Texts.withStdin(given, text)
+  yield* checkSize(message)
   if (message.trim() !== "") return message
   return yield* new WrongUsage({ detail: given === null || given === "-" ? Texts.missingMessage : Texts.emptyMessage })
 })
+
+/** Refuses what the engine would refuse later, when the session was already there. */
+const checkSize = (text: string): Effect.Effect<void, InvalidInput> =>
+  Effect.mapError(
+    Limits.json("message", { role: "user", text }, Limits.defaults.messageBytes),
+    ({ actual, field, limit }) => new InvalidInput({ field, limit: Texts.asJson(limit), actual })
+  )
 
 /** A session that does not exist yet. */
 const draft = (workdir: string): Session => ({
@@ -294,7 +302,11 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
   yield* Effect.gen(function* () {
     const readFor = (workdir: string | null) =>
-      text === null ? Effect.succeed(null) : Additions.read(configuration, { text, attach: input.attach }, workdir)
+      text === null
+        ? Effect.succeed(null)
+        : Effect.tap(Additions.read(configuration, { text, attach: input.attach }, workdir), ({ text }) =>
+            checkSize(text)
+          )
     const early = isNew ? yield* readFor(workdir) : null
     const session = yield* isNew
       ? prepareNew(check, place, workdir, choice)

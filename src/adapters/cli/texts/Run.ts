@@ -22,6 +22,10 @@ export const quietJson = "--quiet and --json cannot be used together"
 
 export const queued = (runId: string): string => `the session is busy; waiting for run ${runId} to end`
 
+/** What a limit on a message means. */
+export const asJson = (limit: string): string =>
+  `${limit} as JSON, in which a quote, a backslash or a line break is two`
+
 export const missingMessage = 'missing message: skein run "MESSAGE", or skein run --session ID --resume'
 
 export const emptyMessage = "the message is empty"

@@ -69,7 +69,8 @@ describe("skein run in a pipe", () => {
         for (const [line, says] of [
           ["printf '' | skein run", "missing message"],
           ["printf '\\377' | skein run", "UTF-8"],
-          ["head -c 5000000 /dev/zero | skein run", "at most 4194304 bytes"]
+          ["head -c 5000000 /dev/zero | skein run", "at most 4194304 bytes"],
+          ["head -c 3000000 /dev/zero | tr '\\0' '\"' | skein run", "at most 4194304 bytes as JSON"]
         ] as const) {
           const { code, stderr, stdout } = yield* home.shell(line, home.env)
           expect({ line, code, stdout, isOneLine: Program.isOneLine(stderr) }).toEqual({
