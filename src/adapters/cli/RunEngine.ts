@@ -11,6 +11,7 @@ import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
 import * as Plan from "../../services/Plan.js"
 import * as SessionTools from "../../services/SessionTools.js"
+import type * as Mcp from "../mcp/Mcp.js"
 import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
@@ -22,7 +23,10 @@ import * as McpServers from "./McpServers.js"
 import type { Place } from "./Place.js"
 import * as Rules from "./Rules.js"
 import * as SystemPrompt from "./SystemPrompt.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Agents.js"
+import * as McpTexts from "./texts/Mcp.js"
 
 export interface Prompt {
   /** Replaces the agents' own; null keeps those. */
@@ -90,8 +94,21 @@ const withTools = (
     })
   )
 
+type OnLeftOut = NonNullable<Mcp.Options["onLeftOut"]>
+
+/** Says on the screen that a server cannot be used, once for each server. */
+const sayLeftOut = Effect.map(Screen, ({ writeError }): OnLeftOut => {
+  const said = new Set<string>()
+  return ({ message, server }) =>
+    Effect.suspend(() => {
+      if (said.has(server)) return Effect.void
+      said.add(server)
+      return writeError(`skein: ${TerminalText.line(McpTexts.leftOut(message))}\n`)
+    })
+})
+
 /** Adds the tools of the user's MCP servers. Changes meanwhile count, and a late server joins at the next step. */
-const withServers = ({ mcpServers }: Configuration) =>
+const withServers = ({ mcpServers }: Configuration, onLeftOut: OnLeftOut) =>
   Layer.unwrapEffect(
     Effect.zipWith(
       Effect.promise(() => import("../mcp/Mcp.js")),
@@ -104,7 +121,7 @@ const withServers = ({ mcpServers }: Configuration) =>
               Effect.flatMap(toolsFor(workdir), (tools) => Agents.withTools(agent, ...tools))
             )
           )
-        ).pipe(Layer.provide(Mcp.layer(mcpServers, { logins })))
+        ).pipe(Layer.provide(Mcp.layer(mcpServers, { logins, onLeftOut })))
     )
   )
 
@@ -117,13 +134,18 @@ const withSessionTools = Layer.effect(
 type EngineLayer = ReturnType<typeof Engine.layer>
 
 /** Gives an engine the agents. */
-const withAgents = (engine: EngineLayer, configuration: Configuration, prompt: Prompt) =>
+const withAgents = (
+  engine: EngineLayer,
+  configuration: Configuration,
+  prompt: Prompt,
+  onLeftOut: OnLeftOut = () => Effect.void
+) =>
   engine.pipe(
     Layer.provide(withInstructions(prompt)),
     Layer.provide(withSessionTools),
     Layer.provide(
       McpServers.hasAny(configuration)
-        ? Layer.provide(withServers(configuration), agents(configuration))
+        ? Layer.provide(withServers(configuration, onLeftOut), agents(configuration))
         : agents(configuration)
     ),
     Layer.provideMerge(SessionTools.layer),
@@ -132,7 +154,9 @@ const withAgents = (engine: EngineLayer, configuration: Configuration, prompt: P
   )
 
 export const layer = (configuration: Configuration, place: Place, prompt: Prompt) =>
-  withAgents(Engine.layer(place), configuration, prompt)
+  Layer.unwrapEffect(
+    Effect.map(sayLeftOut, (onLeftOut) => withAgents(Engine.layer(place), configuration, prompt, onLeftOut))
+  )
 
 /** The same, for a server. */
 export const layerLongLived = (configuration: Configuration, place: Place, prompt: Prompt, options: Engine.LongLived) =>

@@ -3,7 +3,7 @@
  * tools are first asked for, and left again after some minutes without use. A server that dies, hangs or floods fails
  * its own calls and nothing else.
  */
-import { Context, Duration, Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import { isWithin } from "../node/Within.js"
 import * as CommandText from "./CommandText.js"
@@ -28,7 +28,7 @@ export interface Service {
   readonly tools: (server: string) => Effect.Effect<ReadonlyArray<McpTools.McpTool>, McpFailed | McpUnknown>
   /**
    * The tools of all servers for a session, by the folder that it works in. A server that fails is left out, and
-   * logged; one that has not listed its tools within ten seconds is left out for now.
+   * logged; one that has not listed its tools within ten seconds is left out until it has, and not waited for again.
    */
   readonly toolsFor: (workdir: string | null) => Effect.Effect<ReadonlyArray<McpTools.McpTool>>
   /**
@@ -61,13 +61,22 @@ export interface Service {
 export interface Options {
   /** The absolute path of a folder with logins. */
   readonly logins?: string | null
+  /** Told each time that a server fails and is left out, in addition to the log. Defaults to nothing. */
+  readonly onLeftOut?: (error: McpFailed | McpUnknown) => Effect.Effect<void>
 }
 
 /** The servers of a host. */
 export class Mcp extends Context.Tag("skein/Mcp")<Mcp, Service>() {}
 
-/** How long a step waits for the tools of a server that is just starting. */
-const patience = Duration.seconds(10)
+/** How long steps wait for the tools of a server that is just starting. */
+const patienceMillis = 10_000
+
+/** A server's tools while they are listed. */
+interface Listing {
+  readonly fiber: Fiber.RuntimeFiber<ReadonlyArray<McpTools.McpTool>>
+  /** When steps no longer wait for it, in milliseconds since the epoch. */
+  readonly until: number
+}
 
 const decode = Schema.decodeUnknown(Servers, { onExcessProperty: "error" })
 
@@ -86,7 +95,7 @@ const decode = Schema.decodeUnknown(Servers, { onExcessProperty: "error" })
  */
 export const make = (
   servers: typeof Servers.Encoded,
-  { logins = null }: Options = {}
+  { logins = null, onLeftOut = () => Effect.void }: Options = {}
 ): Effect.Effect<Service, InvalidInput, Scope.Scope> =>
   Effect.gen(function* () {
     const settings = yield* Effect.mapError(
@@ -110,19 +119,25 @@ export const make = (
     }
 
     const leftOut = (server: string) => (error: McpFailed | McpUnknown) =>
-      Effect.as(
-        Effect.annotateLogs(Effect.logWarning("an MCP server cannot be used"), { server, error: error.message }),
-        []
+      Effect.annotateLogs(Effect.logWarning("an MCP server cannot be used"), { server, error: error.message }).pipe(
+        Effect.zipRight(onLeftOut(error)),
+        Effect.as([])
       )
-    const looking = new Map<string, Fiber.RuntimeFiber<ReadonlyArray<McpTools.McpTool>>>()
+    const looking = new Map<string, Listing>()
+    /** Servers that have kept a step waiting in vain: no other step waits for them until they have listed their tools. */
+    const late = new Set<string>()
+    const listed = (server: string) =>
+      Effect.tap(tools(server), () => Effect.sync(() => late.delete(server))).pipe(Effect.catchAll(leftOut(server)))
     /** Lists a server's tools, one listing at a time. A caller that stops waiting leaves it to the next one. */
     const look = (server: string) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         const begun = looking.get(server)
-        if (begun !== undefined && begun.unsafePoll() === null) return Effect.succeed(begun)
-        return Effect.tap(Effect.forkIn(Effect.catchAll(tools(server), leftOut(server)), scope), (fiber) =>
-          Effect.sync(() => looking.set(server, fiber))
-        )
+        if (begun !== undefined && begun.fiber.unsafePoll() === null) return begun
+        const now = yield* Clock.currentTimeMillis
+        const fiber = yield* Effect.forkIn(listed(server), scope)
+        const listing = { fiber, until: late.has(server) ? now : now + patienceMillis }
+        looking.set(server, listing)
+        return listing
       })
     const isHere = (workdir: string | null, server: string): Effect.Effect<void, McpUnknown> => {
       const here = names.filter(isFor(workdir))
@@ -131,15 +146,21 @@ export const make = (
     const commandsOf = (server: string) => Commands.of(connections, server)
     const commandsInTime = (server: string) =>
       Effect.map(
-        Effect.timeoutOption(Effect.catchAll(commandsOf(server), leftOut(server)), patience),
+        Effect.timeoutOption(Effect.catchAll(commandsOf(server), leftOut(server)), patienceMillis),
         Option.getOrElse(() => [])
       )
 
+    const silent = (server: string) => new McpFailed({ server, operation: "list", reason: "it does not answer" })
     const toolsInTime = (server: string) =>
-      Effect.map(
-        Effect.flatMap(look(server), (fiber) => Effect.timeoutOption(Fiber.join(fiber), patience)),
-        Option.getOrElse(() => [])
-      )
+      Effect.gen(function* () {
+        const { fiber, until } = yield* look(server)
+        const left = Math.max(0, until - (yield* Clock.currentTimeMillis))
+        const found = yield* Effect.timeoutOption(Fiber.join(fiber), left)
+        if (Option.isSome(found)) return found.value
+        if (late.has(server)) return []
+        late.add(server)
+        return yield* leftOut(server)(silent(server))
+      })
 
     return {
       servers: names,

@@ -1,5 +1,7 @@
 /** What the commands about MCP servers say. */
 
+export const leftOut = (failure: string): string => `${failure}; the run goes on without its tools`
+
 export const none = "No MCP servers are set up. skein mcp add --help shows how to add one."
 
 export const exists = (name: string): string => `there is already an MCP server ${name}; remove it first`

@@ -48,6 +48,13 @@ describe("skein mcp", () => {
         const allowed = yield* home.run(["run", "go", "--yes", "--model", "script/../s.json"])
         expect(allowed.stderr).toMatch(/✓ odd__evil/)
 
+        // It is asked for its tools at each step, and what is wrong with it said once.
+        expect((yield* add("dead", "--", process.execPath, hostile, "stillborn")).code).toBe(0)
+        const without = yield* home.run(["run", "go", "--yes", "--model", "script/../s.json"])
+        expect(without.stderr.match(/dead failed to connect: .*; the run goes on without its tools\n/g)).toHaveLength(1)
+        expect(without.stderr).toMatch(/✓ odd__evil/)
+        expect((yield* home.run(["mcp", "remove", "dead"])).code).toBe(0)
+
         const theirFile = {
           mcpServers: { theirs: { type: "stdio", command: process.execPath, args: [hostile, "lies"] } }
         }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Fiber, Layer, Ref, Schema, TestClock } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
@@ -320,6 +320,24 @@ describe("a server that misbehaves", () => {
         expect((yield* mcp.tools("once")).map(({ name }) => name)).toEqual(["once__go"])
         for (const _ of [1, 2, 3]) expect(yield* failure("never")).toMatch(/ended \(exit code 3\)/)
         expect(yield* failure("never")).toMatch(/not tried again/)
+      }),
+    timeout
+  )
+
+  it.scoped(
+    "keeps steps waiting once, for ten seconds in all, and is reported once, when it never says who it is",
+    () =>
+      Effect.gen(function* () {
+        const told = yield* Ref.make<ReadonlyArray<string>>([])
+        const mcp = yield* Mcp.make(
+          { silent: { command: process.execPath, args: [yield* hostileProgram, "silent"] } },
+          { onLeftOut: ({ message }) => Ref.update(told, (before) => [...before, message]) }
+        )
+        const first = yield* Effect.fork(mcp.toolsFor(null))
+        yield* Effect.repeat(TestClock.adjust("4 seconds"), { until: () => first.unsafePoll() !== null })
+        expect(yield* Fiber.join(first)).toEqual([])
+        for (const _ of [1, 2]) expect(yield* mcp.toolsFor(null)).toEqual([])
+        expect(yield* Ref.get(told)).toEqual(["The MCP server silent failed to list: it does not answer"])
       }),
     timeout
   )

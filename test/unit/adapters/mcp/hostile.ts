@@ -87,7 +87,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (result !== undefined) answered.set(id, result.action)
   if (id === "wordy") send({ id: asking, result: text([...answered].flat().join(" ")) })
   if (method === "notifications/initialized" && way === "asks") ask("unasked", "Who are you?")
-  if (method === "initialize") {
+  if (method === "initialize" && way !== "silent") {
     process.stderr.write("e".repeat(1024 * 1024))
     const serverInfo = { name: "hostile", version: "1" }
     send({ id, result: { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo } })
