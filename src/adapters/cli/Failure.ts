@@ -201,6 +201,10 @@ const textOf = (error: unknown): string => {
     : TerminalText.line(text)
 }
 
+/** Whether Node could not say which folder is the current one: whatever needs it may meet that. */
+const isFolderGone = (defect: unknown): boolean =>
+  Predicate.hasProperty(defect, "syscall") && defect.syscall === "uv_cwd"
+
 /**
  * The text of a failure: one line, except for `NoModel` and for several issues of a configuration. Null for an end that
  * needs no message.
@@ -212,6 +216,7 @@ export const report = (cause: Cause.Cause<unknown>): string | null => {
   if (failure !== null) return `skein: ${textOf(failure)}`
   const defect = Cause.squash(cause)
   if (defect instanceof ServerLost) return `skein: ${textOf(defect)}`
+  if (isFolderGone(defect)) return `skein: ${Texts.folderGone}`
   const name = defect instanceof Error ? `${defect.name}: ${defect.message}` : typeof defect
   return `skein: ${Texts.internal(TerminalText.short(name, 300))}`
 }

@@ -13,26 +13,32 @@ export interface Host {
   readonly env: { readonly [name: string]: string | undefined }
   /** The user's home folder; "" when it is unknown. */
   readonly home: string
-  /** Absolute: what relative paths are relative to. */
-  readonly cwd: string
+  /** Absolute: what relative paths are relative to. Null when the current folder is gone. */
+  readonly cwd: string | null
 }
 
 export const host: Effect.Effect<Host> = Effect.sync(() => ({
   platform: process.platform,
   env: process.env,
   home: Option.getOrElse(Option.liftThrowable(homedir)(), () => ""),
-  cwd: process.cwd()
+  cwd: Option.getOrNull(Option.liftThrowable(() => process.cwd())())
 }))
 
 type ResolvedPath = Either.Either<string, InvalidInput>
 
 const rulesOf = (platform: NodeJS.Platform): WorkspacePath.Platform => (platform === "win32" ? "win32" : "posix")
 
-const resolve = ({ cwd, platform }: Host, field: string, path: string): ResolvedPath =>
-  Either.mapLeft(
-    WorkspacePath.resolve(rulesOf(platform), { base: cwd, path }),
+const resolve = ({ cwd, platform }: Host, field: string, path: string): ResolvedPath => {
+  const rules = rulesOf(platform)
+  if (cwd === null && WorkspacePath.isRooted(rules, path) !== true)
+    return Either.left(
+      new InvalidInput({ field, limit: "an absolute path, as the current folder is gone", actual: path })
+    )
+  return Either.mapLeft(
+    WorkspacePath.resolve(rules, { base: cwd ?? path, path }),
     (refused) => new InvalidInput({ field, limit: "a path that can be used", actual: refused.message })
   )
+}
 
 /** Variables of the XDG convention count only when they are absolute. */
 const absolute = ({ env, platform }: Host, name: string): string | undefined => {

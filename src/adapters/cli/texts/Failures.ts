@@ -1,6 +1,8 @@
 /** Texts about the command's own failures. Names and paths are made harmless by the caller. */
 import * as Issues from "../../../domain/Issues.js"
 
+export const folderGone = "the current folder is gone; change to one that exists"
+
 export const internal = (what: string): string => `internal error, please report it: ${what}`
 
 interface FileIssue {

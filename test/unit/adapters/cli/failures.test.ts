@@ -36,6 +36,26 @@ const provider = (status: number, message: string, models: string) =>
 
 describe("skein run that fails", () => {
   it.scopedLive(
+    "a deleted current folder is said in one line, and hinders no command that does not need it",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const gone = "mkdir ../gone && cd ../gone && rmdir ../gone && skein"
+        expect(yield* home.shell(`${gone} sessions list --limit 3`)).toMatchObject({
+          code: 0,
+          stdout: "No sessions.\n"
+        })
+        for (const args of ["run hello", "demo"]) {
+          expect(yield* home.shell(`${gone} ${args}`)).toMatchObject({
+            code: 1,
+            stderr: "skein: the current folder is gone; change to one that exists\n"
+          })
+        }
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "says which models a provider has, and sends it its own key only",
     () =>
       Effect.gen(function* () {

@@ -31,6 +31,15 @@ describe("DataFolder", () => {
     expect(DataFolder.config(withEnv(windows, appData))).toEqual(Either.right("E:\\roaming\\skein\\config.json"))
   })
 
+  it("without a current folder only relative paths are refused", () => {
+    const lost = { ...linux, cwd: null }
+    expect(DataFolder.data(lost)).toEqual(DataFolder.data(linux))
+    expect(DataFolder.data(lost, "/given")).toEqual(Either.right("/given"))
+    expect(Either.flip(DataFolder.data(lost, "given"))).toMatchObject({
+      right: { field: "data", limit: "an absolute path, as the current folder is gone" }
+    })
+  })
+
   it("a relative XDG variable does not count", () => {
     expect(DataFolder.data(withEnv(linux, { XDG_DATA_HOME: "data" }))).toEqual(DataFolder.data(linux))
   })
