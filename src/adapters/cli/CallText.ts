@@ -40,6 +40,7 @@ export const ended = (
   const room = Math.min(characters, Math.max(1, columns - 12))
   const head = `  ${call.outcome === "success" ? ansi.green("✓") : ansi.red("✗")} ${TerminalText.pad(TerminalText.short(call.summary, room), room)}${took}`
   if (call.outcome === "success") return `${head.trimEnd()}\n`
-  const reason = call.text.split("\n").find((line) => line.trim() !== "") ?? ""
+  const [first = "", second = ""] = call.text.split("\n").filter((line) => line.trim() !== "")
+  const reason = first.endsWith(":") ? `${first} ${second}` : first
   return `${head.trimEnd()}\n    ${ansi.red(call.outcome)}${reason === "" ? "" : ` ${TerminalText.short(reason, 200)}`}\n`
 }

@@ -38,6 +38,14 @@ describe("CallText", () => {
     expect(CallText.summary("write", `{"path":"a","content":"${"x".repeat(500)}"}`).length).toBeLessThanOrEqual(72)
   })
 
+  it("says why a call failed, also when the first line only introduces what is wrong", () => {
+    const failed = (text: string) =>
+      CallText.ended({ ansi: Ansi.none, columns: 80 }, { summary: "edit a", outcome: "invalid-input", millis: 1, text })
+    const several = "The input of edit is not valid:\npath: is missing\nold: must be text"
+    expect(failed(several)).toMatch(/\n {4}invalid-input The input of edit is not valid: path: is missing\n$/)
+    expect(failed("No such file\nLook again")).toMatch(/\n {4}invalid-input No such file\n$/)
+  })
+
   it("tells times as people read them", () => {
     expect([0, 999, 1000, 61_000].map(CallText.duration)).toEqual(["0 ms", "999 ms", "1.0 s", "1 min 1 s"])
   })
