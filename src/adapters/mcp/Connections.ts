@@ -179,14 +179,12 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       client.setRequestHandler("elicitation/create", ({ params }, { mcpReq: { signal } }) =>
         Elicitation.answer(server, connection.callers, params, signal)
       )
-      yield* Effect.acquireRelease(
+      // Interruptible: the end of a run does not wait for a server that never says who it is.
+      yield* Effect.acquireReleaseInterruptible(
         Effect.tryPromise({
           try: (signal) => client.connect(transport, { signal, timeout: patience }),
           catch: (thrown) => failed(connection.why ?? reasonOf(thrown))
-        }).pipe(
-          Effect.tapError(() => Effect.zipRight(close(client), noteFailure(server))),
-          Effect.onInterrupt(() => close(client))
-        ),
+        }).pipe(Effect.tapError(() => Effect.zipRight(close(client), noteFailure(server)))),
         () => close(client)
       )
       client.onclose = () =>
