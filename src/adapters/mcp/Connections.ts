@@ -104,8 +104,15 @@ const isUnauthorized = (thrown: unknown): boolean =>
   (thrown instanceof Error && thrown.name === "UnauthorizedError") ||
   (Predicate.hasProperty(thrown, "status") && thrown.status === 401)
 
+/** The SDK has no error of its own for this one. Its text is not passed on, because it holds what the server wrote. */
+const isUnknownVersion = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message.startsWith("Server's protocol version is not supported")
+
 const reasonOf = (thrown: unknown): string => {
   if (isUnauthorized(thrown)) return "it requires a login: skein mcp login"
+  if (isUnknownVersion(thrown)) return "it speaks a version of the protocol that is not supported"
+  if (Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT")
+    return "its answer does not keep to the protocol"
   return thrown instanceof Misbehaved ? thrown.message : codeOf(thrown)
 }
 

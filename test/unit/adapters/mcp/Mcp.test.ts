@@ -324,6 +324,24 @@ describe("a server that misbehaves", () => {
     timeout
   )
 
+  it.scopedLive(
+    "is told apart by what it does wrong, never in its own words",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* hostileProgram
+        const hostile = (way: string) => ({ command: process.execPath, args: [program, way] })
+        const mcp = yield* Mcp.make({ ancient: hostile("ancient"), formless: hostile("formless") })
+        for (const [server, says] of [
+          ["ancient", "failed to connect: it speaks a version of the protocol that is not supported"],
+          ["formless", "failed to list: its answer does not keep to the protocol"]
+        ] as const) {
+          const { message } = yield* Effect.flip(mcp.tools(server))
+          expect(message).toBe(`The MCP server ${server} ${says}`)
+        }
+      }),
+    timeout
+  )
+
   it.scoped(
     "keeps steps waiting once, for ten seconds in all, and is reported once, when it never says who it is",
     () =>

@@ -90,9 +90,19 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (method === "initialize" && way !== "silent") {
     process.stderr.write("e".repeat(1024 * 1024))
     const serverInfo = { name: "hostile", version: "1" }
-    send({ id, result: { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo } })
+    send({
+      id,
+      result: {
+        protocolVersion: way === "ancient" ? "1066-10-14" : params?.protocolVersion,
+        capabilities: { tools: {} },
+        serverInfo
+      }
+    })
   }
   if (method === "tools/list")
-    send({ id, result: { tools: way === "lies" ? odd : [{ name: "go", inputSchema: schema }] } })
+    send({
+      id,
+      result: { tools: way === "lies" ? odd : [{ name: "go", inputSchema: way === "formless" ? 7 : schema }] }
+    })
   if (method === "tools/call") call(id)
 })
