@@ -273,7 +273,14 @@ const Events = HttpApiGroup.make("events")
   .add(
     HttpApiEndpoint.get("events", "/sessions/:sessionId/events")
       .setPath(ofSession)
-      .setUrlParams(parameters({ after: optional(whole(Cursor)), deltas: optional(Flag), entries: optional(Flag) }))
+      .setUrlParams(
+        parameters({
+          after: optional(whole(Cursor)),
+          deltas: optional(Flag),
+          entries: optional(Flag),
+          live: optional(Flag)
+        })
+      )
       .setHeaders(headers({ "last-event-id": optional(whole(Cursor)) }))
       .addSuccess(eventStream)
       .addError(wireErrors(operations.session.error))

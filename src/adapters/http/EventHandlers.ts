@@ -2,7 +2,8 @@
  * Events of a session, and hints of all sessions, as server-sent events.
  *
  * - `id` is the cursor, and only durable events have one. `Last-Event-ID` continues after it, and wins over `after`.
- * - `synced { cursor }` comes once, after everything that was there when the client connected.
+ * - `synced { cursor }` comes once, after everything that was there when the client connected. It ends the stream of a
+ *   client that wants nothing live.
  * - `reload { oldest, newest }` comes instead of a replay that is no longer possible, or never was: the client loads
  *   the snapshot. The stream continues after `newest`, so changes in the meantime are not missed.
  * - `closing { retryMillis }` comes before the server stops, `error` before the end of a stream that cannot continue.
@@ -60,6 +61,7 @@ interface Wish {
   readonly after: Cursor | undefined
   readonly deltas: boolean
   readonly entries: boolean
+  readonly live: boolean
 }
 
 interface Opened {
@@ -69,7 +71,7 @@ interface Opened {
 }
 
 /** Opens a subscription, with what a client is sent before its events. */
-const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
+const subscribe = ({ after, deltas, entries, live, sessionId }: Wish) =>
   call((gateway) =>
     Effect.gen(function* () {
       const { cursor: newest } = yield* gateway.session(sessionId)
@@ -78,19 +80,24 @@ const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
         begin: Cursor | undefined,
         reload: string
       ): Effect.Effect<Opened, SkeinError.ReadSession, Scope.Scope> =>
-        gateway.subscribe({ sessionId, entries, after: begin }).pipe(
+        gateway.subscribe({ sessionId, entries, live, after: begin }).pipe(
           Effect.map((events) => ({ events, begin: begin ?? 0, reload })),
           Effect.catchTag("CursorGone", (error) => open(Cursor.make(error.newest), lastFrame(error)))
         )
       const { begin, events, reload } = yield* open(after, "")
       const synced = (cursor: number) => frame("synced", { cursor })
       let isSynced = begin >= newest
+      let isFirst = true
       const bytes = (chunk: Events): Uint8Array => {
         const told = encode(chunk, deltas)
-        const last = isSynced ? 0 : lastCursor(chunk)
-        if (isSynced || last < newest) return told
+        if (isSynced) return told
+        const last = lastCursor(chunk)
+        // A session that was repaired may have no event up to its newest cursor.
+        const isAll = last >= newest || (isFirst && last === 0)
+        isFirst = false
+        if (!isAll) return told
         isSynced = true
-        return Buffer.concat([told, encoder.encode(synced(last))])
+        return Buffer.concat([told, encoder.encode(synced(Math.max(last, newest)))])
       }
       const pull = asBytes(yield* Subscriptions.pullOf(events), bytes, lastFrame)
       return { beginning: isSynced ? reload + synced(begin) : reload, pull }
@@ -121,7 +128,8 @@ export const events = HttpApiBuilder.group(api, "events", (handlers) =>
             sessionId: path.sessionId,
             after: headers["last-event-id"] ?? urlParams.after,
             deltas: urlParams.deltas ?? false,
-            entries: urlParams.entries ?? false
+            entries: urlParams.entries ?? false,
+            live: urlParams.live ?? true
           })
         )
       })

@@ -75,7 +75,9 @@ export const EventRange = Schema.Struct({
   sessionId: SessionId,
   after: optional(Cursor),
   /** Whether events of messages carry the entry, and events of questions the question. Defaults to no. */
-  entries: optional(Schema.Boolean)
+  entries: optional(Schema.Boolean),
+  /** Whether the stream goes on with new events once it has replayed what there is. Defaults to yes. */
+  live: optional(Schema.Boolean)
 }).annotations({ identifier: "EventRange" })
 export type EventRange = Named<typeof EventRange.Type>
 

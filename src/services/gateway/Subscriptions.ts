@@ -8,7 +8,8 @@
  * progress it gets the difference from what it has seen, and nothing of a step that was over before it looked: the
  * step's message has it all.
  *
- * A hub exists while anybody watches its session, and has the one fiber that all its watchers need.
+ * A hub exists while anybody watches its session, and has the one fiber that all its watchers need. A replay that does
+ * not go on live needs none: it ends with the page that is not full.
  */
 import { Chunk, Effect, Exit, Fiber, FiberSet, Option, Scope, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
@@ -145,7 +146,7 @@ export const make = Effect.gen(function* () {
         })
     )
 
-  const deleted = (sessionId: SessionId, { cursor }: Watch.Position): SessionEvent => ({
+  const deleted = (sessionId: SessionId, { cursor }: Pick<Watch.Position, "cursor">): SessionEvent => ({
     type: "session.deleted",
     sessionId,
     cursor: Cursor.make(cursor + 1),
@@ -192,18 +193,54 @@ export const make = Effect.gen(function* () {
     return { first: readOn, rest }
   }
 
+  /** The durable events that are there, chunk by chunk, without a hub. */
+  const replayOf = ({ after = beforeAll, entries = false, sessionId }: EventRange) => {
+    const replayed = replayedOf(entries)
+    let cursor: Cursor = after
+    let isOver = false
+
+    const next = Effect.suspend(() =>
+      Effect.map(reader.events({ sessionId, after: cursor, limit: replayed, entries }), (rows) => {
+        cursor = rows.at(-1)?.cursor ?? cursor
+        isOver = rows.length < (entries ? 1 : replayed)
+        return Chunk.unsafeFromArray<SessionEvent>(rows)
+      })
+    )
+
+    const gone = Effect.sync(() => {
+      isOver = true
+      return Chunk.of(deleted(sessionId, { cursor }))
+    })
+
+    const rest = Effect.suspend(() =>
+      isOver
+        ? Effect.fail(Option.none())
+        : Effect.mapError(
+            Effect.catchTag(next, "SessionNotFound", () => gone),
+            Option.some
+          )
+    )
+    return { first: next, rest }
+  }
+
   /**
    * Fails before the stream begins when the session does not exist, or when the events after the cursor are gone. The
-   * stream ends with a `session.deleted`, which is made up and not stored, when the session is gone.
+   * stream ends with a `session.deleted`, which is made up and not stored, when the session is gone. From the beginning
+   * on, the first chunk is what was there already, even when that is nothing.
    */
   const events = Effect.fnUntraced(function* (range: EventRange) {
-    const { hub } = yield* hubOf(range.sessionId, range.entries ?? false)
-    const { first, rest } = watcherOf(range, hub)
-    let before = yield* first
+    const { first, rest } =
+      range.live === false
+        ? replayOf(range)
+        : watcherOf(range, (yield* hubOf(range.sessionId, range.entries ?? false)).hub)
+    const there = yield* first
+    const isTold = Chunk.isNonEmpty(there) || (range.after ?? beforeAll) === beforeAll
+    let before: Chunk.Chunk<SessionEvent> | null = isTold ? there : null
     const pull: Pull = Effect.suspend(() => {
+      if (before === null) return rest
       const told = before
-      before = Chunk.empty()
-      return Chunk.isEmpty(told) ? rest : Effect.succeed(told)
+      before = null
+      return Effect.succeed(told)
     })
     const stream = Stream.repeatEffectChunkOption(pull)
     pulls.set(stream, pull)

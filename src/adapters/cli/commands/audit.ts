@@ -3,7 +3,7 @@
  * deleted session leaves nothing; a session whose old events were removed keeps its messages.
  */
 import { Chunk, Effect, Stream } from "effect"
-import { Cursor, type SessionId } from "../../../domain/Session.js"
+import type { SessionId } from "../../../domain/Session.js"
 import type { SessionPage } from "../../../domain/SessionPage.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
 import { Gateway } from "../../../services/gateway/Gateway.js"
@@ -33,18 +33,14 @@ const allSessions = Effect.gen(function* () {
 
 /** The events of a session with an actor, up to now, from the oldest that is kept. */
 const ofSession = (sessionId: SessionId, since: number) =>
-  Effect.gen(function* () {
-    const gateway = yield* Gateway
-    const { cursor: newest } = yield* gateway.session(sessionId)
-    const { oldest } = yield* gateway.snapshot(sessionId)
-    const events = yield* gateway.events({ sessionId, after: Cursor.make(Math.max(0, oldest - 1)) }).pipe(
+  Effect.flatMap(Gateway, (gateway) =>
+    gateway.events({ sessionId, live: false }).pipe(
       Stream.filter(SessionEvent.isDurable),
-      Stream.takeUntil((event) => event.cursor >= newest),
       Stream.filter((event) => event.actor !== null && event.at >= since),
-      Stream.runCollect
+      Stream.runCollect,
+      Effect.map(Chunk.toReadonlyArray)
     )
-    return Chunk.toReadonlyArray(events)
-  }).pipe(Effect.catchTag("SessionNotFound", () => Effect.succeed([])))
+  ).pipe(Effect.catchTag("SessionNotFound", () => Effect.succeed([])))
 
 const line = (event: SessionEvent.Durable, width: number): string =>
   [

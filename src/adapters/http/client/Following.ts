@@ -56,7 +56,8 @@ const readReload = decoder(Schema.Struct({ oldest: Schema.Finite, newest: Schema
 const readEventsError = decoder(wireErrors(SkeinError.Events))
 const readListError = decoder(wireErrors(SkeinError.List))
 
-const ours = new Set(["synced", "closing"])
+/** Whether a frame is about the stream itself. */
+const isOurs = ({ event }: EventText.Frame): boolean => event === "synced" || event === "closing"
 
 /** `onLost` is run for each connection that failed before it brought anything. */
 export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Effect<void>) => {
@@ -69,8 +70,7 @@ export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Ef
       Stream.timeoutFail(() => cut, silence),
       Stream.decodeText(),
       Stream.mapAccum("", EventText.take),
-      Stream.flattenChunks,
-      Stream.filter(({ event }) => !ours.has(event))
+      Stream.flattenChunks
     )
 
   /** Connects again and again, until `isOver` or until a connection fails for good. */
@@ -101,23 +101,29 @@ export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Ef
     return Stream.concat(once, again)
   }
 
-  const events = ({ after, entries = false, sessionId }: EventRange) =>
+  const events = ({ after, entries = false, live = true, sessionId }: EventRange) =>
     Stream.suspend(() => {
       let last: Cursor | undefined = after
       let isOver = false
+      const isEnd = ({ event }: EventText.Frame) => {
+        if (!live && event === "synced") isOver = true
+        return isOver
+      }
       const seen = (event: SessionEvent.SessionEvent) => {
         if (!SessionEvent.isDurable(event)) return
         last = event.cursor
-        isOver = event.type === "session.deleted"
+        isOver ||= event.type === "session.deleted"
       }
       const connection = () =>
         connect(
           SkeinError.Events,
           HttpClientRequest.get(`/v1/sessions/${sessionId}/events`).pipe(
-            HttpClientRequest.setUrlParams({ deltas: "true", entries: String(entries) }),
+            HttpClientRequest.setUrlParams({ deltas: String(live), entries: String(entries), live: String(live) }),
             HttpClientRequest.setHeaders(last === undefined ? {} : { "last-event-id": String(last) })
           )
         ).pipe(
+          Stream.takeUntil(isEnd),
+          Stream.filter((frame) => !isOurs(frame)),
           Stream.mapEffect(({ data, event }) => {
             if (event === "reload") {
               return Effect.flatMap(readReload(data), (range) =>
@@ -140,6 +146,7 @@ export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Ef
           SkeinError.List,
           HttpClientRequest.get("/v1/events").pipe(HttpClientRequest.setUrlParams(owner === undefined ? {} : { owner }))
         ).pipe(
+          Stream.filter((frame) => !isOurs(frame)),
           Stream.mapEffect(({ data, event }) =>
             event === "error" ? Effect.flatMap(readListError(data), (error) => Effect.fail(error)) : readHint(data)
           )

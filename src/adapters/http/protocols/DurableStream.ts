@@ -57,14 +57,14 @@ const jsonOf = (events: Iterable<SessionEvent.Durable>): string => `[${[...event
 
 type Events = Stream.Stream<SessionEvent.Durable, SkeinError.Events>
 
-/** The events up to the newest one, or the first page of them. */
-const firstPage = (events: Events, newest: number) => {
+/** The first page of what there is. */
+const firstPage = (events: Events) => {
   let count = 0
   let characters = 0
   const isLast = (event: SessionEvent.Durable) => {
     count += 1
     characters += SessionEvent.toJson(event).length
-    return event.cursor >= newest || count >= page.events || characters >= page.characters
+    return count >= page.events || characters >= page.characters
   }
   return Stream.runCollect(Stream.takeUntil(events, isLast))
 }
@@ -84,10 +84,14 @@ const tellOf = (events: Events, after: number, newest: number) =>
         ...(next >= newest ? { upToDate: true } : {}),
         ...(isClosed ? { streamClosed: true } : {})
       })
+    let isFirst = true
     const pull = yield* pullBytes(
       events,
       (chunk) => {
-        if (Chunk.isEmpty(chunk)) return new Uint8Array()
+        // A session that was repaired may have no event up to its newest cursor.
+        const isNone = isFirst && after < newest && Chunk.isEmpty(chunk)
+        isFirst = false
+        if (Chunk.isEmpty(chunk)) return isNone ? encoder.encode(control(newest)) : new Uint8Array()
         const isClosed = Chunk.some(chunk, ({ type }) => type === "session.deleted")
         return encoder.encode(`event: data\ndata: ${jsonOf(chunk)}\n\n${control(lastOf(chunk, after), isClosed)}`)
       },
@@ -108,20 +112,21 @@ export const get = (sessionId: SessionId) =>
     }
     const after = offset === "now" ? newest : Cursor.make(Math.max(0, Number(offset)))
     const { respond, stopping } = yield* OpenStreams
-    const subscribed = call((gateway) => gateway.subscribe({ sessionId, entries, after }))
-    const opened = Effect.map(subscribed, Stream.filter(SessionEvent.isDurable))
-    if (live === "sse") return yield* respond(Effect.flatMap(opened, (events) => tellOf(events, after, newest)))
-    const events = yield* opened
+    const open = (live: boolean) =>
+      Effect.map(
+        call((gateway) => gateway.subscribe({ sessionId, entries, after, live })),
+        Stream.filter(SessionEvent.isDurable)
+      )
+    if (live === "sse") return yield* respond(Effect.flatMap(open(true), (events) => tellOf(events, after, newest)))
+    const kept = yield* firstPage(yield* open(false))
     const found =
-      newest > after
-        ? yield* firstPage(events, newest)
-        : live === undefined
-          ? Chunk.empty<SessionEvent.Durable>()
-          : yield* Stream.runCollect(Stream.take(events, 1)).pipe(
-              Effect.raceFirst(stopping),
-              Effect.timeoutTo({ duration: held, onTimeout: Chunk.empty, onSuccess: (found) => found })
-            )
-    const headers = headersOf(lastOf(found, after), newest)
+      Chunk.isNonEmpty(kept) || live === undefined
+        ? kept
+        : yield* Stream.runCollect(Stream.take(yield* open(true), 1)).pipe(
+            Effect.raceFirst(stopping),
+            Effect.timeoutTo({ duration: held, onTimeout: Chunk.empty, onSuccess: (found) => found })
+          )
+    const headers = headersOf(lastOf(found, newest), newest)
     return Chunk.isEmpty(found) && live !== undefined
       ? HttpServerResponse.empty({ status: 204, headers })
       : HttpServerResponse.text(jsonOf(found), { contentType: "application/json", headers })

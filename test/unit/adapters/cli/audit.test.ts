@@ -10,7 +10,7 @@ import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { folder } from "../../services/storage/disk.js"
-import { engineOn } from "../sqlite/populated.js"
+import { engineOn, one, populate, repair, tamper } from "../sqlite/populated.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 const audit = (data: string, ...args: ReadonlyArray<string>) =>
@@ -50,5 +50,22 @@ it.scopedLive("changes are told with whom they are stored with, in the order of 
     expect(yield* audit(data, "--since", "5m")).toHaveLength(4)
     const year = new Date((yield* Clock.currentTimeMillis) + 400 * 86_400_000).getUTCFullYear()
     expect(yield* audit(data, "--since", `${year}-12-31`)).toEqual(["No changes with a named author"])
+  })
+)
+
+it.scopedLive("a session that was repaired has no events, and what is changed later is told", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    yield* Actor.as(Actor.Actor.make("ada"))(populate(data))
+    expect(yield* audit(data, "--session", one)).not.toEqual(["No changes with a named author"])
+    tamper(data, "UPDATE messages SET body = 'damaged' WHERE session = 1 AND seq = 1")
+    yield* repair(data)
+    expect(yield* audit(data, "--session", one)).toEqual(["No changes with a named author"])
+    yield* Gateway.pipe(
+      Effect.flatMap((gateway) => gateway.patch({ sessionId: one, title: "again" })),
+      Actor.as(Actor.Actor.make("ada")),
+      Effect.provide(engineOn(data))
+    )
+    expect(yield* audit(data, "--session", one)).toEqual([expect.stringContaining("renamed the session again")])
   })
 )

@@ -30,4 +30,20 @@ describe("subscribe", () => {
       expect([...events].map(({ type }) => type)).toEqual(["session.created", "session.renamed", "session.renamed"])
     })
   )
+
+  it.scoped("P10 that goes on with nothing live ends with what is there, however much that is", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { id } = yield* session()
+      for (let count = 0; count < 256; count++) yield* gateway.patch({ sessionId: id, title: `${count}` })
+      for (const entries of [false, true]) {
+        const events = yield* Stream.runCollect(gateway.events({ sessionId: id, entries, live: false }))
+        expect([...events].map((event) => "cursor" in event && event.cursor)).toEqual(
+          Array.from({ length: 257 }, (_, index) => index + 1)
+        )
+      }
+      const { cursor } = yield* gateway.session(id)
+      expect([...(yield* Stream.runCollect(gateway.events({ sessionId: id, after: cursor, live: false })))]).toEqual([])
+    })
+  )
 })
