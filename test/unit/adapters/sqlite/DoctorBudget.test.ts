@@ -48,6 +48,31 @@ const spies = () => {
   ]
 }
 
+/** How often each text is run during the effect. */
+const texts = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(spies),
+    (spies) =>
+      Effect.map(effect, () => {
+        const counts = new Map<string, number>()
+        for (const statement of spies.flatMap(({ mock }): ReadonlyArray<unknown> => mock.contexts)) {
+          if (isStatement(statement)) counts.set(statement.source, (counts.get(statement.source) ?? 0) + 1)
+        }
+        return counts
+      }),
+    (spies) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
+  )
+
+/** How SQLite reads tables for a statement. */
+const planOf = (data: string, text: string): ReadonlyArray<string> => {
+  const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
+  const steps = connection
+    .prepare<Array<null>, { readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`)
+    .all(...Array.from({ length: text.split("?").length - 1 }, () => null))
+  connection.close()
+  return steps.map(({ detail }) => detail)
+}
+
 /** How many statements run during the effect. */
 const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
@@ -67,5 +92,19 @@ it.scopedLive("a check of many sessions takes few statements", () =>
     expect(damages(seen)).toEqual([])
     expect(few).toBeGreaterThan(10)
     expect(many - few).toBeLessThan(1_000 / 4)
+  })
+)
+
+it.scopedLive("what is read for each batch of sessions is found by indexes that the database has", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    yield* populate(data)
+    multiply(data, 1_000)
+    const ofBatches = [...(yield* texts(look(data)))].filter(
+      ([text, count]) => count >= 10 && /^\s*(SELECT|WITH)/.test(text)
+    )
+    const plans = ofBatches.flatMap(([text]) => planOf(data, text))
+    expect(plans.length).toBeGreaterThan(10)
+    expect(plans.filter((plan) => /AUTOMATIC|^SCAN (?!given|CONSTANT ROW)/.test(plan))).toEqual([])
   })
 )
