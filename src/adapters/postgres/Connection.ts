@@ -74,6 +74,9 @@ const connectMillis = 10_000
 const keepAliveMillis = 5_000
 const closeMillis = 1_000
 
+/** How soon the server ends a statement without a time limit whose client is gone. */
+const goneMillis = 1_000
+
 /** A connection is cut when its answer is this much later than anything that the server itself would end. */
 const graceMillis = 10_000
 
@@ -190,6 +193,8 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
   })
   if (notified !== undefined) client.on("notification", ({ payload, processId }) => notified(payload ?? "", processId))
   await client.connect()
+  // Servers before version 14, and those on Windows, refuse the setting.
+  if (scans) await client.query(`SET client_connection_check_interval = ${goneMillis}`).catch(() => {})
   const { rows } = await client.query<Role>(set(options))
   if (!mayLag && rows.some(({ isStandby }) => isStandby)) {
     throw new SqlFailure({ code: PostgresFailure.readOnly, kind: "spoilt" })

@@ -245,6 +245,23 @@ Postgres.describe("A connection to PostgreSQL", () => {
     })
   )
 
+  it.scoped("leaves no scan behind on the server when its client is gone", () =>
+    Effect.gen(function* () {
+      const { direct, proxy } = yield* setUp
+      const [scan, other] = yield* Effect.all([
+        connect(proxy.url, { scans: true, isLane: false }),
+        connect(direct, { lockMillis: 60_000 })
+      ])
+      yield* Connection.ask(scan, "SELECT pg_advisory_lock(1)")
+      const asked = yield* Effect.fork(Effect.flip(Connection.ask(scan, "SELECT pg_sleep(3600)")))
+      yield* proxy.until(() => proxy.statements.some((text) => text.includes("pg_sleep")))
+      yield* proxy.cutAll
+      expect(yield* Fiber.join(asked)).toMatchObject({ kind: "spoilt" })
+      // The server gives the lock away when it ends the connection.
+      yield* Connection.ask(other, "SELECT pg_advisory_lock(1)")
+    })
+  )
+
   it.scoped("closes once everything sent is answered, or soon if nothing answers", () =>
     Effect.gen(function* () {
       const { direct, proxy } = yield* setUp

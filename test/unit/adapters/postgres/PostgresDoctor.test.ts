@@ -13,6 +13,7 @@ import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as Connection from "../../../../src/adapters/postgres/Connection.js"
 import * as Migrations from "../../../../src/adapters/postgres/Migrations.js"
 import * as PostgresDoctor from "../../../../src/adapters/postgres/PostgresDoctor.js"
+import * as PostgresQuery from "../../../../src/adapters/postgres/PostgresQuery.js"
 import * as SkeinPostgres from "../../../../src/adapters/postgres/SkeinPostgres.js"
 import * as Aside from "../../../../src/adapters/sqlite/Aside.js"
 import { asidePlace } from "../../../../src/adapters/sqlite/doctor/Connection.js"
@@ -21,6 +22,7 @@ import * as Agents from "../../../../src/services/Agents.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as Orphans from "../../../../src/services/storage/sql/doctor/Orphans.js"
 import { isDamage, type Outcome } from "../../../../src/services/storage/sql/doctor/Finding.js"
 import { sqlName, type Table } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
@@ -120,6 +122,30 @@ Postgres.describe("A doctor of PostgreSQL", () => {
       const { schema, url } = yield* fresh
       const [outcome] = yield* identified(PostgresDoctor.look({ schema, url }))
       expect(outcome?.finding.kind).toBe("database-new")
+    })
+  )
+
+  it.scopedLive("looks for lost sessions in a way that is as good for many sessions as for few", () =>
+    Effect.gen(function* () {
+      const { options } = yield* harmed
+      const ways = { applicationName: "test", isLane: false, lockMillis: 1_000, scans: true }
+      const connection = yield* Connection.scoped({ ...options, ...ways })
+      const asked: Array<string> = []
+      const query = PostgresQuery.make({
+        query: (text) => {
+          asked.push(text)
+          return Connection.ask(connection, `EXPLAIN ${text}`).pipe(
+            Effect.map(({ rows }) => asked.push(JSON.stringify(rows))),
+            Effect.as({ rows: [], count: 0, command: "SELECT" })
+          )
+        }
+      })
+      yield* Orphans.ordinals(query)
+      const [text, plan] = asked
+      expect(text).toContain("session_rows")
+      // Where the rows of a sub-plan do not fit the memory that it may have, it is run again for each row.
+      expect(plan).not.toContain("SubPlan")
+      expect(plan).toContain("Anti Join")
     })
   )
 

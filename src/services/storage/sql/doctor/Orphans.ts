@@ -19,7 +19,9 @@ const owners = tables
 export const ordinals = (query: Query): Effect.Effect<ReadonlyArray<number | bigint>, StorageFailed> =>
   query<{ readonly owner: number | bigint }>(
     "look for lost sessions",
-    `SELECT DISTINCT owner FROM (${owners}) AS owners WHERE owner NOT IN (SELECT ordinal FROM session_rows) ORDER BY owner`
+    // Not `NOT IN`: where the ordinals do not fit its memory, PostgreSQL would go through them for each row.
+    `SELECT DISTINCT owner FROM (${owners}) AS owners
+     WHERE owner IS NOT NULL AND NOT EXISTS (SELECT 1 FROM session_rows WHERE ordinal = owners.owner) ORDER BY owner`
   ).pipe(Effect.map((rows) => rows.map(({ owner }) => owner)))
 
 /** The changes that move all rows of one session to another. */
