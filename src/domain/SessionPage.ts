@@ -31,6 +31,8 @@ export const SessionQuery = Schema.Struct({
   parent: optional(SessionId),
   /** Only sessions with this placement. */
   placement: optional(Placement),
+  /** Only ids that begin with this text. */
+  idPrefix: optional(SessionId),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Searched),
   /** Only sessions that do one of these now. Each of them except "idle" means that a run has not ended. */

@@ -4,7 +4,6 @@
  */
 import { Effect, ParseResult, Schema } from "effect"
 import { SessionId } from "../../domain/Session.js"
-import type { SessionPage } from "../../domain/SessionPage.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { WrongUsage } from "./Failure.js"
@@ -12,7 +11,6 @@ import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Sessions.js"
 
 const prefix = "ses_"
-const page = 500
 const mostNamed = 4
 
 /** Checks that the text can be an id. No session needs to have it. */
@@ -23,18 +21,12 @@ export const parse = (text: string): Effect.Effect<SessionId, InvalidInput> =>
     return new InvalidInput({ field: "session", limit, actual: TerminalText.short(text, 80) })
   })
 
-const startingWith = Effect.fnUntraced(function* (text: string) {
+/** Sessions whose id begins with this text, with or without the `ses_`: a few more than a refusal names. */
+const startingWith = Effect.fnUntraced(function* (text: SessionId) {
   const gateway = yield* Gateway
-  const matches: Array<SessionId> = []
-  let next: SessionPage["next"] | undefined
-  while (next !== null) {
-    const found: SessionPage = yield* gateway.sessions({ limit: page, after: next })
-    for (const { id } of found.sessions) {
-      if (id.startsWith(text) || id.startsWith(prefix + text)) matches.push(id)
-    }
-    next = found.next
-  }
-  return matches
+  const beginnings = [text, prefix + text].filter(Schema.is(SessionId))
+  const pages = yield* Effect.forEach(beginnings, (idPrefix) => gateway.sessions({ idPrefix, limit: mostNamed + 1 }))
+  return pages.flatMap(({ sessions }) => sessions.map(({ id }) => id))
 })
 
 /** The session with this id, or the only one whose id begins with it. */
@@ -46,11 +38,12 @@ export const find = Effect.fn("SessionLookup.find")(function* (id: SessionId) {
     Effect.catchTag("RowDamaged", () => Effect.succeed(id)),
     Effect.catchTag("SessionNotFound", (missing) =>
       Effect.gen(function* () {
-        const [first, ...others] = prefix.startsWith(id) ? [] : yield* startingWith(id)
+        const found = prefix.startsWith(id) ? [] : yield* startingWith(id)
+        const [first] = found
         if (first === undefined) return yield* missing
-        if (others.length === 0) return first
-        const named = [first, ...others].slice(0, mostNamed)
-        return yield* new WrongUsage({ detail: Texts.ambiguousId(id, named, others.length + 1 - named.length) })
+        if (found.length === 1) return first
+        const named = found.slice(0, mostNamed)
+        return yield* new WrongUsage({ detail: Texts.ambiguousId(id, named, found.length > named.length) })
       })
     )
   )

@@ -69,8 +69,8 @@ export const running = (runId: string): string => `Run ${runId} is in progress.`
 
 export const sessionId = "must be a session id"
 
-export const ambiguousId = (id: string, named: ReadonlyArray<string>, more: number): string =>
-  `${id} matches several session ids: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+export const ambiguousId = (id: string, named: ReadonlyArray<string>, hasMore: boolean): string =>
+  `${id} matches several session ids: ${named.join(", ")}${hasMore ? " and others" : ""}`
 
 export const noneIn = (folder: string): string => `no session in ${folder}`
 

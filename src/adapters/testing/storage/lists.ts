@@ -110,6 +110,28 @@ export const listTests = (test: Test) => {
       expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
     }))
 
+  test("sessions are found and counted by the beginning of their id", () =>
+    Effect.gen(function* () {
+      for (const id of ["ses_a", "ses_aZ", "ses_az", "ses_a_", "ses_a-1", "ses_b", "ses_A", "ses", "a"]) {
+        yield* create({ id: SessionId.make(id), owner: id === "ses_az" ? smith : null })
+      }
+      const beginning = (idPrefix: string, more: Parameters<typeof list>[0] = {}) =>
+        list({ ...more, idPrefix: SessionId.make(idPrefix) })
+      expect(yield* beginning("ses_a")).toMatchObject({
+        ids: ["ses_a-1", "ses_a_", "ses_az", "ses_aZ", "ses_a"],
+        total: 5
+      })
+      expect((yield* beginning("a")).ids).toEqual(["a"])
+      expect((yield* beginning("es")).ids).toEqual([])
+      expect(yield* beginning("ses_a", { owner: smith })).toMatchObject({ ids: ["ses_az"], total: 1 })
+      for (const order of ["created", "activity"] as const) {
+        const first = yield* beginning("ses_a", { order, limit: 3 })
+        expect(first).toMatchObject({ ids: ["ses_a-1", "ses_a_", "ses_az"], total: 5 })
+        const rest = yield* beginning("ses_a", { order, limit: 3, after: first.next ?? undefined })
+        expect(rest).toEqual({ ids: ["ses_aZ", "ses_a"], next: null, total: 5 })
+      }
+    }))
+
   test("a list by activity shows the last changed session first, to the millisecond, page by page", () =>
     Effect.gen(function* () {
       const [now, storage] = [yield* Now, yield* Storage]

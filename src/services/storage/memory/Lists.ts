@@ -78,7 +78,8 @@ const activityOf = (state: State, kept: SessionRecord): StoredActivity => {
     : "running"
 }
 
-const matches = (session: Session, { owner, parent, placement, title, workdir }: ListQuery): boolean =>
+const matches = (session: Session, { idPrefix, owner, parent, placement, title, workdir }: ListQuery): boolean =>
+  (idPrefix === undefined || session.id.startsWith(idPrefix)) &&
   (workdir === undefined || session.workdir === workdir) &&
   (owner === undefined || session.owner === owner) &&
   (parent === undefined || session.parent === parent) &&

@@ -28,6 +28,9 @@ interface Condition {
   readonly parameters: ReadonlyArray<string>
 }
 
+/** The first character that comes after all characters of ids. */
+const afterIds = "{"
+
 /**
  * The conditions that a session must meet. Each filter is a condition of its own, so that an index finds the sessions
  * of an owner or a folder.
@@ -35,6 +38,7 @@ interface Condition {
 const conditions = ({
   activity: wanted,
   crashed,
+  idPrefix,
   owner,
   parent,
   placement,
@@ -48,6 +52,8 @@ const conditions = ({
     ...when(owner, "session_rows.owner = ?"),
     ...when(parent, "session_rows.parent = ?"),
     ...when(placement, "session_rows.placement = ?"),
+    ...when(idPrefix, "session_rows.id >= ?"),
+    ...when(idPrefix === undefined ? undefined : idPrefix + afterIds, "session_rows.id < ?"),
     ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
     ...(wanted === undefined ? [] : doing(wanted, crashed ?? []))
   ]
@@ -94,12 +100,13 @@ interface Order {
 
 const last = Number.MAX_SAFE_INTEGER
 
-const byCreation: Order = {
-  beyond: "session_rows.ordinal < ?",
-  by: "session_rows.ordinal DESC",
+/** `ordinal` is the column of the ordinal, or an expression of it that no index has. */
+const byCreation = (ordinal: string): Order => ({
+  beyond: `${ordinal} < ?`,
+  by: `${ordinal} DESC`,
   ofPage: "page.ordinal DESC",
   parameters: ([ordinal = last]) => [ordinal]
-}
+})
 
 /** `second` is the column of the second, or an expression of it that no index has. */
 const byActivity = (second: string): Order => ({
@@ -109,9 +116,11 @@ const byActivity = (second: string): Order => ({
   parameters: ([ordinal = last, activeAt = last, updatedAt = last]) => [activeAt, updatedAt, ordinal]
 })
 
-const orderOf = ({ activity, order, parent, workdir }: ListQuery): Order => {
-  if (order !== "activity") return byCreation
-  const isFound = workdir !== undefined || parent !== undefined || activity?.includes("idle") === false
+/** Whatever finds few sessions comes before the order. */
+const orderOf = ({ activity, idPrefix, order, parent, workdir }: ListQuery): Order => {
+  if (order !== "activity") return byCreation(idPrefix === undefined ? "session_rows.ordinal" : "+session_rows.ordinal")
+  const isFound =
+    workdir !== undefined || parent !== undefined || idPrefix !== undefined || activity?.includes("idle") === false
   return byActivity(isFound ? "+session_rows.active_at" : "session_rows.active_at")
 }
 

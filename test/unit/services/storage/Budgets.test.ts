@@ -129,6 +129,7 @@ const costs = (size: number) =>
       "list of idle sessions": reader.sessions({ limit: 40, activity: ["idle"] }),
       "list by activity": reader.sessions({ limit: 40, order: "activity" }),
       "list by activity of an owner": reader.sessions({ limit: 40, order: "activity", owner: ann }),
+      "list by the beginning of an id": reader.sessions({ limit: 5, idPrefix: SessionId.make("session-1") }),
       leases: reader.tenancies,
       states: reader.states([s1, SessionId.make("session-1"), SessionId.make("session-2")]),
       "changes of a time": reader.changes({ from: 0, to: 10_000, limit: 40 }),
@@ -216,8 +217,12 @@ it.scopedLive(
         "SCAN unended USING INDEX runs_active",
         "SCAN waiting USING INDEX runs_active"
       ])
-      // Only sessions that go on, which are few.
-      expect(sorted).toEqual([expect.stringContaining("ORDER BY +session_rows.active_at")])
+      // Only sessions that go on, and those whose ids begin alike, which are few.
+      expect(sorted).toEqual([
+        expect.stringContaining("ORDER BY +session_rows.active_at"),
+        expect.stringContaining("ORDER BY +session_rows.ordinal")
+      ])
+      expect(plans).toContain("SEARCH session_rows USING INDEX sqlite_autoindex_session_rows_1 (id>? AND id<?)")
       expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
         "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_active (active_at>? AND active_at<?)",
