@@ -35,6 +35,8 @@ export const SessionQuery = Schema.Struct({
   idPrefix: optional(SessionId),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Searched),
+  /** Only sessions that have changed, or were imported, at or after this time, in milliseconds since the epoch. */
+  since: optional(Schema.NonNegativeInt),
   /** Only sessions that do one of these now. Each of them except "idle" means that a run has not ended. */
   activity: optional(Schema.Array(SessionActivity)),
   /** Last created first, or last changed first. Defaults to "created". */

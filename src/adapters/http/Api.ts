@@ -56,7 +56,14 @@ const Sessions = HttpApiGroup.make("sessions")
   )
   .add(
     HttpApiEndpoint.get("sessions", "/sessions")
-      .setUrlParams(parameters({ ...SessionQuery.fields, limit: optional(count), total: optional(Flag) }))
+      .setUrlParams(
+        parameters({
+          ...SessionQuery.fields,
+          since: optional(whole(Schema.NonNegativeInt)),
+          limit: optional(count),
+          total: optional(Flag)
+        })
+      )
       .addSuccess(operations.sessions.success)
       .addError(wireErrors(operations.sessions.error))
   )

@@ -19,12 +19,13 @@ import type * as Commands from "../texts/Commands.js"
 
 const page = 500
 
-const allSessions = Effect.gen(function* () {
+/** The sessions that may have events since then. */
+const sessionsSince = Effect.fnUntraced(function* (since: number) {
   const gateway = yield* Gateway
   const ids: Array<SessionId> = []
   let next: SessionPage["next"] | undefined
   while (next !== null) {
-    const found: SessionPage = yield* gateway.sessions({ limit: page, after: next })
+    const found: SessionPage = yield* gateway.sessions({ limit: page, since, after: next })
     ids.push(...found.sessions.map(({ id }) => id))
     next = found.next
   }
@@ -52,11 +53,11 @@ const line = (event: SessionEvent.Durable, width: number): string =>
 
 export const run = Effect.fn("audit")(function* (given: ValuesOf<typeof Commands.audit>) {
   const screen = yield* Screen
-  const since = (yield* Moment.since("--since", given.value("since"))) ?? 0
+  const since = Math.max(0, (yield* Moment.since("--since", given.value("since"))) ?? 0)
   const named = given.value("session")
   const parsed = named === null ? null : yield* SessionLookup.parse(named)
   yield* Effect.gen(function* () {
-    const sessions = parsed === null ? yield* allSessions : [yield* SessionLookup.find(parsed)]
+    const sessions = parsed === null ? yield* sessionsSince(since) : [yield* SessionLookup.find(parsed)]
     const found = yield* Effect.forEach(sessions, (sessionId) => ofSession(sessionId, since))
     const events = found.flat().sort((one, other) => one.at - other.at)
     if (given.has("json")) {

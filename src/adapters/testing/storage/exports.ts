@@ -169,6 +169,8 @@ const settledTests = (test: Test) => {
         _tag: "CursorGone"
       })
       expect(yield* reader.deleting).toEqual([])
+      const changedSince = (since: number) => Effect.map(reader.sessions({ since, total: true }), ({ total }) => total)
+      expect([yield* changedSince(9_000), yield* changedSince(9_001)]).toEqual([1, 0])
     }))
 
   test("P5 at most once: an imported session knows its keys and can go on", () =>

@@ -1,9 +1,11 @@
 import { Effect } from "effect"
+import { userText } from "../../../domain/Message.js"
 import { RunId } from "../../../domain/Run.js"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
+  append,
   create,
   createAndStart,
   openBatch,
@@ -108,6 +110,22 @@ export const listTests = (test: Test) => {
       expect((yield* list({ title: "Äpf" })).ids).toEqual(["a"])
       expect((yield* list({ title: "äpf" })).ids).toEqual([])
       expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
+    }))
+
+  test("sessions are found and counted by the time since which they have changed", () =>
+    Effect.gen(function* () {
+      const [now, storage] = [yield* Now, yield* Storage]
+      yield* createAll(3)
+      yield* now.set(5_000)
+      yield* storage.patch(SessionId.make("n3"), { metadata: { a: 1 } })
+      yield* now.set(6_000)
+      yield* append(SessionId.make("n1"), [userText("hi")])
+      const since = (since: number, more: Parameters<typeof list>[0] = {}) => list({ ...more, since })
+      expect((yield* since(0)).ids).toEqual(["n3", "n2", "n1"])
+      expect(yield* since(5_000)).toEqual({ ids: ["n3", "n1"], next: null, total: 2 })
+      expect((yield* since(5_000, { order: "activity" })).ids).toEqual(["n1", "n3"])
+      expect((yield* since(6_000)).ids).toEqual(["n1"])
+      expect(yield* since(6_001)).toEqual({ ids: [], next: null, total: 0 })
     }))
 
   test("sessions are found and counted by the beginning of their id", () =>

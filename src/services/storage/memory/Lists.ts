@@ -9,7 +9,8 @@ import { type SessionRecord, type State, visible } from "./State.js"
 export const page = (state: State, query: ListQuery): StoredPage => {
   const matching = Array.sort(
     Array.fromIterable(HashMap.values(state.sessions)).filter(
-      (kept) => kept.tenure.state !== "gone" && matches(kept.session, query) && does(state, kept, query)
+      (kept) =>
+        kept.tenure.state !== "gone" && matches(kept.session, query) && isSince(kept, query) && does(state, kept, query)
     ),
     query.order === "activity" ? lastChangedFirst : lastCreatedFirst
   )
@@ -85,6 +86,10 @@ const matches = (session: Session, { idPrefix, owner, parent, placement, title, 
   (parent === undefined || session.parent === parent) &&
   (placement === undefined || session.placement === placement) &&
   (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
+
+/** An import leaves the time of the last change as it was, and has an event of its own. */
+const isSince = ({ events, session }: SessionRecord, { since }: ListQuery): boolean =>
+  since === undefined || session.updatedAt >= since || (events.at(-1)?.at ?? 0) >= since
 
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 

@@ -25,8 +25,12 @@ export const activity = `CASE
 
 interface Condition {
   readonly text: string
-  readonly parameters: ReadonlyArray<string>
+  readonly parameters: ReadonlyArray<string | number>
 }
+
+/** An import leaves the time of the last change as it was, and has an event of its own. */
+const isSince = `(session_rows.updated_at >= ? OR EXISTS (SELECT 1 FROM event_rows
+  WHERE event_rows.session = session_rows.ordinal AND event_rows.cursor = session_rows.cursor AND event_rows.at >= ?))`
 
 /** The first character that comes after all characters of ids. */
 const afterIds = "{"
@@ -42,6 +46,7 @@ const conditions = ({
   owner,
   parent,
   placement,
+  since,
   title,
   workdir
 }: ListQuery): ReadonlyArray<Condition> => {
@@ -55,6 +60,7 @@ const conditions = ({
     ...when(idPrefix, "session_rows.id >= ?"),
     ...when(idPrefix === undefined ? undefined : idPrefix + afterIds, "session_rows.id < ?"),
     ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
+    ...(since === undefined ? [] : [{ text: isSince, parameters: [since, since] }]),
     ...(wanted === undefined ? [] : doing(wanted, crashed ?? []))
   ]
 }

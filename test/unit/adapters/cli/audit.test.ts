@@ -11,6 +11,7 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { folder } from "../../services/storage/disk.js"
 import { engineOn, one, populate, repair, tamper } from "../sqlite/populated.js"
+import { counted } from "../sqlite/statements.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 const audit = (data: string, ...args: ReadonlyArray<string>) =>
@@ -67,5 +68,25 @@ it.scopedLive("a session that was repaired has no events, and what is changed la
       Effect.provide(engineOn(data))
     )
     expect(yield* audit(data, "--session", one)).toEqual([expect.stringContaining("renamed the session again")])
+  })
+)
+
+it.scopedLive("of sessions that have not changed since then, nothing is read", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    const create = (...names: ReadonlyArray<string>) =>
+      Effect.flatMap(Gateway, (gateway) =>
+        Effect.forEach(names, (id) => gateway.create({ id: SessionId.make(id) }), { concurrency: "unbounded" })
+      ).pipe(Actor.as(Actor.Actor.make("ada")), Effect.provide(engineOn(data)))
+    yield* create("new")
+    const [lines, few] = yield* counted(audit(data, "--since", "1h"))
+    expect(lines).toEqual([expect.stringContaining("new  created the session")])
+    yield* create(...Array.from({ length: 600 }, (_, n) => `old${n}`))
+    tamper(
+      data,
+      "UPDATE session_rows SET updated_at = 1 WHERE id <> 'new'",
+      "UPDATE event_rows SET at = 1 WHERE session <> 1"
+    )
+    expect(yield* counted(audit(data, "--since", "1h"))).toEqual([lines, few])
   })
 )

@@ -1,9 +1,10 @@
 /** What a check costs, in statements: a few for each batch of sessions, and none for each session. */
-import { expect, it, vi } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { folder } from "../../services/storage/disk.js"
+import { counted, texts } from "./statements.js"
 import { damages, look, populate, tamper } from "./populated.js"
 
 /** Adds many more sessions to a folder, each with what session `two` has. */
@@ -31,38 +32,6 @@ const multiply = (data: string, count: number) => {
   )
 }
 
-const isStatement = (value: unknown): value is Sqlite.Statement => value instanceof Object && "all" in value
-
-/** Records each statement that runs. */
-const spies = () => {
-  const connection = new Sqlite(":memory:")
-  const statement: unknown = Object.getPrototypeOf(connection.prepare("SELECT 1"))
-  connection.close()
-  if (!isStatement(statement)) throw new Error("no statement")
-  return [
-    vi.spyOn(statement, "all"),
-    vi.spyOn(statement, "get"),
-    vi.spyOn(statement, "run"),
-    vi.spyOn(statement, "iterate"),
-    vi.spyOn(Sqlite.prototype, "exec")
-  ]
-}
-
-/** How often each text is run during the effect. */
-const texts = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.acquireUseRelease(
-    Effect.sync(spies),
-    (spies) =>
-      Effect.map(effect, () => {
-        const counts = new Map<string, number>()
-        for (const statement of spies.flatMap(({ mock }): ReadonlyArray<unknown> => mock.contexts)) {
-          if (isStatement(statement)) counts.set(statement.source, (counts.get(statement.source) ?? 0) + 1)
-        }
-        return counts
-      }),
-    (spies) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
-  )
-
 /** How SQLite reads tables for a statement. */
 const planOf = (data: string, text: string): ReadonlyArray<string> => {
   const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
@@ -72,15 +41,6 @@ const planOf = (data: string, text: string): ReadonlyArray<string> => {
   connection.close()
   return steps.map(({ detail }) => detail)
 }
-
-/** How many statements run during the effect. */
-const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.acquireUseRelease(
-    Effect.sync(spies),
-    (spies) =>
-      Effect.map(effect, (result) => [result, spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0)] as const),
-    (spies) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
-  )
 
 it.scopedLive("a check of many sessions takes few statements", () =>
   Effect.gen(function* () {
