@@ -94,7 +94,7 @@ export const make = Effect.gen(function* () {
   }
   const fork = yield* FiberSet.makeRuntime()
   const isHeld = (sessionId: SessionId) =>
-    Effect.match(storage.activity(sessionId), {
+    Effect.match(storage.occupancy(sessionId), {
       onFailure: () => false,
       onSuccess: ({ holder }) => Option.isSome(holder)
     })

@@ -20,7 +20,7 @@ import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageClock } from "../storage/StorageClock.js"
-import { type Holder, Storage, StorageReader, type Takeover, type Tenancy } from "../storage/Storage.js"
+import { type Holder, type Occupancy, Storage, StorageReader, type Takeover, type Tenancy } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
@@ -46,6 +46,11 @@ export interface Service {
   readonly takeOver: (holder: Holder) => Effect.Effect<void, SkeinError.Write | SkeinError.SessionNotFound>
   /** Claims a session in the background, as soon as storage permits. */
   readonly claimLater: (sessionId: SessionId) => Effect.Effect<void>
+  /**
+   * Sees to it that the queued runs of a session get their turn, even if the engine of the run before them dies and
+   * nobody waits for them. A session is watched once, however many runs wait in it. Must run within the boundary.
+   */
+  readonly watchQueue: (sessionId: SessionId) => Effect.Effect<void>
   /** Waits until the lease of a session's holder is known to be held or over: at most about two leases and a second. */
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: this checks for it, and then claims the session. */
@@ -63,7 +68,7 @@ export interface Service {
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}
 
-/** How often a waiting client checks whether the engine that holds the run is dead, in nanoseconds. */
+/** How often those that wait for runs check whether the engine that holds them is dead, in nanoseconds. */
 const lookForDeaths = 1_000_000_000n
 
 const make = Effect.gen(function* () {
@@ -134,9 +139,11 @@ const make = Effect.gen(function* () {
     return { presence, ...taken }
   })
 
-  const claim = Effect.fn("Claims.claim")(function* (sessionId: SessionId, claimant: Claimant) {
-    if (drivers.isClosing()) return Option.none()
-    const { holder, placement, queued } = yield* reader.activity(sessionId)
+  const claimAsSeen = Effect.fnUntraced(function* (
+    sessionId: SessionId,
+    { hasQueued, holder, placement }: Occupancy,
+    claimant: Claimant
+  ) {
     if (!isServed(placement, config.placements)) return Option.none()
     if (Option.isSome(holder)) {
       const taken = yield* takeOver(holder.value, claimant)
@@ -144,30 +151,38 @@ const make = Effect.gen(function* () {
       if (taken._tag === "Continues")
         return Option.some(yield* Effect.as(drivers.drive(taken, taken.presence), taken.ref))
     }
-    if (queued.length === 0 && Option.isNone(holder)) return Option.none()
+    if (!hasQueued && Option.isNone(holder)) return Option.none()
     const presence = yield* leases.presence
     const next = yield* storage.startNext(sessionId, presence)
     if (Option.isSome(next)) yield* drivers.drive(next.value, presence)
     return Option.none()
-  }, Effect.uninterruptible)
+  })
+
+  const claim = Effect.fn("Claims.claim")(
+    (sessionId: SessionId, claimant: Claimant) =>
+      drivers.isClosing()
+        ? Effect.succeedNone
+        : Effect.flatMap(reader.occupancy(sessionId), (seen) => claimAsSeen(sessionId, seen, claimant)),
+    Effect.uninterruptible
+  )
 
   /**
    * Claims the session of a run that somebody has asked to cancel; if its placement is not served, only ends the run.
    */
   const endCancelled = Effect.fnUntraced(function* (sessionId: SessionId, runId: RunId) {
-    const { holder, placement } = yield* reader.activity(sessionId)
+    const { holder, placement } = yield* reader.occupancy(sessionId)
     if (isServed(placement, config.placements)) yield* claim(sessionId, "engine")
     else if (Option.isSome(holder) && holder.value.run.id === runId) yield* takeOver(holder.value, "deletion")
   })
+
+  const mayYetSucceed = ({ _tag }: SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read) =>
+    _tag !== "SessionNotFound" && _tag !== "SessionDeleting" && _tag !== "StorageUnusable"
 
   const claimLater = (sessionId: SessionId) =>
     boundary
       .hold(sessionId)(claim(sessionId, "engine"))
       .pipe(
-        Effect.retry({
-          schedule: Schedule.spaced(Duration.nanos(lookForDeaths)),
-          while: ({ _tag }) => _tag !== "SessionNotFound" && _tag !== "SessionDeleting" && _tag !== "StorageUnusable"
-        }),
+        Effect.retry({ schedule: Schedule.spaced(Duration.nanos(lookForDeaths)), while: mayYetSucceed }),
         Effect.ignore,
         Effect.interruptible,
         Effect.forkIn(scope),
@@ -177,9 +192,45 @@ const make = Effect.gen(function* () {
   // without driving it.
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(drivers.abandoned, claimLater)))
 
+  /** Sessions whose queue this engine watches. */
+  const watchedQueues = new Set<SessionId>()
+
+  /** Claims a session if nobody holds it. Returns whether a run is left in it. */
+  const claimQueued = (sessionId: SessionId) =>
+    Effect.gen(function* () {
+      const seen = yield* reader.occupancy(sessionId)
+      if (!seen.hasQueued && Option.isNone(seen.holder)) return false
+      if (!drivers.isClosing()) yield* claimAsSeen(sessionId, seen, "engine")
+      return true
+    }).pipe(
+      Effect.catchAll((error) => Effect.succeed(mayYetSucceed(error))),
+      // Within the boundary, so that a run that is queued next finds its session watched or watches it.
+      Effect.tap((isLeft) => {
+        if (!isLeft) watchedQueues.delete(sessionId)
+      }),
+      Effect.uninterruptible
+    )
+
+  const lookAtQueue = Effect.fnUntraced(function* (sessionId: SessionId) {
+    // A run of this engine needs no watching: its driver starts the next one.
+    const driven = drivers.driven(sessionId)
+    if (Option.isSome(driven)) yield* drivers.ended(driven.value)
+    yield* Effect.sleep(Duration.nanos(lookForDeaths))
+    if (Option.isSome(drivers.driven(sessionId))) return true
+    return yield* boundary.hold(sessionId)(claimQueued(sessionId))
+  })
+
+  const watchQueue = (sessionId: SessionId) =>
+    Effect.suspend(() => {
+      if (watchedQueues.has(sessionId)) return Effect.void
+      watchedQueues.add(sessionId)
+      const watching = Effect.repeat(lookAtQueue(sessionId), { while: (isLeft) => isLeft })
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(watching), scope))
+    })
+
   const settle = Effect.fn("Claims.settle")(function* (sessionId: SessionId) {
     while (true) {
-      const { holder } = yield* reader.activity(sessionId)
+      const { holder } = yield* reader.occupancy(sessionId)
       if (Option.isNone(holder)) return
       const { _tag } = yield* settledStanding(holder.value)
       if (_tag === "Held" || _tag === "Over") return
@@ -219,6 +270,7 @@ const make = Effect.gen(function* () {
     claim,
     takeOver: (holder) => Effect.asVoid(takeOver(holder, "deletion")),
     claimLater,
+    watchQueue,
     settle,
     awaitEnd: (runId) => awaitEnd(runId, (sessionId) => claim(sessionId, "engine")),
     awaitCancelled: (runId) => awaitEnd(runId, (sessionId) => endCancelled(sessionId, runId)),

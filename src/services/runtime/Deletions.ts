@@ -47,7 +47,7 @@ const make = Effect.gen(function* () {
 
   /** Ends the run that holds a session whose deletion has begun, wherever it is. */
   const stopRun = Effect.fn("Deletions.stopRun")(function* (sessionId: SessionId) {
-    const { holder } = yield* reader.activity(sessionId)
+    const { holder } = yield* reader.occupancy(sessionId)
     if (Option.isNone(holder)) return
     const { run } = holder.value
     if (Option.contains(drivers.driven(sessionId), run.id)) return yield* drivers.stop(run.id, "deleted")

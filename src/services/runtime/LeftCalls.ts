@@ -18,7 +18,7 @@ export const make = Effect.gen(function* () {
       const started = calls.filter(({ state }) => state === "started").map(({ callId }) => callId)
       if (started.length === 0) return
       // Another engine may have taken the run over by now, and started calls of its own.
-      const { holder } = yield* reader.activity(sessionId)
+      const { holder } = yield* reader.occupancy(sessionId)
       if (Option.exists(holder, ({ lease }) => lease.fence === fence)) yield* processes.end(started)
       // Nothing is known about a session with a damaged row; it can still be taken over, and so deleted.
     },

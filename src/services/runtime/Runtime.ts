@@ -195,8 +195,7 @@ const make = Effect.gen(function* () {
           yield* drivers.drive(admitted, presence)
           return admitted.ref
         case "Queued":
-          // It gets its turn even if the engine of the run before it dies and nobody waits for it.
-          yield* Effect.forkIn(Effect.interruptible(Effect.ignore(claims.awaitEnd(admitted.ref.runId))), scope)
+          yield* claims.watchQueue(sessionId)
           return admitted.ref
         case "Existing":
           return admitted.ref

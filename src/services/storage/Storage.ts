@@ -67,10 +67,12 @@ import type {
   Write
 } from "../../domain/SkeinError.js"
 import type { ExportReader, ImportWriter } from "./Transfer.js"
-import type { SessionReads, Tenancy, UnsettledSession } from "./StoredSessions.js"
+import type { Activity, HeldRun, Occupancy } from "./StoredRuns.js"
+import type { SessionReads, UnsettledSession } from "./StoredSessions.js"
 
 export type { OpenBatch, OpenCall }
 export type { ExportReader, ImportWriter }
+export type { Activity, HeldRun, Holder, Occupancy } from "./StoredRuns.js"
 export type {
   ListQuery,
   SessionChanges,
@@ -82,28 +84,6 @@ export type {
   Tenancy,
   UnsettledSession
 } from "./StoredSessions.js"
-
-/** The run that holds a session, and its engine. */
-export interface Holder extends Tenancy {
-  readonly run: RunningRun
-}
-
-/** The runs of a session that have not ended, and the placement that says which engines may run them. */
-export interface Activity {
-  readonly placement: Placement | null
-  readonly holder: Option.Option<Holder>
-  /** Runs waiting for their turn, in order. */
-  readonly queued: ReadonlyArray<QueuedRun>
-}
-
-/** A run that an engine holds, and whether others want it to stop. */
-export interface HeldRun {
-  readonly lease: Lease
-  /** Null when it may go on. */
-  readonly stopRequest: "cancelled" | "deleted" | null
-  /** The actor who first asked to cancel it; null when there is none. */
-  readonly cancelledBy: Actor | null
-}
 
 /** A part of a transcript, both places included. Defaults to all of it. */
 export interface TranscriptRange {
@@ -149,6 +129,8 @@ export interface ReaderService extends SessionReads, ExportReader {
   /** The oldest cursor from which events can be asked for. */
   readonly oldestCursor: (sessionId: SessionId) => Effect.Effect<Cursor, SessionNotFound | Read>
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
+  /** The same without the queued runs: what it reads does not grow with the queue. */
+  readonly occupancy: (sessionId: SessionId) => Effect.Effect<Occupancy, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
   /** Sessions with a run that has not ended, ordered by their oldest such run, except those being deleted. */
   readonly unsettled: Effect.Effect<ReadonlyArray<UnsettledSession>, Read>

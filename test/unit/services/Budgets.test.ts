@@ -3,30 +3,16 @@
  * must stay flat. Nothing here is timed.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema, Stream, Supervisor } from "effect"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { Agents, Gateway, Message, type Model, Permissions, Run, Session, SessionEvent, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
-import * as Identity from "../../../src/adapters/node/Identity.js"
-import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
-import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.js"
-import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { assistant } from "../../support/fixtures/messages.js"
-import { type Cost, Counter, costs, counted, counter, database } from "./storage/Counted.js"
-import { folder } from "./storage/disk.js"
+import * as Counting from "./counting.js"
+import { type Cost, Counter, costs, counted, counter } from "./storage/Counted.js"
 
 /** The counts at each request for a step. */
 class Steps extends Context.Tag("test/Steps")<Steps, Array<Cost>>() {}
-
-class FiberCounter extends Supervisor.AbstractSupervisor<void> {
-  constructor(private readonly counter: Counter["Type"]) {
-    super()
-  }
-  override readonly value = Effect.void
-  override onStart() {
-    this.counter.fibers++
-  }
-}
 
 /** What has been counted so far. */
 const seen = { entries: 0, parts: 0, calls: 0 }
@@ -62,6 +48,13 @@ const endless = Tool.make("endless", { description: "Never ends", access: "read"
 
 const careful = Tool.make("careful", { description: "Is asked about", input: {} }).handle(() => Effect.succeed("done"))
 
+/** Whether calls of `hold` may end. */
+const released = Effect.unsafeMakeLatch(false)
+
+const hold = Tool.make("hold", { description: "Ends when it may", access: "read", input: {} }).handle(() =>
+  Effect.as(released.await, "done")
+)
+
 /** The title of sessions whose model can take 1,000,000 tokens. */
 const largeContext = "has a large context"
 
@@ -84,21 +77,15 @@ const models = Effect.gen(function* () {
   return { resolve: (session: Session.Session) => Effect.map(resolve(session), (model) => counting(model, session)) }
 })
 
-/** A counting engine on a folder of its own. Only what a test does happens in it. */
-const engine = Effect.map(folder, (directory) => {
+const engine = Effect.map(Counting.engine, (engine) => {
   const counters = Layer.merge(
     counter,
     Layer.sync(Steps, () => [])
   )
-  const storage = SqliteStorage.layerOver(database).pipe(
-    Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
-  )
-  return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
-    Layer.provide(Agents.layer({ models, tools: [noop, endless, careful], policy: Permissions.askToWrite })),
+  return engine.pipe(
+    Layer.provide(Agents.layer({ models, tools: [noop, endless, careful, hold], policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer),
-    Layer.provideMerge(
-      Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
-    ),
+    Layer.provideMerge(Counting.fibers),
     Layer.provideMerge(counters)
   )
 })
@@ -154,6 +141,36 @@ const cancelled = (calls: number) =>
   Effect.gen(function* () {
     const { runId } = yield* running(calls)
     yield* (yield* Gateway.Gateway).cancel(runId)
+  })
+
+/** What it costs to queue one more message behind `waiting` others, and to go on with the turn that they wait for. */
+const queueing = (waiting: number) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    const counter = yield* Counter
+    yield* released.close
+    yield* model.play(
+      ScriptedModel.calls(ScriptedModel.call(hold, {})),
+      ...Array.from({ length: 20 }, (_, n) => ScriptedModel.calls(ScriptedModel.call(noop, { n }))),
+      ScriptedModel.text("done"),
+      ScriptedModel.hang
+    )
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const run = yield* gateway.send({ sessionId: id, text: "go" })
+    yield* gateway.events({ sessionId: id }).pipe(Stream.filter(SessionEvent.is("call.started")), Stream.runHead)
+    const queue = gateway.send({ sessionId: id, text: "more", whenBusy: "queue" })
+    const spent = (work: Effect.Effect<unknown, unknown>) =>
+      Effect.gen(function* () {
+        const { reads, rows } = counter
+        yield* work
+        return { reads: counter.reads - reads, rows: counter.rows - rows }
+      })
+    yield* Effect.replicateEffect(queue, waiting - 1, { discard: true })
+    const queued = yield* spent(queue)
+    const goneOn = yield* spent(Effect.zipRight(released.open, gateway.await(run)))
+    yield* gateway.delete(id)
+    return { queued, goneOn }
   })
 
 /** How many turns the event loop makes while work is done: the least of several measurements. */
@@ -269,6 +286,18 @@ describe("budgets", () => {
       expect([few.reads, many.reads]).toEqual([5, 5])
       expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(2.1)
       expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(9.1)
+    })
+  )
+
+  budget(
+    "messages that wait in a queue make neither the turn before them read more nor the next message",
+    Effect.gen(function* () {
+      yield* queueing(2)
+      const few = yield* queueing(2)
+      const many = yield* queueing(200)
+      expect(many.queued).toEqual(few.queued)
+      expect(many.goneOn.reads).toBeLessThanOrEqual(few.goneOn.reads + 2)
+      expect(many.goneOn.rows).toBeLessThanOrEqual(few.goneOn.rows + 10)
     })
   )
 

@@ -8,7 +8,7 @@ const [placement = ""] = firstEngine.placements
 const notServed = { _tag: "PlacementNotServed", sessionId: s1, placement, served: [] }
 
 export const placementTests = (test: Test) => {
-  test("a session keeps its placement, and lists, activities and unsettled sessions show it", () =>
+  test("a session keeps its placement, and lists, occupancies and unsettled sessions show it", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect((yield* create({ placement })).placement).toBe(placement)
@@ -20,8 +20,8 @@ export const placementTests = (test: Test) => {
       expect([yield* listed(placement), yield* listed("elsewhere")]).toEqual([1, 0])
       yield* start()
       yield* start({ sessionId: s2, runId: r2 })
-      expect((yield* reader.activity(s1)).placement).toBe(placement)
-      expect((yield* reader.activity(s2)).placement).toBeNull()
+      expect((yield* reader.occupancy(s1)).placement).toBe(placement)
+      expect((yield* reader.occupancy(s2)).placement).toBeNull()
       expect((yield* reader.unsettled).map(({ placement, sessionId }) => [sessionId, placement])).toEqual([
         [s1, placement],
         [s2, null]

@@ -75,7 +75,6 @@ const startTests = (test: Test) => {
       expect(yield* reader.run(r1)).toEqual(run)
       expect(refOf(yield* reader.run(r1))).toEqual(ref)
       expect(yield* reader.activity(s1)).toEqual({
-        placement: null,
         holder: Option.some({ run, lease, engine: firstEngine.engine, beat: beat(1, firstEngine, 2_000) }),
         queued: []
       })
@@ -149,7 +148,7 @@ const startTests = (test: Test) => {
       expect(ended).toMatchObject({ createdAt: 1_000, startedAt: 1_000, endedAt: 3_000 })
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(ended)
-      expect(yield* reader.activity(s1)).toEqual({ placement: null, holder: Option.none(), queued: [] })
+      expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
       expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 failed")
       expect(yield* refused(storage.endRun(lease, completed))).toEqual({ _tag: "LeaseLost", sessionId: s1, runId: r1 })
       expect(yield* reader.run(r1)).toEqual(ended)
@@ -226,11 +225,14 @@ const queueTests = (test: Test) => {
       })
       yield* queue(r3, "third")
       expect((yield* reader.activity(s1)).queued.map(({ id }) => id)).toEqual([r2, r3])
+      const { holder } = yield* reader.activity(s1)
+      expect(yield* reader.occupancy(s1)).toEqual({ placement: null, holder, hasQueued: true })
       expect(yield* eventLines(3)).toEqual(["run.queued r2", "run.queued r3"])
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
       expect(yield* storage.startNext(s1, firstEngine)).toEqual(Option.none())
 
       yield* storage.endRun(first.lease, completed)
+      expect(yield* reader.occupancy(s1)).toEqual({ placement: null, holder: Option.none(), hasQueued: true })
       yield* (yield* Now).set(2_000)
       const second = Option.getOrThrow(yield* storage.startNext(s1, secondEngine))
       expect(second.run).toMatchObject({ id: r2, state: "running", createdAt: 1_000, startedAt: 2_000 })
@@ -245,6 +247,7 @@ const queueTests = (test: Test) => {
       expect(yield* eventLines(6)).toEqual(["run.started r2", "message.appended 2 user"])
       yield* storage.endRun(second.lease, completed)
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
+      expect(yield* reader.occupancy(s1)).toMatchObject({ hasQueued: false })
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 

@@ -238,6 +238,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
       expect(yield* refused(reader.session(s1))).toEqual(missing)
       expect(yield* refused(reader.activity(s1))).toEqual(missing)
+      expect(yield* refused(reader.occupancy(s1))).toEqual(missing)
       expect(yield* refused(reader.openBatch(s1))).toEqual(missing)
       expect(yield* refused(transcript())).toEqual(missing)
       expect(yield* refused(reader.events({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)

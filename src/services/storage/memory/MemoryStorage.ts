@@ -54,6 +54,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     entry: (place) => read((state) => Reads.entry(state, place)),
     oldestCursor: (sessionId) => read((state) => Reads.oldestCursor(state, sessionId)),
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
+    occupancy: (sessionId) => read((state) => Reads.occupancy(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
     unsettled: show(Reads.unsettled),
     heldRuns: (instance) => show((state) => Reads.heldRuns(state, instance)),

@@ -16,7 +16,16 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import type { Draft } from "../../../domain/Live.js"
-import type { Activity, EventPage, OpenBatch, HeldRun, Tenancy, TranscriptRange, UnsettledSession } from "../Storage.js"
+import type {
+  Activity,
+  EventPage,
+  HeldRun,
+  Occupancy,
+  OpenBatch,
+  Tenancy,
+  TranscriptRange,
+  UnsettledSession
+} from "../Storage.js"
 import type { TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
@@ -99,9 +108,15 @@ export const oldestCursor = (state: State, sessionId: SessionId): Either.Either<
 
 export const activity = (state: State, sessionId: SessionId): Either.Either<Activity, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => ({
-    placement: kept.session.placement,
     holder: holderOf(state, kept),
     queued: queued(state, kept).map(({ run }) => run)
+  }))
+
+export const occupancy = (state: State, sessionId: SessionId): Either.Either<Occupancy, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => ({
+    placement: kept.session.placement,
+    holder: holderOf(state, kept),
+    hasQueued: kept.queue.length > 0
   }))
 
 export const openBatch = (state: State, sessionId: SessionId): Either.Either<OpenBatch, SessionNotFound> =>

@@ -8,7 +8,7 @@ import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Program, Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
-import type { Activity, Holder, HeldRun, Tenancy, UnsettledSession } from "../Storage.js"
+import type { Activity, Holder, HeldRun, Occupancy, Tenancy, UnsettledSession } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -219,22 +219,43 @@ export const activity = (
   sessionId: SessionId
 ): Effect.Effect<Activity, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<PlacedRow & (HolderRow | { readonly state: null })>(
+    const rows = yield* query<HolderRow | { readonly state: null }>(
       "read the runs",
-      `SELECT ${holderColumns}, session_rows.placement
+      `SELECT ${holderColumns}
        FROM session_rows LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state <> 'ended' ${withEngine}
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY runs.ordinal`,
       sessionId
     )
     const [first] = rows
     if (first === undefined) return yield* new SessionNotFound({ sessionId })
-    const placement = yield* decodePlacement({ sessionId, seq: null }, first.placement)
     const runs = rows.filter((row) => row.state !== null)
     const holding = runs.find(({ state }) => state === "running")
     const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
     const waiting = runs.filter((row) => row !== holding).map((row) => Either.flatMap(decodeRun(row), isQueued))
     const queued = yield* Either.all(waiting)
-    return { placement, holder, queued: queued.map(({ run }) => run) }
+    return { holder, queued: queued.map(({ run }) => run) }
+  })
+
+export const occupancy = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<Occupancy, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const [row] = yield* query<PlacedRow & { readonly hasQueued: number } & (HolderRow | { readonly state: null })>(
+      "read who holds the session",
+      `SELECT ${holderColumns}, session_rows.placement, CAST(EXISTS (SELECT 1 FROM runs AS waiting
+         WHERE waiting.session = session_rows.ordinal AND waiting.state <> 'ended' AND waiting.state = 'queued')
+         AS INTEGER) AS "hasQueued"
+       FROM session_rows LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
+      sessionId
+    )
+    if (row === undefined) return yield* new SessionNotFound({ sessionId })
+    return {
+      placement: yield* decodePlacement({ sessionId, seq: null }, row.placement),
+      holder: row.state === null ? Option.none() : Option.some(yield* decodeHolder(row)),
+      hasQueued: row.hasQueued === 1
+    }
   })
 
 /** A session and the hold of its run; nulls when none holds it. */

@@ -45,6 +45,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   entry: (place) => Transcripts.entry(query, place),
   oldestCursor: (sessionId) => Sessions.oldestCursor(query, sessionId),
   activity: (sessionId) => RunRows.activity(query, sessionId),
+  occupancy: (sessionId) => RunRows.occupancy(query, sessionId),
   openBatch: (sessionId) => Batches.openBatch(query, turn, sessionId),
   unsettled: RunRows.unsettled(query),
   heldRuns: (instance) => RunRows.heldRuns(query, instance),

@@ -113,6 +113,7 @@ const costs = (size: number) =>
       events: reader.events({ sessionId: s1, after: Math.floor(cursor / 2), limit: 40 }),
       "newest events": reader.events({ sessionId: s1, after: cursor - 40, limit: 40 }),
       activity: reader.activity(s1),
+      occupancy: reader.occupancy(s1),
       "open batch": reader.openBatch(s1),
       draft: reader.draft(s1),
       questions: reader.questions(s1),

@@ -29,6 +29,7 @@ export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
       timeline: readTimeline(reader, { sessionId }),
       events: reader.events({ sessionId, after: 0, limit: 10_000, entries: true }),
       activity: reader.activity(sessionId),
+      occupancy: reader.occupancy(sessionId),
       openBatch: reader.openBatch(sessionId),
       draft: reader.draft(sessionId),
       questions: reader.questions(sessionId),
@@ -83,6 +84,7 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     gone: Effect.forEach(sessions, (id) =>
       Effect.all([
         outcome(reader.activity(id)),
+        outcome(reader.occupancy(id)),
         outcome(reader.openBatch(id)),
         outcome(reader.assets(id)),
         reader.questions(id),
