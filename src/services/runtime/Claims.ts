@@ -20,7 +20,15 @@ import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageClock } from "../storage/StorageClock.js"
-import { type Holder, type Occupancy, Storage, StorageReader, type Takeover, type Tenancy } from "../storage/Storage.js"
+import {
+  type Holder,
+  type LeftSince,
+  type Occupancy,
+  Storage,
+  StorageReader,
+  type Takeover,
+  type Tenancy
+} from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
@@ -42,6 +50,8 @@ export interface Service {
     sessionId: SessionId,
     claimant: Claimant
   ) => Effect.Effect<Option.Option<Ref>, SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read>
+  /** Runs that were left before this wait for a person: no engine takes them up by itself. */
+  readonly leftSince: Effect.Effect<LeftSince>
   /** Takes over the run that `holder` shows if its lease is over, and ends it. */
   readonly takeOver: (holder: Holder) => Effect.Effect<void, SkeinError.Write | SkeinError.SessionNotFound>
   /** Claims a session in the background, as soon as storage permits. */
@@ -104,18 +114,23 @@ const make = Effect.gen(function* () {
         : Effect.void
     )
 
+  const leftSince = Effect.map(currentTime, (now): LeftSince => {
+    const since = Math.max(0, Math.floor(now - config.continueWithinMillis) + 1)
+    return { released: since, silent: config.recovery === "continue" ? since : 0 }
+  })
+
   /** What becomes of a run that was left; null when it must wait for a person. */
   const recoveryOf = (
     { beat, run }: Holder,
     reason: TakeoverReason,
     claimant: Claimant
   ): Effect.Effect<Takeover["recovery"] | null> =>
-    Effect.map(currentTime, (now) => {
+    Effect.map(leftSince, (since) => {
       const isContinued = reason === "released" || config.recovery === "continue"
       if (!isContinued) return "end"
       if (claimant === "resume") return "continue"
       const leftAt = run.releasedAt ?? beat.seenAt ?? run.startedAt
-      if (now - leftAt < config.continueWithinMillis) return "continue"
+      if (leftAt >= (reason === "released" ? since.released : since.silent)) return "continue"
       return claimant === "engine" ? null : "end"
     })
 
@@ -268,6 +283,7 @@ const make = Effect.gen(function* () {
 
   return {
     claim,
+    leftSince,
     takeOver: (holder) => Effect.asVoid(takeOver(holder, "deletion")),
     claimLater,
     watchQueue,

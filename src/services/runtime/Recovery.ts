@@ -2,7 +2,7 @@
  * Recovery: this engine looks for sessions that other engines left behind, with runs that wait or whose engine is dead,
  * and claims them. If the host wants it, it does so when it opens and for as long as it lives. It takes no more than it
  * may drive, and only sessions whose placement it serves. A search is one read, and one check of each other engine that
- * holds a run.
+ * holds a run. Sessions that wait for a person are not even found, so that any number of them costs no more than that.
  *
  * Where engines divide the sessions among themselves, it leaves the sessions of others to them for a third of a lease,
  * so that one engine comes and not all of them. After that, any engine may take what is left. If a session's engine is
@@ -17,6 +17,7 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Engines } from "../Engines.js"
 import { StorageReader, type UnsettledSession } from "../storage/Storage.js"
+import { Stretch } from "../Stretch.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
@@ -39,6 +40,9 @@ export class Recovery extends Context.Tag("skein/Recovery")<Recovery, Service>()
  */
 const atOnce = 16
 
+/** Sessions that are claimed, and that are checked, in one stretch. */
+const [claimedInStretch, checkedInStretch] = [16, 256]
+
 /** How the lease of a session stands if nobody is known to hold it. */
 type Unheld = Exclude<Liveness.Standing["_tag"], "Held">
 
@@ -49,6 +53,9 @@ const make = Effect.gen(function* () {
   const drivers = yield* Drivers
   const { elapsed, sign: ownSign } = yield* Engines
   const shares = yield* Shares
+  const stretch = yield* Stretch
+  const nextSession = stretch.oneOf(checkedInStretch)
+  const nextClaim = stretch.oneOf(claimedInStretch)
   const scope = yield* Effect.scope
   const { leaseMillis, placements, recoverMillis, recoverRuns } = yield* EngineConfig
 
@@ -103,7 +110,10 @@ const make = Effect.gen(function* () {
       return false
     })
     const found: Array<SessionId> = []
-    for (const session of yield* reader.unsettled) if (yield* isClaimable(session)) found.push(session.sessionId)
+    for (const session of yield* reader.unsettled(yield* claims.leftSince)) {
+      yield* nextSession
+      if (yield* isClaimable(session)) found.push(session.sessionId)
+    }
     return found
   })
 
@@ -114,13 +124,13 @@ const make = Effect.gen(function* () {
         const isRoom = drivers.leases().length + claiming.size < limit
         if (!isRoom || drivers.isClosing() || claiming.has(sessionId)) return Effect.succeed(false)
         claiming.add(sessionId)
-        return belongsTo(sessionId, owner).pipe(
+        return Effect.zipRight(nextClaim, belongsTo(sessionId, owner)).pipe(
           Effect.flatMap((isOwners) => (isOwners ? claim(sessionId) : Effect.succeed(false))),
           slots.hold("all"),
           Effect.ensuring(Effect.sync(() => claiming.delete(sessionId)))
         )
       })
-    const isTaken = yield* Effect.forEach(sessionIds, takeOne, { concurrency: "unbounded" })
+    const isTaken = yield* Effect.forEach(sessionIds, takeOne, { concurrency: atOnce })
     return sessionIds.filter((_, place) => isTaken[place])
   })
 

@@ -67,12 +67,12 @@ import type {
   Write
 } from "../../domain/SkeinError.js"
 import type { ExportReader, ImportWriter } from "./Transfer.js"
-import type { Activity, HeldRun, Occupancy } from "./StoredRuns.js"
+import type { Activity, HeldRun, LeftSince, Occupancy } from "./StoredRuns.js"
 import type { SessionReads, UnsettledSession } from "./StoredSessions.js"
 
 export type { OpenBatch, OpenCall }
 export type { ExportReader, ImportWriter }
-export type { Activity, HeldRun, Holder, Occupancy } from "./StoredRuns.js"
+export type { Activity, HeldRun, Holder, LeftSince, Occupancy } from "./StoredRuns.js"
 export type {
   ListQuery,
   SessionChanges,
@@ -132,8 +132,11 @@ export interface ReaderService extends SessionReads, ExportReader {
   /** The same without the queued runs: what it reads does not grow with the queue. */
   readonly occupancy: (sessionId: SessionId) => Effect.Effect<Occupancy, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
-  /** Sessions with a run that has not ended, ordered by their oldest such run, except those being deleted. */
-  readonly unsettled: Effect.Effect<ReadonlyArray<UnsettledSession>, Read>
+  /**
+   * Sessions with a run that has not ended, ordered by their oldest such run, except those being deleted and those
+   * whose run was left earlier than `since`.
+   */
+  readonly unsettled: (since: LeftSince) => Effect.Effect<ReadonlyArray<UnsettledSession>, Read>
   /** The runs that an engine holds, hidden sessions' too. A run that it thinks it holds but is missing here is lost. */
   readonly heldRuns: (instance: string) => Effect.Effect<ReadonlyArray<HeldRun>, Read>
   /** The draft of the running step, as its engine last saved it; none once the step is stored. */

@@ -4,6 +4,7 @@ import type { Actor } from "../../domain/Actor.js"
 import type { Lease } from "../../domain/Lease.js"
 import type { Placement } from "../../domain/Placement.js"
 import type { QueuedRun, RunningRun } from "../../domain/Run.js"
+import type { Timestamp } from "../../domain/Timestamp.js"
 import type { Tenancy } from "./StoredSessions.js"
 
 /** The run that holds a session, and its engine. */
@@ -32,4 +33,12 @@ export interface HeldRun {
   readonly stopRequest: "cancelled" | "deleted" | null
   /** The actor who first asked to cancel it; null when there is none. */
   readonly cancelledBy: Actor | null
+}
+
+/** The earliest times at which runs were left, 0 for any, on the clock that dates storage's commits. */
+export interface LeftSince {
+  /** For runs that were released. */
+  readonly released: Timestamp
+  /** For other runs: the newest sign of life of their engine, or their own start if there was none. */
+  readonly silent: Timestamp
 }

@@ -39,6 +39,7 @@ import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Usage from "../../../domain/Usage.js"
 import {
   type Admission,
+  type LeftSince,
   type AppendKey,
   type NewSession,
   type StepSequel,
@@ -110,6 +111,9 @@ export const newSession = ({ metadata = {}, ...fields }: SessionFields = {}): Ne
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   ...fields
 })
+
+/** Whenever a run was left. */
+export const anyTime: LeftSince = { released: 0, silent: 0 }
 
 export const create = (fields: SessionFields = {}) =>
   Effect.flatMap(Storage, (storage) => storage.createSession(newSession(fields)))

@@ -1,6 +1,20 @@
 import { Effect, Option } from "effect"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { admission, create, firstEngine, r1, r2, r3, refused, s1, s2, secondEngine, session, start } from "./fixture.js"
+import {
+  admission,
+  anyTime,
+  create,
+  firstEngine,
+  r1,
+  r2,
+  r3,
+  refused,
+  s1,
+  s2,
+  secondEngine,
+  session,
+  start
+} from "./fixture.js"
 import type { Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -22,7 +36,7 @@ export const placementTests = (test: Test) => {
       yield* start({ sessionId: s2, runId: r2 })
       expect((yield* reader.occupancy(s1)).placement).toBe(placement)
       expect((yield* reader.occupancy(s2)).placement).toBeNull()
-      expect((yield* reader.unsettled).map(({ placement, sessionId }) => [sessionId, placement])).toEqual([
+      expect((yield* reader.unsettled(anyTime)).map(({ placement, sessionId }) => [sessionId, placement])).toEqual([
         [s1, placement],
         [s2, null]
       ])

@@ -4,6 +4,7 @@ import type { RunId } from "../../../domain/Run.js"
 import { Storage, StorageReader, type Takeover } from "../../../services/storage/Storage.js"
 import {
   admission,
+  anyTime,
   appendStep,
   assistant,
   create,
@@ -28,7 +29,7 @@ import {
   takeover,
   transcriptLines
 } from "./fixture.js"
-import type { Test } from "./StorageTest.js"
+import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
 const holder = Effect.flatMap(StorageReader, (reader) =>
@@ -195,7 +196,7 @@ export const recoveryTests = (test: Test) => {
       yield* create()
       const second = yield* start({ runId: r2 })
       yield* queue(r3)
-      const found = Effect.map(reader.unsettled, (sessions) =>
+      const found = Effect.map(reader.unsettled(anyTime), (sessions) =>
         sessions.map(({ sessionId, tenancy }) => [sessionId, tenancy?.lease.runId, tenancy?.engine?.instance])
       )
       expect(yield* found).toEqual([
@@ -212,5 +213,31 @@ export const recoveryTests = (test: Test) => {
       expect(yield* found).toEqual([[s2, r1, undefined]])
       yield* storage.beginDelete(s2)
       expect(yield* found).toEqual([])
+    }))
+
+  test("sessions whose run was released, or whose engine fell silent, before a time are not among them", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { set } = yield* Now
+      yield* set(2_000)
+      const { lease } = yield* createAndStart()
+      yield* createAndStart({ sessionId: s2, runId: r2, presence: presence("f") })
+      yield* set(3_000)
+      yield* storage.renew(presence("f"))
+      yield* queue(r3)
+      yield* set(4_000)
+      yield* storage.releaseRun(lease)
+      const found = (released: number, silent: number) =>
+        Effect.map(reader.unsettled({ released, silent }), (sessions) => sessions.map(({ sessionId }) => sessionId))
+      expect(yield* found(4_000, 3_000)).toEqual([s1, s2])
+      expect(yield* found(4_001, 3_000)).toEqual([s2])
+      expect(yield* found(4_000, 3_001)).toEqual([s1])
+      // A sign of life counts, and so does a new engine. Without a run that holds it, a session waits for nobody.
+      yield* storage.renew(presence("f"))
+      const next = yield* goOn(released((yield* holder).lease), presence("g"))
+      expect(yield* found(4_001, 4_000)).toEqual([s1, s2])
+      yield* storage.endRun(next.lease, { stopReason: "completed", detail: null })
+      expect(yield* found(9_000, 9_000)).toEqual([s1])
     }))
 }

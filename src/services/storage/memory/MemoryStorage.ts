@@ -56,7 +56,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
     occupancy: (sessionId) => read((state) => Reads.occupancy(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
-    unsettled: show(Reads.unsettled),
+    unsettled: (since) => show((state) => Reads.unsettled(state, since)),
     heldRuns: (instance) => show((state) => Reads.heldRuns(state, instance)),
     draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
     events: (range) => read((state) => Reads.events(state, range)),

@@ -20,6 +20,8 @@ import type {
   Activity,
   EventPage,
   HeldRun,
+  Holder,
+  LeftSince,
   Occupancy,
   OpenBatch,
   Tenancy,
@@ -125,12 +127,17 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
     stored: Array.getSomes(batch.map(({ result }) => result))
   }))
 
-export const unsettled = (state: State): ReadonlyArray<UnsettledSession> =>
+export const unsettled = (state: State, since: LeftSince): ReadonlyArray<UnsettledSession> =>
   Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
-    kept.tenure.state === "live" && isActive(kept)
+    kept.tenure.state === "live" && isActive(kept) && !Option.exists(holderOf(state, kept), isLeftBefore(since))
       ? [{ sessionId: kept.session.id, placement: kept.session.placement, tenancy: tenancyOf(state, kept) }]
       : []
   )
+
+const isLeftBefore =
+  ({ released, silent }: LeftSince) =>
+  ({ beat, run }: Holder): boolean =>
+    run.releasedAt === null ? (beat.seenAt ?? run.startedAt) < silent : run.releasedAt < released
 
 export const tenancies = (state: State): ReadonlyArray<Tenancy> =>
   Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) => {

@@ -8,7 +8,7 @@ import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Program, Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
-import type { Activity, Holder, HeldRun, Occupancy, Tenancy, UnsettledSession } from "../Storage.js"
+import type { Activity, Holder, HeldRun, LeftSince, Occupancy, Tenancy, UnsettledSession } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -269,7 +269,10 @@ export interface TenancyRow extends BeatRow {
 export const tenancyColumns = `session_rows.fence, runs.id AS "runId", runs.engine, ${beatColumns}`
 
 /** One damaged row does not hide the others: its session is claimed when a client asks for it, which gets the error. */
-export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
+export const unsettled = (
+  query: Query,
+  { released, silent }: LeftSince
+): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
   Effect.map(
     query<TenancyRow & PlacedRow>(
       "read the sessions with runs that have not ended",
@@ -278,7 +281,11 @@ export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSe
          WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
        LEFT JOIN runs ON runs.session = active.session AND runs.state = 'running' ${withEngine}
-       ORDER BY active.oldest`
+       WHERE runs.id IS NULL OR CASE WHEN runs.released_at IS NOT NULL THEN runs.released_at >= ?
+         ELSE coalesce(engines.seen_at, runs.started_at) >= ? END
+       ORDER BY active.oldest`,
+      released,
+      silent
     ),
     (rows) => Array.getRights(rows.map(decodeUnsettled))
   )

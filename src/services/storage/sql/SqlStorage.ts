@@ -47,7 +47,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   activity: (sessionId) => RunRows.activity(query, sessionId),
   occupancy: (sessionId) => RunRows.occupancy(query, sessionId),
   openBatch: (sessionId) => Batches.openBatch(query, turn, sessionId),
-  unsettled: RunRows.unsettled(query),
+  unsettled: (since) => RunRows.unsettled(query, since),
   heldRuns: (instance) => RunRows.heldRuns(query, instance),
   draft: (sessionId) => Drafts.find(query, sessionId),
   events: (range) => Events.read(query, range),

@@ -139,6 +139,34 @@ describe("a run that was left too long ago", () => {
     })
   )
 
+  for (const how of ["released", "crashed"] as const) {
+    it.scoped(`costs searches nothing: the session of a ${how} run is neither claimed nor read`, () =>
+      Effect.gen(function* () {
+        const { open, run } = yield* left(how)
+        let reads = 0
+        const counted = <A, E>(read: Effect.Effect<A, E>) =>
+          Effect.zipLeft(
+            read,
+            Effect.sync(() => reads++)
+          )
+        const { gateway } = yield* open("looking", {
+          config: { ...late, ...looking },
+          reader: (own) => ({
+            ...own,
+            unsettled: (since) =>
+              Effect.tap(own.unsettled(since), (found) => Effect.sync(() => (reads += found.length))),
+            occupancy: (id) => counted(own.occupancy(id)),
+            openBatch: (id) => counted(own.openBatch(id))
+          })
+        })
+        yield* TestClock.adjust("1 minute")
+        expect(yield* gateway.recover()).toEqual([])
+        expect(reads).toBe(0)
+        expect((yield* gateway.run(run.runId)).state).toBe("running")
+      })
+    )
+  }
+
   it.scoped("goes on when a person resumes it", () =>
     Effect.gen(function* () {
       const { later, model, run } = yield* left("released")

@@ -7,6 +7,7 @@ import Sqlite from "better-sqlite3"
 import { Array, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
 import {
+  anyTime,
   append,
   appendStep,
   assistant,
@@ -119,7 +120,7 @@ const costs = (size: number) =>
       questions: reader.questions(s1),
       granted: reader.granted(s1),
       assets: reader.assets(s1),
-      unsettled: reader.unsettled,
+      unsettled: reader.unsettled(anyTime),
       deleting: reader.deleting,
       list: reader.sessions({ limit: 40 }),
       "list with its total": reader.sessions({ limit: 40, total: true }),

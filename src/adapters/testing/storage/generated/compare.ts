@@ -49,7 +49,8 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     runLists: Effect.forEach(sessions, (sessionId) => outcome(reader.runs({ sessionId, limit: 3 }))),
     oldest: Effect.forEach(sessions, (sessionId) => outcome(reader.oldestCursor(sessionId))),
-    unsettled: reader.unsettled,
+    unsettled: reader.unsettled({ released: 0, silent: 0 }),
+    unsettledLater: reader.unsettled({ released: 2_000, silent: 3_000 }),
     activities: Effect.forEach(activities, (activity) => reader.sessions({ activity, total: true })),
     tenancies: Effect.map(reader.tenancies, (all) =>
       all.toSorted((one, other) => one.lease.sessionId.localeCompare(other.lease.sessionId))
