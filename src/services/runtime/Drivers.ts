@@ -77,8 +77,8 @@ export interface Service {
   /** Whether the engine is being closed: it no longer begins or takes up runs. */
   readonly isClosing: () => boolean
   /**
-   * Begins to close: releases the runs that only wait for a human, waits for the others to end, at most for
-   * `drainMillis`, then releases those that still go on.
+   * Begins to close: waits for its runs to end, at most for `drainMillis`, and releases each as soon as it only waits
+   * for a human; then releases those that still go on.
    */
   readonly drain: Effect.Effect<void>
   /** Lets go of a run whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
@@ -336,12 +336,22 @@ const make = Effect.gen(function* () {
       onSuccess: ({ calls }) => calls.length > 0 && calls.every(OpenBatch.waitsForHuman)
     })
 
+  /** Releases a run as soon as it only waits for a human. */
+  const releaseWaiting = Effect.fnUntraced(function* (entry: DrivenRun) {
+    const watch = yield* signals.watch(entry.started.lease.sessionId)
+    while (!(yield* waitsForHuman(entry))) yield* watch.next
+    yield* stopEntry(entry, "released")
+  }, Effect.scoped)
+
   const drain = Effect.gen(function* () {
     closing = true
     if (driven.size === 0) return
-    yield* Effect.flatMap(Effect.filter([...driven.values()], waitsForHuman), releaseAll)
     // It runs in a finalizer, where nothing is interruptible by default.
+    const releasing = yield* Effect.forEach([...driven.values()], (entry) =>
+      Effect.fork(Effect.interruptible(releaseWaiting(entry)))
+    )
     yield* Effect.timeoutOption(Effect.interruptible(idle.await), Duration.millis(drainMillis))
+    yield* Effect.forEach(releasing, Fiber.interruptFork, { discard: true })
     yield* releaseAll([...driven.values()])
   })
 

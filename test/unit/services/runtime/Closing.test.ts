@@ -116,6 +116,36 @@ describe("P4 P5 an engine that closes during a run", () => {
     })
   )
 
+  for (const when of ["a model answers", "a call ends"] as const) {
+    it.scoped(`P5 does not wait for a run either that waits only for a human once ${when} while it closes`, () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const { model, open, reader } = yield* ground
+        const one = yield* open("one", {
+          tools: [waiting(gate), asked],
+          policy: Permissions.askToWrite,
+          config: { drainMillis: 60_000 }
+        })
+        const ask = { name: "ask", input: {} }
+        yield* when === "a model answers"
+          ? model.play({ calls: [ask], delayMillis: 1_000 })
+          : model.play(ScriptedModel.calls({ name: "wait", input: { name: "x" } }, ask))
+        const run = yield* one.begin("go")
+        yield* Quiescence.idle
+        const closing = yield* Effect.fork(one.close)
+        yield* Quiescence.idle
+        expect(closing.unsafePoll()).toBeNull()
+        yield* gate.open("x")
+        yield* TestClock.adjust("30 seconds")
+        yield* Quiescence.idle
+        expect(closing.unsafePoll()).not.toBeNull()
+        yield* Fiber.join(closing)
+        expect(yield* reader.run(run.runId)).toMatchObject({ state: "running", releasedAt: expect.any(Number) })
+        expect((yield* reader.questions(null)).map(({ runId }) => runId)).toEqual([run.runId])
+      })
+    )
+  }
+
   it.scoped("P5 does not wait for a run that waits only for a human, while it waits for others", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
