@@ -67,8 +67,9 @@ export const make = Effect.gen(function* () {
     const { callId, input } = part
     const { access, name } = tool
     const shown = always === null ? display : { ...display, always: always.pattern }
-    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: name, access, input, display: shown })
-    return id
+    const asked = { id, seq: call.seq, callId, tool: name, access, input, display: shown }
+    // The tool may have been granted since that read.
+    return (yield* storage.ask(context.lease, asked)) === null ? null : id
   })
 
   /** Stores the rule of a question. If another engine asked the question, the policy is asked for the rule. */

@@ -433,12 +433,12 @@ export interface Service extends ImportWriter {
   /**
    * Stores a question about a pending call or, with a `display.inquiry`, one that a started call asks; else fails with
    * `InvalidInput` of `seq`. Event `permission.asked`. When a call that has asked ends, its unanswered question is
-   * answered as `overtaken`.
+   * answered as `overtaken`. Returns null, and stores nothing, about a pending call whose tool is granted.
    */
   readonly ask: (
     lease: Lease,
     question: Omit<Question, "sessionId" | "runId" | "answer" | "askedAt">
-  ) => Effect.Effect<Question, LeaseLost | Change>
+  ) => Effect.Effect<Question | null, LeaseLost | Change>
   /**
    * The first answer wins; event `permission.answered`. `allow-for-session` also grants the tool for the session, and
    * answers the session's other open questions about that tool, oldest first, except those with an inquiry.

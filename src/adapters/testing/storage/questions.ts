@@ -73,7 +73,7 @@ const inquiryTests = (test: Test) => {
       expect(yield* refused(inquire(lease, q1, 3, "c1"))).toMatchObject({ _tag: "InvalidInput", field: "seq" })
       yield* storage.startCall(lease, seq(3))
       const asked = yield* inquire(lease, q1, 3, "c1")
-      expect(asked.display).toEqual({ ...CallDisplay.none, inquiry })
+      expect(asked?.display).toEqual({ ...CallDisplay.none, inquiry })
       const reader = yield* StorageReader
       expect((yield* reader.openBatch(s1)).calls).toMatchObject([{ state: "started", display: CallDisplay.none }])
       const values = { name: "a", count: 2, isNew: true, among: ["x", "y"] }
@@ -278,6 +278,25 @@ const askTests = (test: Test) => {
       expect(yield* waiting(s2)).toEqual([q4])
       expect((yield* (yield* StorageReader).question(q2)).answer).toEqual(allowForSession)
       expect(yield* refused(answer(q2, deny))).toMatchObject({ _tag: "QuestionAnswered" })
+    }))
+
+  test("P5 nobody is asked about a tool that is granted for the session, except by a call of it", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const storage = yield* Storage
+      yield* openBatch(lease, "c1", "c2", "c3")
+      yield* ask(lease, q1, 3, "c1")
+      yield* answer(q1, allowForSession)
+      const before = yield* session()
+      const about = { ...question(q2, 4, "c2"), tool: "tool-c1" }
+      expect(yield* storage.ask(lease, about)).toBeNull()
+      expect(yield* session()).toEqual(before)
+      expect((yield* (yield* StorageReader).openBatch(s1)).calls[1]).toMatchObject({ questionId: null })
+      expect(yield* refused(storage.ask(lease, { ...about, seq: seq(9) }))).toMatchObject({ field: "seq" })
+      yield* storage.startCall(lease, seq(4))
+      yield* storage.ask(lease, { ...about, display: { ...CallDisplay.none, inquiry } })
+      yield* ask(lease, q3, 5, "c3")
+      expect(yield* waiting(s1)).toEqual([q2, q3])
     }))
 
   test("P5 a question's answer does not start its call", () =>

@@ -173,7 +173,7 @@ export const timelineTests = (test: Test) => {
       const { calls } = yield* appendStep(lease, assistant("I call", ["c1", "c2"]), { displays: [editing] })
       expect(calls.map(({ display }) => display)).toEqual([editing, nothing])
       const asked = yield* storage.ask(lease, { ...question(q1, 4, "c2"), display: editing })
-      expect(asked.display).toEqual(editing)
+      expect(asked?.display).toEqual(editing)
       expect(yield* reader.question(q1)).toEqual(asked)
       expect((yield* reader.openBatch(s1)).calls.map(({ display }) => display)).toEqual([editing, editing])
       yield* storage.startCall(lease, seq(3))

@@ -40,7 +40,7 @@ export const ask = (
   state: State,
   at: number,
   { asked, lease }: { readonly lease: Lease; readonly asked: AskedQuestion }
-): Transition<Question, InvalidInput | LeaseLost | SessionDeleting> =>
+): Transition<Question | null, InvalidInput | LeaseLost | SessionDeleting> =>
   Either.gen(function* () {
     const { kept } = yield* held(state, lease)
     yield* undeleted(kept)
@@ -53,6 +53,7 @@ export const ask = (
         () => new InvalidInput({ field: "seq", limit: `the place of a ${expected} call`, actual: `${seq}` })
       )
     )
+    if (expected === "pending" && kept.granted.has(tool)) return [null, state]
     const { runId, sessionId } = lease
     const question: Question = { ...asked, sessionId, runId, answer: null, askedAt: at }
     const waiting = setPlace(shown, { ...place, call: { ...place.call, questionId: id } })

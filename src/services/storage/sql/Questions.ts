@@ -18,7 +18,7 @@ import { answerAbout, setAnswer } from "./Answers.js"
 import { displayText, setDisplay } from "./Batches.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, held, record, undeleted } from "./SessionRow.js"
+import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
 import { insert, insertion, select } from "./Table.js"
 import { grants, questions } from "./Tables.js"
 
@@ -65,25 +65,44 @@ const decodeStored = decoder(
 const decode = (row: Row): Either.Either<Question, RowDamaged> =>
   decodeStored({ sessionId: row.sessionId, seq: row.seq }, row)
 
+/** Whether a call has that place and is in that state. */
+function* isOpen(
+  tx: Transaction,
+  { ordinal }: SessionRow,
+  { callId, seq, state }: { readonly seq: number; readonly callId: string; readonly state: string }
+): Program.Program<boolean> {
+  const found = yield* tx.get<object>(
+    "SELECT 1 AS found FROM calls WHERE session = ? AND seq = ? AND id = ? AND state = ?",
+    ordinal,
+    seq,
+    callId,
+    state
+  )
+  return found !== undefined
+}
+
 export function* ask(
   tx: Transaction,
   {
     asked,
     lease
   }: { readonly lease: Lease; readonly asked: Omit<Question, "sessionId" | "runId" | "answer" | "askedAt"> }
-): Program.Program<Question, LeaseLost | SessionDeleting | InvalidInput> {
+): Program.Program<Question | null, LeaseLost | SessionDeleting | InvalidInput> {
   const session = yield* undeleted(yield* held(tx, lease))
   const { access, callId, display, id, input, seq, tool } = asked
   const state = askingState(display)
   const waiting = yield* tx.run(
-    "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = ?",
+    `UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = ? AND NOT
+       (state = 'pending' AND EXISTS (SELECT 1 FROM grants WHERE grants.session = calls.session AND grants.tool = ?))`,
     id,
     session.ordinal,
     seq,
     callId,
-    state
+    state,
+    tool
   )
   if (waiting === 0) {
+    if (yield* isOpen(tx, session, { seq, callId, state })) return null
     return yield* Either.left(
       new InvalidInput({ field: "seq", limit: `the place of a ${state} call`, actual: `${seq}` })
     )

@@ -162,6 +162,35 @@ describe("a question", () => {
     })
   )
 
+  it.scoped("is not asked if its tool was allowed for the session just before", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open } = yield* ground
+      const { begin, gateway, lines, seen, told } = yield* open("one", {
+        tools: [write],
+        policy: Permissions.askToWrite,
+        storage: (own) => ({
+          ...own,
+          ask: (lease, question) => Effect.zipRight(gate.pass(question.input), own.ask(lease, question))
+        })
+      })
+      const [a, b] = [{ key: "a" }, { key: "b" }]
+      yield* model.play(
+        ScriptedModel.calls(ScriptedModel.call(write, a), ScriptedModel.call(write, b)),
+        ScriptedModel.text("done")
+      )
+      const run = yield* begin("go")
+      yield* gate.open(JSON.stringify(a))
+      yield* gate.reached(JSON.stringify(b))
+      const { questionId } = yield* seen(run, "permission.asked")
+      yield* gateway.answer({ questionId, verdict: "allow-for-session" })
+      yield* gate.open(JSON.stringify(b))
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(run.sessionId)).slice(2, 4)).toEqual(["write success: wrote a", "write success: wrote b"])
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("permission.asked"))).toHaveLength(1)
+    })
+  )
+
   it.scoped("answered with allow-for-session: the tool's later calls need no question, in later runs too", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
