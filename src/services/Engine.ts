@@ -12,7 +12,7 @@ import * as Imports from "./runtime/Imports.js"
 import * as Heartbeat from "./runtime/Heartbeat.js"
 import * as Leases from "./runtime/Leases.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
-import * as ToolFibers from "./runtime/ToolFibers.js"
+import * as HostFibers from "./runtime/HostFibers.js"
 import * as Recovery from "./runtime/Recovery.js"
 import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
@@ -26,7 +26,7 @@ export const layerOpen = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
   Layer.provideMerge(Drivers.layer),
-  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, ToolFibers.layer]),
+  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, HostFibers.layer]),
   Layer.provideMerge(LiveRuns.layer),
   Layer.provide(Stretch.layer)
 )

@@ -35,7 +35,7 @@ import { LiveRuns } from "./LiveRuns.js"
 import * as PermissionCheck from "./PermissionCheck.js"
 import * as Portions from "./Portions.js"
 import * as ResultStore from "./ResultStore.js"
-import { ToolFibers } from "./ToolFibers.js"
+import { HostFibers } from "./HostFibers.js"
 
 /** A call as it is asked for. */
 export interface AskedCall {
@@ -84,7 +84,7 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const stretch = yield* Stretch
   const live = yield* LiveRuns
-  const fibers = yield* ToolFibers
+  const fibers = yield* HostFibers
   const readings = yield* CallReading.make
   const permissions = yield* PermissionCheck.make
   const ask = yield* Asking.make

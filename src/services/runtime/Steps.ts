@@ -18,6 +18,7 @@ import { Ids } from "../Ids.js"
 import type { Model } from "../Model.js"
 import { Stretch } from "../Stretch.js"
 import type { RunContext } from "./CallRun.js"
+import { HostFibers } from "./HostFibers.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Portions from "./Portions.js"
 import type { RunTranscript } from "./RunTranscript.js"
@@ -49,6 +50,7 @@ export const make = Effect.gen(function* () {
   const live = yield* LiveRuns
   const ids = yield* Ids
   const requests = yield* StepRequests.make
+  const fibers = yield* HostFibers
 
   const delayAfter = (failure: ModelFailed, attempt: number) =>
     Effect.map(Random.nextRange(0.8, 1.2), (jitter) =>
@@ -92,15 +94,20 @@ export const make = Effect.gen(function* () {
     let failures = 0
     while (true) {
       const isBounded = boundedBy(messageBytes)
+      let isGivenUp = false
       const take = (part: StepDraft.Part) =>
-        isBounded(part)
-          ? Effect.zipRight(
-              nameCall(session, part),
-              live.update(session.id, (now) => Live.addPart(now, part))
-            )
-          : failed(model, { reason: "malformed", detail: `the answer has more than ${messageBytes} bytes` })
-      const tried = yield* model.step(request).pipe(
-        Stream.runForEach((part) => nextPart(take(part))),
+        // The session may have its next run by now.
+        isGivenUp
+          ? Effect.interrupt
+          : isBounded(part)
+            ? Effect.zipRight(
+                nameCall(session, part),
+                live.update(session.id, (now) => Live.addPart(now, part))
+              )
+            : failed(model, { reason: "malformed", detail: `the answer has more than ${messageBytes} bytes` })
+      const streamed = Stream.runForEach(model.step(request), (part) => nextPart(Effect.suspend(() => take(part))))
+      const tried = yield* fibers.doing(streamed).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => (isGivenUp = true))),
         Effect.zipRight(
           Effect.suspend(() => Effect.catchAll(StepDraft.finished(draftOf(session)), (flaw) => failed(model, flaw)))
         ),
