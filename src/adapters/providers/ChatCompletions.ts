@@ -2,7 +2,12 @@
  * Any server that speaks OpenAI's chat completions: local servers, gateways, other vendors. The package is loaded with
  * the first step.
  */
-import type { LanguageModelV3Usage, SharedV3ProviderOptions } from "@ai-sdk/provider"
+import type {
+  LanguageModelV3Message,
+  LanguageModelV3Prompt,
+  LanguageModelV3Usage,
+  SharedV3ProviderOptions
+} from "@ai-sdk/provider"
 import { Effect, Predicate, Redacted } from "effect"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import type * as ModelRef from "../../domain/ModelRef.js"
@@ -51,6 +56,7 @@ export const make = (options: Options): Model => {
       secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
       providerOptions,
       partOptions,
+      finishPrompt: alternating,
       takesOutput,
       outputSchema: OutputSchema.forOpenAi,
       account: CallAccount.start()
@@ -76,6 +82,31 @@ const partOptions = (metadata: ProviderMetadata): SharedV3ProviderOptions => {
   return Predicate.hasProperty(ours, "thoughtSignature") && Predicate.isString(ours.thoughtSignature)
     ? { google: { thoughtSignature: ours.thoughtSignature } }
     : {}
+}
+
+/**
+ * Joins user messages that follow each other, as after a step that failed: many models' chat templates refuse a request
+ * whose roles do not alternate.
+ */
+const alternating = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt => {
+  const joined: Array<LanguageModelV3Message> = []
+  for (const message of prompt) {
+    const before = joined.at(-1)
+    if (message.role === "user" && before?.role === "user") {
+      joined.splice(-1, 1, { ...before, content: joinedContent(before.content, message.content) })
+    } else joined.push(message)
+  }
+  return joined
+}
+
+type UserContent = Extract<LanguageModelV3Message, { readonly role: "user" }>["content"]
+
+/** Texts stay one text, because some servers take a user's message only as a text and not in parts. */
+const joinedContent = (before: UserContent, after: UserContent): UserContent => {
+  const [last, first] = [before.at(-1), after[0]]
+  return last?.type === "text" && first?.type === "text"
+    ? [...before.slice(0, -1), { ...last, text: `${last.text}\n\n${first.text}` }, ...after.slice(1)]
+    : [...before, ...after]
 }
 
 interface ReportedUsage {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { AssetId } from "../../../../src/domain/Asset.js"
 import { ChatCompletions } from "../../../../src/openai.js"
+import { pictures } from "../../../support/fixtures/pictures.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { session } from "./Sessions.js"
@@ -124,6 +126,33 @@ describe("ChatCompletions", () => {
         function: { name: "read", arguments: "{}" },
         extra_content: { google: { thought_signature: "c2ln" } }
       })
+    })
+  )
+
+  it.scoped("joins user messages that follow each other, texts as one text and files in their order", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.chat({ text: "ok" }), FakeProvider.chat({ text: "ok" }))
+      const model = ChatCompletions.make({ name: "local", baseUrl: fake.url, model: "gemma" })
+      yield* parts(model, { view: [...saying("hello"), ...saying("are you there?"), ...saying("and now?")] })
+      const picture = { type: "file", assetId: AssetId.make("a1"), mediaType: "image/png" } as const
+      yield* parts(model, {
+        view: [
+          ...saying("look"),
+          { role: "user", parts: [picture] },
+          { role: "assistant", parts: [{ type: "text", text: "I see." }] },
+          ...saying("good")
+        ],
+        file: () => Effect.succeed(pictures["image/png"](3, 4))
+      })
+      const [texts, files] = yield* fake.received
+      assert.deepStrictEqual(at(texts?.body, "messages"), [
+        { role: "system", content: "You are terse." },
+        { role: "user", content: "hello\n\nare you there?\n\nand now?" }
+      ])
+      assert.deepStrictEqual(at(files?.body, "messages", 1, "content", 0), { type: "text", text: "look" })
+      assert.strictEqual(at(files?.body, "messages", 1, "content", 1, "type"), "image_url")
+      assert.deepStrictEqual(at(files?.body, "messages", 3), { role: "user", content: "good" })
     })
   )
 
