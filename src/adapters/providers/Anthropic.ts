@@ -45,13 +45,13 @@ export const make = (options: Options): Model => {
         maxOutputTokens: options.maxOutputTokens ?? Claude.mostOutputTokens(model) ?? OutputBudget.standard
       },
       {
-        load: async () => {
+        load: async (fetch) => {
           const { createAnthropic } = await import("@ai-sdk/anthropic")
           return createAnthropic({
             apiKey: Redacted.value(apiKey),
             baseURL: baseUrl ?? "https://api.anthropic.com/v1",
             headers: Vendor.plainHeaders(headers),
-            fetch: fetchPlainly
+            fetch: plainly(fetch)
           })(model)
         },
         secrets: [apiKey, ...Vendor.headerSecrets(headers)],
@@ -85,15 +85,17 @@ const isAnthropics = (baseUrl: string): boolean =>
   URL.canParse(baseUrl) && /(?:^|\.)anthropic\.com$/u.test(new URL(baseUrl).hostname)
 
 /** Drops a beta header that is not used: the SDK requests structured outputs whenever there are tools. */
-const fetchPlainly: typeof globalThis.fetch = (input, init) => {
-  const headers = new Headers(init?.headers)
-  const betas = (headers.get("anthropic-beta") ?? "")
-    .split(",")
-    .filter((beta) => !beta.trim().startsWith("structured-outputs-"))
-  if (betas.join("") === "") headers.delete("anthropic-beta")
-  else headers.set("anthropic-beta", betas.join(","))
-  return Vendor.fetchHere(input, { ...init, headers })
-}
+const plainly =
+  (fetch: Vendor.Fetch): Vendor.Fetch =>
+  (input, init) => {
+    const headers = new Headers(init?.headers)
+    const betas = (headers.get("anthropic-beta") ?? "")
+      .split(",")
+      .filter((beta) => !beta.trim().startsWith("structured-outputs-"))
+    if (betas.join("") === "") headers.delete("anthropic-beta")
+    else headers.set("anthropic-beta", betas.join(","))
+    return fetch(input, { ...init, headers })
+  }
 
 /**
  * The models of an agent whose sessions name no model or one of this provider. The key defaults to ANTHROPIC_API_KEY.

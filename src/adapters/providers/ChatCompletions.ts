@@ -40,7 +40,7 @@ export const make = (options: Options): Model => {
   const { apiKey, baseUrl, headers, model, name: provider, takesOutput = false } = options
   return Step.model(
     Vendor.make({ provider, model }, options, {
-      load: async () => {
+      load: async (fetch) => {
         const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible")
         return createOpenAICompatible({
           name: vendor,
@@ -49,7 +49,7 @@ export const make = (options: Options): Model => {
           includeUsage: true,
           supportsStructuredOutputs: true,
           convertUsage: usage,
-          fetch: Vendor.fetchHere,
+          fetch,
           ...(apiKey === undefined ? {} : { apiKey: Redacted.value(apiKey) })
         })(model)
       },

@@ -33,13 +33,13 @@ export const make = (options: Options): Model => {
   const { apiKey, baseUrl, headers, model, provider = "openai" } = options
   return Step.model(
     Vendor.make({ provider, model }, options, {
-      load: async () => {
+      load: async (fetch) => {
         const { createOpenAI } = await import("@ai-sdk/openai")
         return createOpenAI({
           apiKey: Redacted.value(apiKey),
           baseURL: baseUrl ?? "https://api.openai.com/v1",
           headers: Vendor.plainHeaders(headers),
-          fetch: Vendor.fetchHere
+          fetch
         }).responses(model)
       },
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],

@@ -4,7 +4,8 @@
  * Guaranteed:
  * - Interrupting the stream, or ending it early in any other way, aborts its request at once.
  * - Nothing is retried.
- * - The step fails when the provider sends nothing for the idle time.
+ * - The step fails when the provider sends nothing for the idle time. Any byte of the answer counts, such as a comment
+ *   that keeps the connection alive.
  * - `finish` is passed on at once. The rest of the response is then read for at most a second, so that the connection can
  *   be reused.
  */
@@ -37,32 +38,34 @@ const open = Effect.fnUntraced(function* (vendor: Vendor.Vendor, request: StepRe
   if (fault !== undefined) {
     return yield* Failure.make(Vendor.subject(vendor), "unauthorized", `its key or a header cannot be sent: ${fault}`)
   }
-  const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(vendor.stepTimeout)
+  const clock = yield* Effect.clock
+  const limits = { deadline: clock.unsafeCurrentTimeMillis() + Duration.toMillis(vendor.stepTimeout), heardAt: 0 }
+  const fetch = Vendor.fetchHere(() => {
+    limits.heardAt = clock.unsafeCurrentTimeMillis()
+  })
   const prompt = yield* Prompt.make(vendor, request)
   const languageModel = yield* Effect.tryPromise({
-    try: vendor.load,
+    try: () => vendor.load(fetch),
     catch: () => Failure.make(Vendor.subject(vendor), "rejected", "its package could not be loaded")
   })
   const controller = yield* Effect.acquireRelease(
     Effect.sync(() => new AbortController()),
     (controller) => Effect.sync(() => controller.abort())
   )
-  const answer = yield* ask(vendor, languageModel, { ...callOptions(vendor, request), prompt }, controller.signal)
+  const asked = ask(languageModel, { ...callOptions(vendor, request), prompt }, controller.signal)
+  const answer = yield* within(vendor, limits, asked).pipe(
+    Effect.catchAll((error) => failWith(vendor, error, "request"))
+  )
   const reader = yield* Effect.acquireRelease(
     Effect.sync(() => answer.stream.getReader()),
     // Not awaited: a silent server could block it.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
   const read = Effect.tryPromise({ try: Batches.of(reader), catch: (error) => error })
-  return parts(vendor, within(vendor, deadline, read), answer.response?.headers?.["content-type"])
+  return parts(vendor, within(vendor, limits, read), answer.response?.headers?.["content-type"])
 })
 
-const ask = (
-  vendor: Vendor.Vendor,
-  languageModel: LanguageModelV3,
-  options: LanguageModelV3CallOptions,
-  abortSignal: AbortSignal
-) =>
+const ask = (languageModel: LanguageModelV3, options: LanguageModelV3CallOptions, abortSignal: AbortSignal) =>
   Effect.tryPromise({
     try: () => {
       const answer = Promise.resolve(languageModel.doStream({ ...options, abortSignal, includeRawChunks: true }))
@@ -74,10 +77,7 @@ const ask = (
       return answer
     },
     catch: (error) => error
-  }).pipe(
-    Effect.catchAll((error) => failWith(vendor, error, "request")),
-    Effect.timeoutFail({ duration: vendor.idleTimeout, onTimeout: () => silent(vendor) })
-  )
+  })
 
 const callOptions = (vendor: Vendor.Vendor, { options, output, tools, view }: StepRequest) => ({
   maxOutputTokens: Vendor.outputTokens(vendor, options) - vendor.thinkingTokens(options),
@@ -99,17 +99,28 @@ const functionTool = ({ strictTools }: Vendor.Vendor, tool: StepRequest["tools"]
   ...(strictTools === null ? {} : { strict: strictTools })
 })
 
-/** Reads the next parts, within the idle time and the step's total time. */
-const within = (vendor: Vendor.Vendor, deadline: number, read: BatchReader): BatchReader =>
+/** Both in milliseconds since the epoch. */
+interface Limits {
+  readonly deadline: number
+  /** When a byte of the answer last came; 0 before the first. */
+  readonly heardAt: number
+}
+
+/** Waits for the answer or its next parts, within the idle time and the step's total time. */
+const within = <A>(vendor: Vendor.Vendor, limits: Limits, wait: Effect.Effect<A, unknown>): Effect.Effect<A, unknown> =>
+  Effect.flatMap(Clock.currentTimeMillis, (since) => Effect.raceFirst(wait, watch(vendor, limits, since)))
+
+/** Fails once nothing came for the idle time, or at the deadline. */
+const watch = (vendor: Vendor.Vendor, limits: Limits, since: number): Effect.Effect<never, ModelFailed> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const left = Math.max(deadline - now, 0)
-    const idle = Duration.toMillis(vendor.idleTimeout)
-    return read.pipe(
-      Effect.timeoutFail({
-        duration: Duration.millis(Math.min(left, idle)),
-        onTimeout: () => (left < idle ? overtime(vendor) : silent(vendor))
-      })
-    )
+    const silentAt = Math.max(since, limits.heardAt) + Duration.toMillis(vendor.idleTimeout)
+    if (now >= limits.deadline) return Effect.fail(overtime(vendor))
+    return now >= silentAt
+      ? Effect.fail(silent(vendor))
+      : Effect.zipRight(
+          Effect.sleep(Duration.millis(Math.min(silentAt, limits.deadline) - now)),
+          watch(vendor, limits, since)
+        )
   })
 
 type BatchReader = Effect.Effect<ReadonlyArray<LanguageModelV3StreamPart> | null, unknown>

@@ -11,6 +11,8 @@ import type { Subject } from "./Failure.js"
 import type { Dialect } from "./Reading.js"
 import type { ServerSettings, Settings } from "./Settings.js"
 
+export type Fetch = typeof globalThis.fetch
+
 export interface Vendor extends Dialect {
   readonly provider: string
   readonly model: string
@@ -18,8 +20,8 @@ export interface Vendor extends Dialect {
   readonly maxOutputTokens: number
   readonly idleTimeout: Duration.Duration
   readonly stepTimeout: Duration.Duration
-  /** Loads the vendor's package and makes the model. */
-  readonly load: () => Promise<LanguageModelV3>
+  /** Loads the vendor's package and makes the model of one step, which reaches its server through `fetch`. */
+  readonly load: (fetch: Fetch) => Promise<LanguageModelV3>
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly providerOptions: (options: ModelRef.Options, view: View) => SharedV3ProviderOptions
   /** Smallest limit on tokens that the vendor accepts. */
@@ -116,24 +118,30 @@ export const headerFault = (value: Redacted.Redacted): string | null =>
 const longestStream = 256 * 1024 * 1024
 const longestBody = 1024 * 1024
 
-/** Follows no redirect, because that would send the key to another host. Bounds the size of the body. */
-export const fetchHere: typeof globalThis.fetch = async (input, init) => {
-  const response = await globalThis.fetch(input, { ...init, redirect: "manual" })
-  const { body, headers, status, statusText } = response
-  if (body === null) return response
-  const isStream = response.ok && (headers.get("content-type") ?? "").startsWith("text/event-stream")
-  return new Response(body.pipeThrough(bounded(isStream ? longestStream : longestBody)), {
-    headers,
-    status,
-    statusText
-  })
-}
+/**
+ * A fetch that follows no redirect, because that would send the key to another host. Bounds the size of the body, and
+ * calls `onBytes` whenever some of it arrive.
+ */
+export const fetchHere =
+  (onBytes: () => void): Fetch =>
+  async (input, init) => {
+    const response = await globalThis.fetch(input, { ...init, redirect: "manual" })
+    const { body, headers, status, statusText } = response
+    if (body === null) return response
+    const isStream = response.ok && (headers.get("content-type") ?? "").startsWith("text/event-stream")
+    return new Response(body.pipeThrough(bounded(isStream ? longestStream : longestBody, onBytes)), {
+      headers,
+      status,
+      statusText
+    })
+  }
 
 /** Fails after `most` bytes, as if the answer had been cut. */
-const bounded = (most: number): TransformStream<Uint8Array, Uint8Array> => {
+const bounded = (most: number, onBytes: () => void): TransformStream<Uint8Array, Uint8Array> => {
   let size = 0
   return new TransformStream({
     transform: (chunk, controller) => {
+      onBytes()
       size += chunk.length
       if (size > most) controller.error(new TypeError(`the body has more than ${most} bytes`))
       else controller.enqueue(chunk)
