@@ -55,6 +55,7 @@ export const make = (options: Options): Model => {
           })(model)
         },
         secrets: [apiKey, ...Vendor.headerSecrets(headers)],
+        fault: Vendor.serverFault(options),
         providerOptions: (options, view) => ({
           anthropic: {
             // Other servers that speak this protocol refuse its field.

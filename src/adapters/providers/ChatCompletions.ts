@@ -54,6 +54,7 @@ export const make = (options: Options): Model => {
         })(model)
       },
       secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
+      fault: Vendor.serverFault(options),
       providerOptions,
       partOptions,
       finishPrompt: alternating,

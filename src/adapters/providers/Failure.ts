@@ -12,7 +12,8 @@ import {
   JSONParseError,
   TypeValidationError
 } from "@ai-sdk/provider"
-import { Predicate, Redacted } from "effect"
+import { Array as Arr, Predicate, Redacted } from "effect"
+import * as ContextOverflow from "../../domain/ContextOverflow.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 
 /** The model that failed. */
@@ -145,21 +146,55 @@ interface ServerMessage {
   readonly kind: string
 }
 
+const nothing: ServerMessage = { message: null, kind: "" }
+
+/** Levels down to which a message is looked for. */
+const deepest = 6
+
 /** Finds a server's own words in `{ error: { message, type, code } }` and its usual variants. */
-const serverMessageOf = (body: unknown): ServerMessage => {
-  if (typeof body === "string") return { message: body, kind: "" }
-  if (!Predicate.isRecord(body)) return { message: null, kind: "" }
-  if (Predicate.isRecord(body.error)) return serverMessageOf(body.error)
-  if (Predicate.isRecord(body.response) && Predicate.isRecord(body.response.error))
-    return serverMessageOf(body.response.error)
-  const message = [body.message, body.error, body.detail].find(Predicate.isString) ?? null
-  return { message, kind: [body.type, body.code].filter(Predicate.isString).join(" ").toLowerCase() }
+const serverMessageOf = (body: unknown, depth = 0): ServerMessage => {
+  if (Predicate.isString(body)) return body.trim() === "" ? nothing : { message: body, kind: "" }
+  if (depth > deepest) return nothing
+  if (Arr.isArray(body)) return inList(body, depth)
+  if (!Predicate.isRecord(body)) return nothing
+  const inner = [body.error, Predicate.isRecord(body.response) ? body.response.error : null].find(isNested)
+  if (inner !== undefined) return serverMessageOf(inner, depth + 1)
+  const message = [body.message, body.error, body.detail]
+    .map((value) => serverMessageOf(value, depth + 1).message)
+    .find(Predicate.isNotNull)
+  const upstream = Predicate.isRecord(body.metadata) ? serverMessageOf(decoded(body.metadata.raw), depth + 1) : nothing
+  const words = [message, upstream.message].filter(Predicate.isString).join(": ")
+  const names = [body.type, body.code].filter(Predicate.isString)
+  // Some say only by its name that a request did not fit.
+  const overflow = ContextOverflow.read(words) === null ? names.filter((name) => ContextOverflow.read(name)) : []
+  const said = [...overflow, words].filter((text) => text !== "").join(": ")
+  return { message: said === "" ? null : said, kind: names.join(" ").toLowerCase() }
 }
 
+const isNested = (value: unknown): boolean => Predicate.isRecord(value) || Arr.isArray(value)
+
+/** Validators list what is wrong with a request; other lists hold one error. */
+const inList = (list: ReadonlyArray<unknown>, depth: number): ServerMessage => {
+  const issues = list.flatMap((issue) =>
+    Predicate.hasProperty(issue, "msg") && Predicate.isString(issue.msg)
+      ? [
+          Predicate.hasProperty(issue, "loc") && Arr.isArray(issue.loc)
+            ? `${issue.loc.join(".")}: ${issue.msg}`
+            : issue.msg
+        ]
+      : []
+  )
+  return issues.length === 0 ? serverMessageOf(list[0], depth + 1) : { message: issues.join("; "), kind: "" }
+}
+
+/** What a gateway passes on may be JSON or plain words. */
+const decoded = (raw: unknown): unknown => (Predicate.isString(raw) ? (parse(raw) ?? raw) : raw)
+
+/** Null for a text that is not a JSON object or list. */
 const parse = (text: string | undefined): unknown => {
   try {
     const value: unknown = JSON.parse(text ?? "")
-    return Predicate.isRecord(value) ? value : null
+    return isNested(value) ? value : null
   } catch {
     return null
   }

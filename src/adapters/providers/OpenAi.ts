@@ -43,6 +43,7 @@ export const make = (options: Options): Model => {
         }).responses(model)
       },
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],
+      fault: Vendor.serverFault(options),
       providerOptions: (request) => providerOptions(options, request),
       finishPrompt: withoutUnsealed,
       itemOf: reasoningItem,

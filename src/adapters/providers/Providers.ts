@@ -24,22 +24,14 @@ import * as ChatCompletions from "./ChatCompletions.js"
 import * as OpenAi from "./OpenAi.js"
 import { refused } from "./ProviderModels.js"
 import type { ServerSettings } from "./Settings.js"
-import { headerFault } from "./Vendor.js"
+import { baseUrlForm, headerFault, isBaseUrl } from "./Vendor.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
 /** Names the variable that holds a secret. */
 const Secret = Schema.Struct({ env: Schema.NonEmptyString })
 
-const isPlainHttp = (text: string): boolean => {
-  if (!URL.canParse(text)) return false
-  const { password, protocol, username } = new URL(text)
-  return (protocol === "http:" || protocol === "https:") && username === "" && password === ""
-}
-
-const BaseUrl = Schema.String.pipe(
-  Schema.filter(isPlainHttp, { message: () => "must be an http or https URL without user name and password" })
-)
+const BaseUrl = Schema.String.pipe(Schema.filter(isBaseUrl, { message: () => baseUrlForm }))
 
 const settings = {
   apiKey: optional(Secret),

@@ -38,6 +38,7 @@ const open = Effect.fnUntraced(function* (vendor: Vendor.Vendor, request: StepRe
   if (fault !== undefined) {
     return yield* Failure.make(Vendor.subject(vendor), "unauthorized", `its key or a header cannot be sent: ${fault}`)
   }
+  if (vendor.fault !== null) return yield* Failure.make(Vendor.subject(vendor), "rejected", vendor.fault)
   const clock = yield* Effect.clock
   const limits = { deadline: clock.unsafeCurrentTimeMillis() + Duration.toMillis(vendor.stepTimeout), heardAt: 0 }
   const fetch = Vendor.fetchHere(() => {

@@ -23,6 +23,8 @@ export interface Vendor extends Dialect {
   /** Loads the vendor's package and makes the model of one step, which reaches its server through `fetch`. */
   readonly load: (fetch: Fetch) => Promise<LanguageModelV3>
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Why no request can be made as the server's settings are; null if one can. Reveals nothing of their values. */
+  readonly fault: string | null
   readonly providerOptions: (options: ModelRef.Options, view: View) => SharedV3ProviderOptions
   /** Smallest limit on tokens that the vendor accepts. */
   readonly leastOutputTokens: number
@@ -60,6 +62,7 @@ export const make = (
   idleTimeout: Duration.decode(settings.idleTimeout ?? "2 minutes"),
   stepTimeout: Duration.decode(settings.stepTimeout ?? "1 hour"),
   secrets: [],
+  fault: null,
   providerOptions: () => ({}),
   leastOutputTokens: 1,
   takesStop: () => true,
@@ -113,6 +116,25 @@ export const headerFault = (value: Redacted.Redacted): string | null =>
   isHeaderValue(Redacted.value(value))
     ? null
     : "it contains a line break or another character that a header cannot carry"
+
+/** What a base URL must be. */
+export const baseUrlForm = "must be an http or https URL without user name and password"
+
+export const isBaseUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return (protocol === "http:" || protocol === "https:") && username === "" && password === ""
+}
+
+const isHeaderName = (text: string): boolean => /^[\w!#$%&'*+.^`|~-]+$/u.test(text)
+
+/** The fault of a server's settings, except for the values of its headers. */
+export const serverFault = ({ baseUrl, headers }: ServerSettings): string | null => {
+  if (baseUrl !== undefined && !isBaseUrl(baseUrl)) return `its base URL ${baseUrlForm}`
+  return Object.keys(headers ?? {}).every(isHeaderName)
+    ? null
+    : "the name of one of its headers has a blank or another character that such a name cannot have"
+}
 
 /** Most bytes of a response body: of a stream, and of any other response. */
 const longestStream = 256 * 1024 * 1024

@@ -379,6 +379,23 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
+  it.effect("an address or a header's name that no request can have is said to be that, and not quoted", () =>
+    Effect.gen(function* () {
+      const secret = "hunter2-9f8e"
+      for (const [url, settings, words] of [
+        [`localhost:11434/${secret}`, {}, "its base URL must be an http or https URL"],
+        [`//127.0.0.1/${secret}`, {}, "its base URL must be"],
+        [`http://me:${secret}@127.0.0.1:1/v1`, {}, "without user name and password"],
+        ["http://127.0.0.1:1/v1", { headers: { [`x ${secret}`]: "a" } }, "the name of one of its headers has a blank"]
+      ] as const) {
+        const { cause, error } = yield* failing(model(url, settings))
+        assert.include(error.detail, words)
+        assert.isFalse(error.isRetryable)
+        assert.notInclude(everyWord(error, cause), secret)
+      }
+    })
+  )
+
   it.scoped("an oversized body is not read to its end nor quoted by the failure, however well it is compressed", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
