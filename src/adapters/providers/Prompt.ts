@@ -1,9 +1,9 @@
 /**
  * Translates the view, which providers accept, into the AI SDK's terms.
  *
- * Guaranteed: files are sent only in kinds and sizes that all providers accept, and text files as text. A picture's media
- * type is taken from its content, not from the message. Any other file is only named: the model knows about it, and the
- * request does not fail for good.
+ * Guaranteed: files are sent only in kinds and sizes that all providers accept, and text files as text. The content says
+ * what a file is, and which picture; the message's media type is only a hint. Any other file is only named: the model knows
+ * about it, and the request does not fail for good.
  */
 import type {
   LanguageModelV3FilePart,
@@ -14,12 +14,14 @@ import type {
   SharedV3ProviderOptions
 } from "@ai-sdk/provider"
 import { Effect, Encoding } from "effect"
+import * as FileKind from "../../domain/FileKind.js"
+import * as FileText from "../../domain/FileText.js"
 import * as FileWeight from "../../domain/FileWeight.js"
 import * as ImageHeader from "../../domain/ImageHeader.js"
 import type { FilePart, ProviderMetadata } from "../../domain/Message.js"
 import type { ModelFailed } from "../../domain/SkeinError.js"
 import * as SafeText from "../../domain/SafeText.js"
-import type { ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText } from "../../domain/View.js"
+import type { ViewCall, ViewFile, ViewItem, ViewReasoning, ViewResult, ViewText } from "../../domain/View.js"
 import type { StepRequest } from "../../services/Model.js"
 import * as Failure from "./Failure.js"
 import { subject } from "./Vendor.js"
@@ -66,16 +68,18 @@ type UserPart = LanguageModelV3TextPart | SeenFile
 const userPart = (
   vendor: Vendor,
   request: StepRequest,
-  part: ViewText | FilePart
+  part: ViewText | ViewFile
 ): Effect.Effect<UserPart, ModelFailed> =>
   part.type === "text"
     ? Effect.succeed({ type: "text", text: part.text, ...optionsOf(vendor, part.providerMetadata) })
     : filePart(vendor, request, part)
 
-const filePart = (vendor: Vendor, request: StepRequest, part: FilePart): Effect.Effect<UserPart, ModelFailed> => {
-  if (!isText(part.mediaType) && sizeLimit(part.mediaType) === 0) return Effect.succeed(hidden(part, "attached"))
+const filePart = (vendor: Vendor, request: StepRequest, part: ViewFile): Effect.Effect<UserPart, ModelFailed> => {
+  const kind = FileKind.of(part.mediaType)
+  if (kind === "binary") return Effect.succeed(hidden(part, "attached"))
+  if (part.size !== undefined && part.size > sizeLimits[kind]) return Effect.succeed(tooLarge(part, part.size))
   return request.file(part.assetId).pipe(
-    Effect.map((data) => (isText(part.mediaType) ? textFile(part, data) : seenFile(part, data))),
+    Effect.map((data) => seenFile(part, kind, data)),
     Effect.catchAll((error) =>
       error._tag === "AssetNotFound"
         ? Effect.succeed(note(`[The file ${titleOf(part)} was deleted.]`))
@@ -84,12 +88,15 @@ const filePart = (vendor: Vendor, request: StepRequest, part: FilePart): Effect.
   )
 }
 
-const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
-  if (data.length > sizeLimit(part.mediaType))
-    return hidden(part, `attached and too large for you, ${data.length} bytes`)
-  if (part.mediaType === "application/pdf") {
-    return isPdf(data) ? file(part, data, part.mediaType) : hidden(part, "attached and is not a PDF")
-  }
+const seenFile = (part: FilePart, kind: FileKind.FileKind, data: Uint8Array): UserPart => {
+  if (kind === "picture" || ImageHeader.typeOf(data) !== null) return picture(part, data)
+  if (kind === "pdf" || isPdf(data.subarray(0, 5))) return pdf(part, data)
+  const text = FileText.beginning(data, FileWeight.textLength + 1, kind === "text")
+  return text === null ? hidden(part, "attached") : textFile(part, text)
+}
+
+const picture = (part: FilePart, data: Uint8Array): UserPart => {
+  if (data.length > sizeLimits.picture) return tooLarge(part, data.length)
   const header = ImageHeader.read(data)
   if (header === null || header === "incomplete") return hidden(part, "attached and is not a readable picture")
   const { height, mediaType, width } = header
@@ -97,6 +104,11 @@ const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
   return isShowable
     ? file(part, data, mediaType)
     : hidden(part, `attached and too large for you, ${width} x ${height} pixels`)
+}
+
+const pdf = (part: FilePart, data: Uint8Array): UserPart => {
+  if (data.length > sizeLimits.pdf) return tooLarge(part, data.length)
+  return isPdf(data) ? file(part, data, "application/pdf") : hidden(part, "attached and is not a PDF")
 }
 
 /** PDF readers accept a header anywhere in the first kibibyte. */
@@ -109,8 +121,7 @@ const file = (part: FilePart, data: Uint8Array, mediaType: string): SeenFile => 
   filename: part.name ?? part.assetId
 })
 
-const textFile = (part: FilePart, data: Uint8Array): UserPart => {
-  const text = new TextDecoder().decode(data)
+const textFile = (part: FilePart, text: string): UserPart => {
   const cut =
     text.length > FileWeight.textLength ? `${SafeText.wellFormed(text.slice(0, FileWeight.textLength))}…` : text
   return note(`[The file ${titleOf(part)}:]\n${cut}`)
@@ -121,24 +132,22 @@ const note = (text: string): LanguageModelV3TextPart => ({ type: "text", text })
 const hidden = (part: FilePart, how: string): LanguageModelV3TextPart =>
   note(`[The file ${titleOf(part)} is ${how}. You cannot see its content.]`)
 
+const tooLarge = (part: FilePart, size: number): LanguageModelV3TextPart =>
+  hidden(part, `attached and too large for you, ${size} bytes`)
+
 const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
   `${JSON.stringify(name ?? assetId)} of type ${mediaType}`
 
-/** In bytes. An image may have five MiB in base64. */
-const imageLimit = (5 * 1024 * 1024 * 3) / 4
-const pdfLimit = 20 * 1024 * 1024
+/** Most bytes of a file that is read. An image may have five MiB in base64; of a text, the beginning is sent. */
+const sizeLimits = {
+  picture: (5 * 1024 * 1024 * 3) / 4,
+  pdf: 20 * 1024 * 1024,
+  text: Infinity,
+  unknown: 20 * 1024 * 1024
+}
 
 /** Most pixels on a side of a picture; providers refuse larger ones. */
 const mostPixels = 8_000
-
-/** Most bytes of a file that is sent; 0 for a kind that models cannot see. */
-const sizeLimit = (mediaType: string): number => {
-  if (ImageHeader.mediaTypes.has(mediaType)) return imageLimit
-  return mediaType === "application/pdf" ? pdfLimit : 0
-}
-
-const isText = (mediaType: string): boolean =>
-  /^text\/|[/+](?:json|xml|yaml|toml|x-ndjson|javascript|typescript|sql|x-sh)$/u.test(mediaType)
 
 type AssistantContent = Extract<LanguageModelV3Message, { readonly role: "assistant" }>["content"][number]
 

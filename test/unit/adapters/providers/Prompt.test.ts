@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import * as Prompt from "../../../../src/adapters/providers/Prompt.js"
 import * as Vendor from "../../../../src/adapters/providers/Vendor.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
-import type { FilePart } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { AssetFailed, AssetNotFound } from "../../../../src/domain/SkeinError.js"
+import type { ViewFile } from "../../../../src/domain/View.js"
 import type { StepRequest } from "../../../../src/services/Model.js"
 import { pictures } from "../../../support/fixtures/pictures.js"
 import { request } from "./StepRequests.js"
@@ -15,14 +15,14 @@ const vendor = Vendor.make({ provider: "p", model: "m" }, {}, { load: () => Prom
 
 const assetId = AssetId.make("a1")
 
-const file = (mediaType: string, name?: string): FilePart => ({
+const file = (mediaType: string, name?: string): ViewFile => ({
   type: "file",
   assetId,
   mediaType,
   ...(name === undefined ? {} : { name })
 })
 
-const sent = (part: FilePart, read?: StepRequest["file"]) =>
+const sent = (part: ViewFile, read?: StepRequest["file"]) =>
   Prompt.make(
     vendor,
     request({ system: null, view: [{ role: "user", parts: [part] }], ...(read === undefined ? {} : { file: read }) })
@@ -70,6 +70,70 @@ describe("Prompt", () => {
       const long = yield* sent(file("text/plain"), holding(new TextEncoder().encode("x".repeat(100_001))))
       assert(typeof long === "object" && long.type === "text")
       assert.match(long.text, /^\[The file "a1" of type text\/plain:\]\nx{100000}…$/u)
+    })
+  )
+
+  it.effect("sends as text what is text, whatever type it is declared as", () =>
+    Effect.gen(function* () {
+      for (const mediaType of [
+        "application/x-yaml",
+        "application/x-ipynb+json",
+        "application/octet-stream",
+        "video/mp2t",
+        "audio/x-mod"
+      ]) {
+        assert.deepStrictEqual(yield* sent(file(mediaType, "x"), holding(new TextEncoder().encode("naïve 🙂"))), {
+          type: "text",
+          text: `[The file "x" of type ${mediaType}:]\nnaïve 🙂`
+        })
+      }
+      for (const mediaType of ["text/plain", "application/octet-stream"]) {
+        for (const bytes of [Buffer.from("\ufeffnaïve", "utf16le"), Buffer.from("\ufeffnaïve", "utf16le").swap16()]) {
+          assert.deepStrictEqual(yield* sent(file(mediaType, "x"), holding(bytes)), {
+            type: "text",
+            text: `[The file "x" of type ${mediaType}:]\nnaïve`
+          })
+        }
+      }
+      const long = yield* sent(file("video/mp2t"), holding(new TextEncoder().encode("💡é".repeat(100_000))))
+      assert(typeof long === "object" && long.type === "text")
+      assert.match(long.text, /^\[The file "a1" of type video\/mp2t:\]\n(?:💡é){33333}\uFFFD…$/u)
+    })
+  )
+
+  it.effect("only mentions a file of an unknown type that is no text, and reads none that is too large", () =>
+    Effect.gen(function* () {
+      const mentioned = {
+        type: "text",
+        text: `[The file "x" of type video/mp2t is attached. You cannot see its content.]`
+      } as const
+      for (const data of [Uint8Array.of(0x47, 0x00, 0x11), Uint8Array.of(0x47, 0xc3, 0x28), Buffer.from("a\0b")]) {
+        assert.deepStrictEqual(yield* sent(file("video/mp2t", "x"), holding(data)), mentioned)
+      }
+      for (const mediaType of ["application/octet-stream", "image/png", "application/pdf"]) {
+        const part = yield* sent({ ...file(mediaType), size: 100_000_000 })
+        assert(typeof part === "object" && part.type === "text")
+        assert.include(part.text, "too large for you, 100000000 bytes")
+      }
+    })
+  )
+
+  it.effect("sends pictures and PDFs as what they are, whatever type they are declared as", () =>
+    Effect.gen(function* () {
+      const pdf = new TextEncoder().encode("%PDF-1.7\n")
+      for (const [declared, data, mediaType] of [
+        ["image/jpg", pictures["image/jpeg"](3, 4), "image/jpeg"],
+        ["application/octet-stream", pictures["image/png"](3, 4), "image/png"],
+        ["text/plain", pictures["image/webp"](3, 4), "image/webp"],
+        ["application/octet-stream", pdf, "application/pdf"]
+      ] as const) {
+        assert.deepStrictEqual(yield* sent(file(declared, "x"), holding(data)), {
+          type: "file",
+          data,
+          mediaType,
+          filename: "x"
+        })
+      }
     })
   )
 
