@@ -13,6 +13,7 @@ import type { ProviderMetadata } from "../../domain/Message.js"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as CallAccount from "./CallAccount.js"
+import * as Gpt from "./Gpt.js"
 import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
 import type { ServerSettings } from "./Settings.js"
@@ -55,7 +56,7 @@ export const make = (options: Options): Model => {
       },
       secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
       fault: Vendor.serverFault(options),
-      providerOptions,
+      providerOptions: (request) => providerOptions(model, request),
       partOptions,
       finishPrompt: alternating,
       takesOutput,
@@ -74,8 +75,14 @@ export const models = (options: Options): Effect.Effect<Models> => {
 /** The SDK's name for all of these servers, whatever their name in Skein. */
 const vendor = "openaiCompatible"
 
-const providerOptions = ({ reasoningEffort }: ModelRef.Options): SharedV3ProviderOptions =>
-  reasoningEffort === undefined ? {} : { [vendor]: { reasoningEffort } }
+/** The efforts that servers know in general. They refuse a request with another one. */
+const efforts = ["none", "minimal", "low", "medium", "high"] as const
+
+/** A gateway's names of models begin with their vendor. */
+const providerOptions = (model: string, { reasoningEffort }: ModelRef.Options): SharedV3ProviderOptions =>
+  reasoningEffort === undefined
+    ? {}
+    : { [vendor]: { reasoningEffort: Gpt.effort(model.replace(/^.*\//u, ""), reasoningEffort, efforts) } }
 
 /** Gemini signs its calls. The SDK reads the signature under one name and sends it under another. */
 const partOptions = (metadata: ProviderMetadata): SharedV3ProviderOptions => {

@@ -14,9 +14,16 @@ const effortsOf = (model: string): ReadonlyArray<ReasoningEffort> | null => {
   return model.startsWith("gpt-5-pro") ? ["high"] : ["minimal", "low", "medium", "high"]
 }
 
-/** Returns the nearest effort that the model accepts; of two equally near ones, the higher. */
-export const effort = (model: string, wanted: ReasoningEffort): ReasoningEffort => {
+/**
+ * Returns the nearest effort that the model accepts; of two equally near ones, the higher. `others` are the efforts of a
+ * model that is not known; without them it gets what is wanted.
+ */
+export const effort = (
+  model: string,
+  wanted: ReasoningEffort,
+  others: ReadonlyArray<ReasoningEffort> = [wanted]
+): ReasoningEffort => {
   const distance = (other: ReasoningEffort) => Math.abs(scale.indexOf(other) - scale.indexOf(wanted))
-  const known = effortsOf(model) ?? [wanted]
+  const known = effortsOf(model) ?? others
   return known.reduce((best, other) => (distance(other) <= distance(best) ? other : best))
 }

@@ -47,6 +47,23 @@ describe("ChatCompletions", () => {
     })
   )
 
+  it.scoped("sends the nearest effort that the model's server knows", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.answering(() => FakeProvider.chat({ text: "ok" }))
+      for (const [model, wanted, sent] of [
+        ["qwen3", "max", "high"],
+        ["qwen3", "xhigh", "high"],
+        ["qwen3", "none", "none"],
+        ["openai/gpt-5.2", "max", "xhigh"],
+        ["gpt-5", "none", "minimal"]
+      ] as const) {
+        const options = { reasoningEffort: wanted }
+        yield* parts(ChatCompletions.make({ name: "local", baseUrl: fake.url, model }), { options })
+        assert.strictEqual(at((yield* fake.take).body, "reasoning_effort"), sent, `${wanted} for ${model}`)
+      }
+    })
+  )
+
   it.scoped("reports a missing count as unknown, never as zero", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
