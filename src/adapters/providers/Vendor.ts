@@ -8,6 +8,7 @@ import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { View } from "../../domain/View.js"
 import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
+import * as NodeLimits from "./NodeLimits.js"
 import type { Dialect } from "./Reading.js"
 import type { ServerSettings, Settings } from "./Settings.js"
 
@@ -147,7 +148,7 @@ const longestBody = 1024 * 1024
 export const fetchHere =
   (onBytes: () => void): Fetch =>
   async (input, init) => {
-    const response = await globalThis.fetch(input, { ...init, redirect: "manual" })
+    const response = await globalThis.fetch(input, NodeLimits.lifted({ ...init, redirect: "manual" }))
     const { body, headers, status, statusText } = response
     if (body === null) return response
     const isStream = response.ok && (headers.get("content-type") ?? "").startsWith("text/event-stream")
