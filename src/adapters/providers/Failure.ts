@@ -104,14 +104,14 @@ const reasonOfApiCall = (error: APICallError, phase: Phase, said: ServerMessage)
     return phase === "stream" ? "cut" : "unreachable"
   }
   if (error.statusCode < 300) return AISDKError.isInstance(error.cause) ? "malformed" : "cut"
-  return reasonOfStatus(error.statusCode, said.kind)
+  return reasonOfStatus(error.statusCode, said)
 }
 
 /** An error frame within a stream: an object with some of `message`, `type`, `code`, `statusCode`; or just a text. */
 const fromFrame = (subject: Subject, frame: unknown): ModelFailed => {
   const said = serverMessageOf(frame)
   const status = statusOf(frame)
-  return make(subject, reasonOfStatus(status ?? 500, said.kind), said.message ?? "the provider reported an error", {
+  return make(subject, reasonOfStatus(status ?? 500, said), said.message ?? "the provider reported an error", {
     status
   })
 }
@@ -125,11 +125,11 @@ const statusOf = (frame: unknown): number | null => {
 }
 
 /** A 5xx may represent an error frame of a stream; then only the kind says what happened. */
-const reasonOfStatus = (status: number, kind: string): Reason => {
+const reasonOfStatus = (status: number, { kind, message }: ServerMessage): Reason => {
   if (kind.includes("insufficient_quota")) return "rejected"
   if (status === 401 || status === 403) return "unauthorized"
   if (status === 429) return "rate-limited"
-  if (status >= 500) return reasonOfKind(kind)
+  if (status >= 500) return ContextOverflow.read(message ?? "") === null ? reasonOfKind(kind) : "rejected"
   return status === 408 || status === 409 || status === 425 ? "overloaded" : "rejected"
 }
 

@@ -3,6 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ContextOverflow from "../../../../src/domain/ContextOverflow.js"
 import { ChatCompletions } from "../../../../src/openai.js"
+import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { failing } from "./StepRequests.js"
 
@@ -48,4 +49,24 @@ it.scoped("the server's own words are in the detail of a failure, whatever form 
       assert.strictEqual(ContextOverflow.read(error.detail) !== null, JSON.stringify(body).includes("context"))
     }
   })
+)
+
+it.scoped(
+  "a request that did not fit is refused, not overloaded, where the server gives no status or a general one",
+  () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const model = ChatCompletions.make({ name: "local", baseUrl: fake.url, model: "m" })
+      const message = "The initial prompt is greater than the context length."
+      yield* fake.answer(
+        FakeProvider.sse([Frames.data({ error: { message } })]),
+        FakeProvider.failure(500, { message })
+      )
+      for (const status of [null, 500]) {
+        const { error } = yield* failing(model)
+        assert.strictEqual(error.reason, "rejected")
+        assert.strictEqual(error.status, status)
+        assert.strictEqual(error.detail, message)
+      }
+    })
 )
