@@ -45,7 +45,7 @@ export interface Input extends ServeSettings.Given {
 }
 
 /** How long the ends of the last runs have to reach those who watch before their streams are ended. */
-const lastWords = "200 millis"
+const lastWords = "500 millis"
 
 const rootOf = ({ root }: Input) =>
   SessionFolder.existing(root ?? ".").pipe(
