@@ -9,7 +9,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.js"
 import { assistant } from "../../support/fixtures/messages.js"
 import * as Counting from "./counting.js"
-import { type Cost, Counter, costs, counted, counter } from "./storage/Counted.js"
+import { type Cost, Counter, counter } from "./storage/Counted.js"
 
 /** The counts at each request for a step. */
 class Steps extends Context.Tag("test/Steps")<Steps, Array<Cost>>() {}
@@ -19,24 +19,8 @@ const seen = { entries: 0, parts: 0, calls: 0 }
 
 const count = (what: keyof typeof seen) => Effect.sync(() => void seen[what]++)
 
-/** The most that was counted between two turns of the event loop. */
-const mostOf = <A, E, R>(counted: () => number, work: Effect.Effect<A, E, R>) =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => {
-      const loop = { most: 0, last: counted(), isOver: false }
-      const turn = () => {
-        loop.most = Math.max(loop.most, counted() - loop.last)
-        loop.last = counted()
-        if (!loop.isOver) setImmediate(turn)
-      }
-      turn()
-      return loop
-    }),
-    (loop) => Effect.as(work, loop),
-    (loop) => Effect.sync(() => (loop.isOver = true))
-  ).pipe(Effect.map(({ last, most }) => Math.max(most, counted() - last)))
-
-const mostAtOnce = <A, E, R>(what: keyof typeof seen, work: Effect.Effect<A, E, R>) => mostOf(() => seen[what], work)
+const mostAtOnce = <A, E, R>(what: keyof typeof seen, work: Effect.Effect<A, E, R>) =>
+  Counting.mostOf(() => seen[what], work)
 
 const noop = Tool.make("noop", { description: "Does nothing", access: "read", input: { n: Schema.Number } }).handle(
   () => Effect.as(count("calls"), "done")
@@ -89,23 +73,6 @@ const engine = Effect.map(Counting.engine, (engine) => {
     Layer.provideMerge(counters)
   )
 })
-
-/**
- * The cost of work that has been done before. Other work of the engine can only add to it, so the least of several
- * measurements is the cost of the work itself.
- */
-const costOf = <A, E, R>(work: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    yield* work
-    const counter = yield* Counter
-    const cost = costs(Infinity)
-    for (let round = 0; round < 4; round++) {
-      const before = { ...counter }
-      yield* work
-      for (const what of counted) cost[what] = Math.min(cost[what], counter[what] - before[what])
-    }
-    return cost
-  })
 
 /** A new session, one turn in it with a batch of `calls` that do nothing, and its end. */
 const turn = (calls: number) =>
@@ -229,10 +196,19 @@ describe("budgets", () => {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
       const free = { reads: 0, rows: 0, characters: 0, commits: 1, fibers: 0 }
-      expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({ ...free, writes: 5 })
-      expect(yield* costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({ ...free, writes: 7 })
+      expect(yield* Counting.costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({
+        ...free,
+        writes: 5
+      })
+      expect(yield* Counting.costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({
+        ...free,
+        writes: 7
+      })
       // It has no event of its own, so its group leaves a mark.
-      expect(yield* costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({ ...free, writes: 9 })
+      expect(yield* Counting.costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({
+        ...free,
+        writes: 9
+      })
     })
   )
 
@@ -259,7 +235,7 @@ describe("budgets", () => {
       ] as const) {
         const { questions } = yield* Gateway.forOwner(Session.Owner.make(name))
         expect(yield* questions()).toHaveLength(rows)
-        expect(yield* costOf(questions())).toMatchObject({ reads: 1, rows, writes: 0, fibers: 0 })
+        expect(yield* Counting.costOf(questions())).toMatchObject({ reads: 1, rows, writes: 0, fibers: 0 })
       }
     })
   )
@@ -272,15 +248,15 @@ describe("budgets", () => {
       const append = Effect.forEach(sessions, ({ id }) => gateway.append(id, [Message.userText("one")]), {
         concurrency: "unbounded"
       })
-      expect(yield* costOf(append)).toMatchObject({ reads: 0, commits: 1 })
+      expect(yield* Counting.costOf(append)).toMatchObject({ reads: 0, commits: 1 })
     })
   )
 
   budget(
     "a turn takes five commits and reads, one more commit per portion of calls, and two fibers per call",
     Effect.gen(function* () {
-      const few = yield* costOf(turn(10))
-      const many = yield* costOf(turn(100))
+      const few = yield* Counting.costOf(turn(10))
+      const many = yield* Counting.costOf(turn(100))
       expect(few.commits).toBe(5)
       expect(many.commits).toBeLessThanOrEqual(5 + 3)
       expect([few.reads, many.reads]).toEqual([5, 5])
@@ -304,8 +280,8 @@ describe("budgets", () => {
   budget(
     "a call takes at most five writes from its start until it is closed with its run",
     Effect.gen(function* () {
-      const few = yield* costOf(cancelled(10))
-      const many = yield* costOf(cancelled(100))
+      const few = yield* Counting.costOf(cancelled(10))
+      const many = yield* Counting.costOf(cancelled(100))
       expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(2 + 3)
     })
   )
@@ -313,8 +289,8 @@ describe("budgets", () => {
   budget(
     "a turn in a long session reads about as much as one in a session that just fills the context",
     Effect.gen(function* () {
-      const filling = yield* costOf(turnIn(yield* longSession(1_000)))
-      const long = yield* costOf(turnIn(yield* longSession(10_000)))
+      const filling = yield* Counting.costOf(turnIn(yield* longSession(1_000)))
+      const long = yield* Counting.costOf(turnIn(yield* longSession(10_000)))
       expect(filling.rows).toBeLessThan(1_000)
       expect(Math.abs(long.rows - filling.rows)).toBeLessThan(200)
       expect(Math.abs(long.characters - filling.characters)).toBeLessThan(200_000)
@@ -404,7 +380,7 @@ describe("budgets", () => {
         expect(sessions.every(({ metadata }) => metadata["a"] === "a".repeat(2_000))).toBe(true)
       })
       // Each session itself has another 300 characters.
-      expect(yield* mostOf(() => counter.characters, page)).toBeLessThan(200 * 500 + 2 * 16 * 2_100)
+      expect(yield* Counting.mostOf(() => counter.characters, page)).toBeLessThan(200 * 500 + 2 * 16 * 2_100)
       const long = { a: "a".repeat(50_000) }
       yield* Effect.replicateEffect(gateway.create({ workdir: "/of-long", metadata: long }), 48)
       // Three for the reads, and one for every ten that are decoded, except for the first ten. Each turn counts twice.
@@ -497,7 +473,7 @@ describe("budgets", () => {
       const counter = yield* Counter
       const [few, many] = [yield* running(20), yield* running(400)]
       expect(yield* turnsOf(() => gateway.cancel(few.runId))).toBeLessThanOrEqual(2)
-      expect(yield* mostOf(() => counter.writes, gateway.cancel(many.runId))).toBeLessThanOrEqual(9 * 64)
+      expect(yield* Counting.mostOf(() => counter.writes, gateway.cancel(many.runId))).toBeLessThanOrEqual(9 * 64)
       const { id } = yield* gateway.create({ workdir: "/" })
       const append = (count: number) =>
         gateway.append(
@@ -505,7 +481,7 @@ describe("budgets", () => {
           Array.from({ length: count }, () => Message.userText("one"))
         )
       expect(yield* turnsOf(() => append(50))).toBe(0)
-      expect(yield* mostOf(() => counter.writes, append(1_000))).toBeLessThanOrEqual(9 * 64)
+      expect(yield* Counting.mostOf(() => counter.writes, append(1_000))).toBeLessThanOrEqual(9 * 64)
     })
   )
 
