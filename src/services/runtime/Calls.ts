@@ -14,11 +14,11 @@
  * leaves no result: the run's end closes it by what is stored about it. A handler that goes on after it was given up
  * keeps its slot of the key; what it still returns is dropped.
  */
-import { Duration, Effect, Exit, type Fiber, identity, Metric, Option } from "effect"
+import { Duration, Effect, Either, Exit, type Fiber, identity, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
 import { type CallDisplay, isNone } from "../../domain/CallDisplay.js"
 import type { CallPart } from "../../domain/Message.js"
-import type { QuestionId } from "../../domain/Permission.js"
+import type { Hides, QuestionId } from "../../domain/Permission.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { type OpenCall, Storage } from "../storage/Storage.js"
@@ -78,6 +78,9 @@ const lateDisplay = ({ display }: OpenCall, plan: PlannedCall): CallDisplay | un
   isNone(display) && !isNone(plan.display) ? plan.display : undefined
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** For calls that change something: they are allowed or denied as a whole. */
+const hidesNothing: Either.Either<Hides | undefined, string> = Either.right(undefined)
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
@@ -232,7 +235,7 @@ export const make = Effect.gen(function* () {
     })
 
   /** Runs a permitted call once it is admitted, and stores what it returned. */
-  const perform = (one: CallRun, plan: PlannedCall, restore: Restore) =>
+  const perform = (one: CallRun, plan: PlannedCall, hides: Hides | undefined, restore: Restore) =>
     Effect.suspend(() => {
       const { call, context, part } = one
       const limit = readings.limitOf(plan.tool)
@@ -250,7 +253,6 @@ export const make = Effect.gen(function* () {
           if (!(yield* storage.startCall(context.lease, call.seq, lateDisplay(call, plan))))
             return yield* Effect.interrupt
         }
-        const hides = plan.tool.access === "read" ? yield* permissions.hides(one, plan) : undefined
         const reached = readings.toolCall(context, part, ask(one, plan), () => !plan.isOver)
         const toolCall = hides === undefined ? reached : { ...reached, hides }
         const work = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
@@ -277,7 +279,10 @@ export const make = Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
         const denial = yield* restore(permissions.denial(one, plan))
         if (denial !== null) return yield* results.store(one, HandlerResult.make("denied", denial))
-        return yield* perform(one, plan, restore)
+        const hiding = plan.tool.access === "read" ? yield* restore(permissions.hiding(one, plan)) : hidesNothing
+        return yield* Either.isLeft(hiding)
+          ? results.store(one, HandlerResult.make("denied", hiding.left))
+          : perform(one, plan, hiding.right, restore)
       }).pipe(Effect.ensuring(leave(plan)))
     ).pipe(
       Effect.withSpan("Calls.run", {

@@ -2,9 +2,16 @@
  * Whether a call may run: the agent's policy decides and, where the policy asks for it, a human's answer. The question
  * is stored before anybody can see it, and its answer belongs to this very call. A policy that fails denies the call.
  */
-import { Cause, Effect, Exit, identity } from "effect"
+import { Cause, Effect, Either, Exit, identity } from "effect"
 import type { CallPart } from "../../domain/Message.js"
-import { type Always, type Answer, type AnyVerdict, type Decision, QuestionId } from "../../domain/Permission.js"
+import {
+  type Always,
+  type Answer,
+  type AnyVerdict,
+  type Decision,
+  type Hides,
+  QuestionId
+} from "../../domain/Permission.js"
 import { Ids } from "../Ids.js"
 import * as Permissions from "../Permissions.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
@@ -100,18 +107,25 @@ export const make = Effect.gen(function* () {
     return exit !== null && Exit.isSuccess(exit) && exit.value._tag === "Allow"
   }
 
-  /**
-   * Returns null when the call may run, else the text for the model. The policy is not asked again about a call about
-   * which a human was asked before.
-   */
+  /** Returns null when the call may run, else the text for the model. */
   const denial = (one: CallRun, about: PermittedCall) =>
     about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(null) : decide(one, about)
 
-  /** What a permitted call must leave out. About a call about which a human was asked before, the policy is asked now. */
-  const hides = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall) {
-    const decision = yield* decisionOf(about.deciding ?? (yield* begin(context, part, about)))
-    return decision._tag === "Deny" ? () => true : decision.hides
-  })
+  /**
+   * Returns what a permitted call must leave out, or why it must not run after all. If a human was asked about the call
+   * under another engine, the policy is asked now: what to leave out is not stored with the question.
+   */
+  const hiding = (
+    { context, part }: CallRun,
+    about: PermittedCall
+  ): Effect.Effect<Either.Either<Hides | undefined, string>> =>
+    Effect.map(
+      about.deciding === null
+        ? Effect.acquireUseRelease(begin(context, part, about), decisionOf, AtOnce.giveUp)
+        : decisionOf(about.deciding),
+      (decision) =>
+        decision._tag === "Deny" ? Either.left(`Denied: ${decision.message}`) : Either.right(decision.hides)
+    )
 
-  return { begin, denial, hides, isAllowed }
+  return { begin, denial, hiding, isAllowed }
 })

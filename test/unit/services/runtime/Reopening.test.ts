@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, TestClock } from "effect"
-import { Permissions, type Run, SkeinError } from "skein"
+import { Deferred, Effect, Fiber, Option, TestClock } from "effect"
+import { Permissions, type Run, SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
@@ -243,6 +243,43 @@ describe("P4 P5 a question outlives its engine", () => {
       yield* gate.open("c1")
       yield* Quiescence.idle
       expect((yield* later.lines(run.sessionId)).at(-1)).toBe("assistant: thanks")
+    })
+  )
+
+  /** The same for a call that reads, with a policy of its own for the engine that answers the question. */
+  const reread = Effect.fnUntraced(function* (policy: Permissions.Policy) {
+    const look = Tool.make("look", { description: "looks", access: "read", input: {} }).handle(() =>
+      Effect.succeed("seen")
+    )
+    const { declare, model, open } = yield* ground
+    const one = yield* open("one", { tools: [look], policy: () => Effect.succeed(Permissions.ask) })
+    yield* model.play(ScriptedModel.calls({ name: "look", input: {} }), ScriptedModel.text("thanks"))
+    const run = yield* one.begin("go")
+    const { questionId } = yield* one.seen(run, "permission.asked")
+    yield* declare("one", "dead")
+    const later = yield* open("later", { tools: [look], policy })
+    yield* later.gateway.answer({ questionId, verdict: "allow-once" })
+    return { later, run }
+  })
+
+  it.scoped("P5 nobody waits for a policy that never says what the call must leave out", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const { later, run } = yield* reread(() =>
+        Effect.uninterruptible(Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never))
+      )
+      yield* Deferred.await(begun)
+      yield* later.gateway.cancel(run.runId)
+      expect((yield* later.gateway.await(run)).stopReason).toBe("cancelled")
+      expect((yield* later.lines(run.sessionId)).at(-1)).toBe(`look never-started: ${neverStarted}`)
+    })
+  )
+
+  it.scoped("P5 a policy that denies the call by now is told to the model, and the call does not run", () =>
+    Effect.gen(function* () {
+      const { later, run } = yield* reread(() => Effect.succeed(Permissions.deny("not any more")))
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      expect(yield* later.lines(run.sessionId)).toContain("look denied: Denied: not any more")
     })
   )
 
