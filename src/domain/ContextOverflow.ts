@@ -38,7 +38,7 @@ const counts = [
 ].map((pattern) => new RegExp(pattern, "iu"))
 
 /** The room for the answer, where a provider counts it with the request. */
-const answers = [new RegExp(`${count} (?:in|for) the completion`, "iu")]
+const answers = [new RegExp(`${count} (?:in|for) the (?:completion|output)`, "iu")]
 
 const find = (patterns: ReadonlyArray<RegExp>, text: string): number | null => {
   for (const pattern of patterns) {

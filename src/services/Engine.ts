@@ -18,8 +18,12 @@ import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
 import * as Stretch from "./Stretch.js"
 
-/** The whole engine, with the services that adapters need to have engines work together. */
-export const layerOpen = Layer.merge(Routing.layer, Draining.layer).pipe(
+/**
+ * The whole engine, with the services that adapters need to have engines work together. It is drained first when it
+ * closes: until then whoever waits gets what they wait for.
+ */
+export const layerOpen = Draining.layer.pipe(
+  Layer.provideMerge(Routing.layer),
   Layer.provide([Runtime.layer, Heartbeat.layer]),
   Layer.provide([Recovery.layer, Imports.layer]),
   Layer.provideMerge(Upkeep.layer),

@@ -57,6 +57,8 @@ interface Place {
   asked: number
 }
 
+const closed = new SqlFailure({ code: "CLOSED", kind: "other" })
+
 export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scope> =>
   Effect.gen(function* () {
     let isClosed = false
@@ -79,12 +81,15 @@ export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scop
     const open = (place: Place) =>
       place.opening(
         Effect.suspend((): Effect.Effect<Connection.Connection, SqlFailure | StorageFailed | StorageUnusable> => {
-          if (isClosed) return new SqlFailure({ code: "CLOSED", kind: "other" })
+          if (isClosed) return closed
           return place.connection?.isOpen() === true
             ? Effect.succeed(place.connection)
             : Effect.uninterruptibleMask((restore) =>
-                Effect.tap(restore(Connection.open(options)), (connection) => {
+                Effect.flatMap(restore(Connection.open(options)), (connection) => {
+                  // It may have been opened while the readers were closed.
+                  if (isClosed) return Effect.zipRight(Effect.promise(connection.close), closed)
                   place.connection = connection
+                  return Effect.succeed(connection)
                 })
               )
         })

@@ -93,6 +93,6 @@ export type SessionChange = NamedUnion<typeof SessionChange.Type>
 export const ImportedSession = Schema.Struct({
   from: SessionId,
   sessionId: SessionId,
-  grantsLeftOut: Schema.NonNegativeInt
+  grantsLeftOut: Schema.optionalWith(Schema.NonNegativeInt, { default: () => 0 })
 }).annotations({ identifier: "ImportedSession" })
 export type ImportedSession = Named<typeof ImportedSession.Type>

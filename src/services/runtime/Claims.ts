@@ -9,7 +9,7 @@
  * An engine goes on with runs that were released and, where the host wants it, with runs whose engine died. A run that
  * was left too long ago waits for a person, because nobody wants yesterday's work to start by itself.
  */
-import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { TakeoverReason } from "../../domain/Lease.js"
 import type { Standing } from "../../domain/Liveness.js"
 import { isServed } from "../../domain/Placement.js"
@@ -193,11 +193,17 @@ const make = Effect.gen(function* () {
   const mayYetSucceed = ({ _tag }: SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read) =>
     _tag !== "SessionNotFound" && _tag !== "SessionDeleting" && _tag !== "StorageUnusable"
 
+  /** Whether it may succeed later. A storage that breaks may work again. */
+  const mayPass = (cause: Cause.Cause<SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read>): boolean =>
+    !Cause.isInterrupted(cause) &&
+    Option.match(Cause.failureOption(cause), { onNone: () => true, onSome: mayYetSucceed })
+
   const claimLater = (sessionId: SessionId) =>
     boundary
       .hold(sessionId)(claim(sessionId, "engine"))
       .pipe(
-        Effect.retry({ schedule: Schedule.spaced(Duration.nanos(lookForDeaths)), while: mayYetSucceed }),
+        Effect.sandbox,
+        Effect.retry({ schedule: Schedule.spaced(Duration.nanos(lookForDeaths)), while: mayPass }),
         Effect.ignore,
         Effect.interruptible,
         Effect.forkIn(scope),
@@ -218,7 +224,7 @@ const make = Effect.gen(function* () {
       if (!drivers.isClosing()) yield* claimAsSeen(sessionId, seen, "engine")
       return true
     }).pipe(
-      Effect.catchAll((error) => Effect.succeed(mayYetSucceed(error))),
+      Effect.catchAllCause((cause) => Effect.succeed(mayPass(cause))),
       // Within the boundary, so that a run that is queued next finds its session watched or watches it.
       Effect.tap((isLeft) => {
         if (!isLeft) watchedQueues.delete(sessionId)
@@ -239,7 +245,9 @@ const make = Effect.gen(function* () {
     Effect.suspend(() => {
       if (watchedQueues.has(sessionId)) return Effect.void
       watchedQueues.add(sessionId)
-      const watching = Effect.repeat(lookAtQueue(sessionId), { while: (isLeft) => isLeft })
+      const watching = Effect.repeat(lookAtQueue(sessionId), { while: (isLeft) => isLeft }).pipe(
+        Effect.onError(() => Effect.sync(() => watchedQueues.delete(sessionId)))
+      )
       return Effect.asVoid(Effect.forkIn(Effect.interruptible(watching), scope))
     })
 

@@ -25,6 +25,11 @@ const told: ReadonlyArray<readonly [text: string, limit: number | null, asked: n
     8_000
   ],
   [
+    "This endpoint's maximum context length is 131072 tokens. However, you requested about 136072 tokens (5000 of text input, 131072 in the output). Please reduce the length of either one.",
+    131_072,
+    5_000
+  ],
+  [
     "This model's maximum context length is 4,096 tokens. However, your messages resulted in 12,345 tokens.",
     4_096,
     12_345

@@ -238,6 +238,28 @@ describe("P4 P5 an engine that closes during a run", () => {
 describe("P9 whoever waits for an engine that closes", () => {
   const closed = { _tag: "StorageFailed", code: "CLOSED" }
 
+  it.scoped("P9 gets the end of a run that the engine waits for, and all its events", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const one = yield* open("one", { config: { drainMillis: 60_000 } })
+      yield* model.play({ text: "x", delayMillis: 1_000 }, { text: "y", hang: true })
+      const run = yield* one.begin("go")
+      const other = yield* one.begin("and you?")
+      yield* Quiescence.idle
+      const ends = yield* Effect.fork(
+        Effect.all([one.gateway.await(run), one.seen(run, "run.ended")], { concurrency: 2 })
+      )
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      expect(closing.unsafePoll()).toBeNull()
+      const cancelled = yield* Effect.fork(one.gateway.cancel(other.runId))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(ends)).toMatchObject([{ stopReason: "completed" }, { stopReason: "completed" }])
+      yield* Fiber.join(cancelled)
+      yield* Fiber.join(closing)
+    })
+  )
+
   it.scoped("P9 gets an error, and so does whoever comes after that", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground

@@ -153,14 +153,14 @@ describe("P4 when storage fails", () => {
     })
   )
 
-  it.scoped("P4 at startNext, by breaking: the queued message has its turn all the same", () =>
+  it.scoped("P4 at startNext, by breaking several times: the queued message has its turn all the same", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
-      const brokenOnce = yield* Effect.once(broken)
+      let left = 5
       const { begin, gateway, seen, send } = yield* open("a", {
         storage: (storage) => ({
           ...storage,
-          startNext: (...next) => Effect.zipRight(brokenOnce, storage.startNext(...next))
+          startNext: (...next) => Effect.suspend(() => (left-- > 0 ? broken : storage.startNext(...next)))
         })
       })
       yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"))
@@ -168,7 +168,38 @@ describe("P4 when storage fails", () => {
       yield* seen(run, "text.delta")
       const queued = yield* send(run.sessionId, "and?", { whenBusy: "queue" })
       yield* gateway.cancel(run.runId)
-      expect((yield* gateway.await(queued)).stopReason).toBe("completed")
+      yield* TestClock.adjust("1 minute")
+      yield* Quiescence.idle
+      expect((yield* gateway.run(queued.runId)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("P4 at a look at who holds a session, by breaking for a while: its queue is watched all the same", () =>
+    Effect.gen(function* () {
+      const { declare, model, open } = yield* ground
+      const one = yield* open("one")
+      yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"), ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      let isBroken = false
+      const two = yield* open("two", {
+        reader: (reader) => ({
+          ...reader,
+          occupancy: (id) => Effect.suspend(() => (isBroken ? broken : reader.occupancy(id)))
+        })
+      })
+      const first = yield* two.send(run.sessionId, "and?", { whenBusy: "queue" })
+      yield* TestClock.adjust("5 seconds")
+      isBroken = true
+      yield* TestClock.adjust("3 seconds")
+      isBroken = false
+      const second = yield* two.send(run.sessionId, "and then?", { whenBusy: "queue" })
+      yield* declare("one", "dead")
+      yield* TestClock.adjust("1 minute")
+      yield* Quiescence.idle
+      for (const { runId } of [first, second]) {
+        expect((yield* two.gateway.run(runId)).stopReason).toBe("completed")
+      }
     })
   )
 
