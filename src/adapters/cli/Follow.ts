@@ -1,6 +1,7 @@
 /**
  * A run followed from its first event to its last: shown to people or as lines of JSON, its questions answered on the
- * way. Those of the run that it waits for are left to whoever follows that one. When it is interrupted, it cancels the run, and ends once the run's end is stored and shown.
+ * way. The run that it waits for is left to whoever follows that one, until this engine takes it over: then it is shown
+ * and answered, too. When it is interrupted, it cancels its own run, and ends once the run's end is stored and shown.
  */
 import { Effect, Fiber, Option, Ref, Stream } from "effect"
 import { callsOf, type Message } from "../../domain/Message.js"
@@ -12,8 +13,10 @@ import { Gateway } from "../../services/gateway/Gateway.js"
 import { OutputFailed } from "./Failure.js"
 import * as JsonLines from "./JsonLines.js"
 import * as Questions from "./Questions.js"
+import * as RunBefore from "./RunBefore.js"
 import * as RunView from "./RunView.js"
 import { Screen } from "./terminal/Screen.js"
+import * as Texts from "./texts/Run.js"
 
 /** A message of the transcript, or a result that still waits for an earlier one; null when it cannot be read. */
 const messageAt = Effect.fn("Follow.messageAt")(
@@ -33,9 +36,21 @@ export interface Options {
   readonly answerer: Questions.Answerer
   /** For a run that is followed from its middle: the message whose calls are open. */
   readonly opener?: Message
+  /** For a run that may wait: the run that held the session elsewhere before this one was sent; null for none. */
+  readonly waitsFor?: Run.Id | null
   /** Called with each event after it was shown. */
   readonly onEvent?: (event: SessionEvent.SessionEvent) => Effect.Effect<void>
 }
+
+/** The newest message that asks for calls: these are what a run that is followed from its middle has open. */
+export const openerOf = Effect.fn("Follow.openerOf")(function* (sessionId: SessionId) {
+  const gateway = yield* Gateway
+  const opener = yield* gateway.transcript({ sessionId }).pipe(
+    Stream.filter(({ message }) => message.role === "assistant"),
+    Stream.runLast
+  )
+  return Option.isSome(opener) ? { opener: opener.value.message } : {}
+})
 
 /** Shows events to people. As progress, this leaves out the answer: the text of a step without calls. */
 const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: Options) {
@@ -87,16 +102,17 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
   const { cursor, runId, sessionId } = ref
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const show = yield* shower(runId, options)
+  const shows = [yield* shower(runId, options)]
+  const answered = new Set([runId])
   const questions = yield* Questions.make(options.answerer)
   const care = lookAfter(gateway, ref)
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"
   const shown = gateway.events({ sessionId, after: cursor }).pipe(
     Stream.takeUntil(isEnd),
-    Stream.tap(show),
+    Stream.tap((event) => Effect.forEach(shows, (show) => show(event), { discard: true })),
     Stream.tap((event) => {
-      if (event.type === "permission.asked" && event.runId === runId) return questions.asked(event.questionId)
+      if (event.type === "permission.asked" && answered.has(event.runId)) return questions.asked(event.questionId)
       return event.type === "permission.answered" ? questions.answered(event.questionId) : Effect.void
     }),
     Stream.tap(options.onEvent ?? (() => Effect.void)),
@@ -105,13 +121,27 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
   )
   const openQuestions = Effect.flatMap(gateway.questions(sessionId), (open) =>
     Effect.forEach(
-      open.filter((question) => question.runId === runId),
+      open.filter((question) => answered.has(question.runId)),
       ({ id }) => questions.asked(id),
       { discard: true }
     )
   )
+  const adopt = Effect.fnUntraced(function* (before: Run.Id) {
+    yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
+    // As JSON it is shown already.
+    if (!options.isJson) shows.push(yield* shower(before, { ...options, ...(yield* openerOf(sessionId)) }))
+    answered.add(before)
+    yield* openQuestions
+  })
+  const tellReleased = (before: Run.Id) =>
+    options.isJson ? Effect.void : screen.writeError(`skein: ${Texts.released(before)}\n`)
+  const waiting =
+    options.waitsFor === undefined
+      ? Effect.void
+      : RunBefore.watch(ref, options.waitsFor, { taken: adopt, released: tellReleased })
   yield* Effect.fork(care.whileFollowed)
-  const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
+  const served = Effect.zipRight(waiting, questions.serve, { concurrent: true })
+  const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), served)
   const last = yield* options.isJson ? followed : screen.live(followed, "taken")
   if (Option.isSome(last) && last.value.type === "run.ended") {
     const { detail, stopReason } = last.value

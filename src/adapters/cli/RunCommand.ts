@@ -2,7 +2,7 @@
  * `skein run`: sends a message to a new session or an old one, and follows the run that answers it to its end. Whatever
  * can be refused is refused before the session is created or changed.
  */
-import { Effect, Layer, Option, Stream } from "effect"
+import { Effect, Layer } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -24,6 +24,7 @@ import * as ModelChoice from "./ModelChoice.js"
 import * as ModelList from "./ModelList.js"
 import * as Place from "./Place.js"
 import type { Answerer } from "./Questions.js"
+import * as RunBefore from "./RunBefore.js"
 import * as RunEngine from "./RunEngine.js"
 import * as RunFailure from "./RunFailure.js"
 import * as RunOutput from "./RunOutput.js"
@@ -149,16 +150,6 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
     : yield* gateway.patch({ sessionId, ...chosen(choice) })
 })
 
-/** The newest message that asks for calls: these are what a run that is followed from its middle has open. */
-const openerOf = Effect.fn("RunCommand.openerOf")(function* (sessionId: SessionId) {
-  const gateway = yield* Gateway
-  const opener = yield* gateway.transcript({ sessionId }).pipe(
-    Stream.filter(({ message }) => message.role === "assistant"),
-    Stream.runLast
-  )
-  return Option.isSome(opener) ? { opener: opener.value.message } : {}
-})
-
 /** The run that nobody drives, and that an engine resumes when it is asked to change the session; null for none. */
 const leftRun = ({ run: held }: Snapshot): Run.Id | null =>
   held !== null && (held.crashed || (held.run.state === "running" && held.run.releasedAt !== null)) ? held.run.id : null
@@ -179,7 +170,7 @@ const tellQueued = Effect.fnUntraced(function* ({ runId, sessionId }: Run.Ref) {
 /**
  * Sends a message, and follows the run. The session may be busy with a run that this engine drives, because it
  * continues an interrupted one whose question still waits for an answer: then that run is followed first, whether the
- * message may wait or not. A run that another process drives is left alone.
+ * message may wait or not. A run that another process drives is left alone, as long as it does.
  */
 const send = Effect.fn("RunCommand.send")(function* (
   { id: sessionId }: Session,
@@ -190,8 +181,12 @@ const send = Effect.fn("RunCommand.send")(function* (
   const screen = yield* Screen
   const start = gateway.send({ sessionId, text, files })
   const waiting = gateway.send({ sessionId, text, files, whenBusy: "queue" })
-  const wait = Follow.run(options.isJson ? waiting : Effect.tap(waiting, tellQueued), options)
-  const left = leftRun(yield* gateway.snapshot(sessionId))
+  const before = yield* gateway.snapshot(sessionId)
+  const left = leftRun(before)
+  const wait = Follow.run(options.isJson ? waiting : Effect.tap(waiting, tellQueued), {
+    ...options,
+    waitsFor: RunBefore.elsewhere(before)
+  })
   if (queue && left === null) return yield* wait
   const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
     const { cursor, live } = yield* gateway.snapshot(sessionId)
@@ -199,7 +194,7 @@ const send = Effect.fn("RunCommand.send")(function* (
     const interrupted = Effect.succeed({ sessionId, runId: Run.Id.make(busy.runId), cursor })
     yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
     yield* Effect.catchTag(
-      Follow.run(interrupted, { ...options, ...(yield* openerOf(sessionId)) }),
+      Follow.run(interrupted, { ...options, ...(yield* Follow.openerOf(sessionId)) }),
       "RunStopped",
       () => Effect.void
     )
@@ -220,7 +215,7 @@ const resume = Effect.fn("RunCommand.resume")(function* ({ cursor, id }: Session
   if (state === "ended") yield* screen.writeError(`skein: ${Texts.nothingOpen}\n`)
   if (state === "ended" || ref.cursor >= cursor) return yield* Follow.run(Effect.succeed(ref), options)
   const fromNow = Effect.succeed({ ...ref, cursor })
-  return yield* Follow.run(fromNow, { ...options, ...(yield* openerOf(id)) })
+  return yield* Follow.run(fromNow, { ...options, ...(yield* Follow.openerOf(id)) })
 })
 
 /**

@@ -22,6 +22,9 @@ export const quietJson = "--quiet and --json cannot be used together"
 
 export const queued = (runId: string): string => `the session is busy; waiting for run ${runId} to end`
 
+export const released = (runId: string): string =>
+  `run ${runId} was left behind; it waits for skein run --resume or for another engine`
+
 /** What a limit on a message means. */
 export const asJson = (limit: string): string =>
   `${limit} as JSON, in which a quote, a backslash or a line break is two`
