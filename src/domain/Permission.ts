@@ -21,7 +21,11 @@ export interface Always {
 }
 
 /** What a call that looks through folders must leave out, by its path from the session's folder down, with `/`. */
-export type Hides = (path: string) => boolean
+export interface Hides {
+  (path: string): boolean
+  /** How much work one path is: the wildcards and literal texts that it is compared with. 1 if not given. */
+  readonly cost?: number
+}
 
 /** A policy's decision on one call. A denial's message is for the model. */
 export type Decision =

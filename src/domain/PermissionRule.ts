@@ -20,6 +20,7 @@
  * `read`.
  */
 import { Either, Schema } from "effect"
+import type { Hides } from "./Permission.js"
 import * as WorkspacePath from "./WorkspacePath.js"
 
 /** What a rule says about a call. */
@@ -100,55 +101,80 @@ const inPath = /\\(.)|(\*\*\/|\*\*|[*?])|[^\\*?]+|\\$/gsu
 const pieces = (pattern: string, form: RegExp): ReadonlyArray<Piece> =>
   Array.from(pattern.matchAll(form), ([piece, escaped, wild]) => (isWild(wild) ? { wild } : (escaped ?? piece)))
 
+/** Whether a text, from one of the positions `starts` on, matches a pattern. */
+type Fits = (text: string, starts: ReadonlyArray<number>) => boolean
+
 /**
- * Whether a text, from one of the positions `starts` on, matches the pieces of a pattern. The work is bounded by the
- * product of their lengths.
+ * A pattern, to be compared with many texts. `?` and `*` do not step over `separator`. The work for a text is bounded by
+ * the product of the lengths, and allocates nothing.
  */
-const fits = (
-  all: ReadonlyArray<Piece>,
-  text: string,
-  starts: ReadonlyArray<number>,
-  stepsOver: (wild: Wild, character: string) => boolean
-) => {
-  /** The positions in the text that the pieces so far can reach. */
-  let reached = new Uint8Array(text.length + 1)
-  for (const start of starts) reached[start] = 1
-  for (const piece of all) {
-    const next = new Uint8Array(text.length + 1)
-    let isOpen = 0
-    for (let at = 0; at <= text.length; at++) {
-      const here = reached[at] ?? 0
-      if (typeof piece === "string") {
-        if (here === 1 && text.startsWith(piece, at)) next[at + piece.length] = 1
-      } else if (piece.wild === "?") {
-        if (here === 1 && at < text.length && stepsOver("?", text.charAt(at))) next[at + 1] = 1
-      } else {
-        isOpen |= here
-        next[at] = piece.wild === "**/" && text.charAt(at - 1) !== "/" ? here : isOpen
-        if (!stepsOver(piece.wild, text.charAt(at))) isOpen = 0
-      }
+const compile = (all: ReadonlyArray<Piece>, separator: string | null): Fits => {
+  const [first, last] = [all[0], all.at(-1)]
+
+  /** Whether the text holds the pieces that are literal, in their order. Most texts that do not fit fail here. */
+  const mayFit: Fits = (text, starts) => {
+    let at = starts[0] ?? 0
+    if (typeof last === "string" && !text.endsWith(last)) return false
+    if (starts.length === 1 && typeof first === "string" && !text.startsWith(first, at)) return false
+    for (const piece of all) {
+      if (typeof piece !== "string") continue
+      const found = text.indexOf(piece, at)
+      if (found < 0) return false
+      at = found + piece.length
     }
-    reached = next
+    return true
   }
-  return reached[text.length] === 1
+
+  /** The positions in the text that the pieces so far can reach, and those that one more can. */
+  let [reached, next] = [new Uint8Array(), new Uint8Array()]
+
+  return (text, starts) => {
+    if (!mayFit(text, starts)) return false
+    if (reached.length <= text.length) {
+      reached = new Uint8Array(2 * text.length + 1)
+      next = new Uint8Array(2 * text.length + 1)
+    }
+    reached.fill(0, 0, text.length + 1)
+    for (const start of starts) reached[start] = 1
+    for (const piece of all) {
+      next.fill(0, 0, text.length + 1)
+      let isOpen = 0
+      for (let at = 0; at <= text.length; at++) {
+        const here = reached[at] ?? 0
+        if (typeof piece === "string") {
+          if (here === 1 && text.startsWith(piece, at)) next[at + piece.length] = 1
+        } else if (piece.wild === "?") {
+          if (here === 1 && at < text.length && text.charAt(at) !== separator) next[at + 1] = 1
+        } else {
+          isOpen |= here
+          next[at] = piece.wild === "**/" && text.charAt(at - 1) !== "/" ? here : isOpen
+          if (piece.wild === "*" && text.charAt(at) === separator) isOpen = 0
+        }
+      }
+      const before = reached
+      reached = next
+      next = before
+    }
+    return reached[text.length] === 1
+  }
 }
 
-const isText = (pattern: string, text: string): boolean => fits(pieces(pattern, inText), text, [0], () => true)
+const fromStart: ReadonlyArray<number> = [0]
 
-const isPathFrom = (starts: ReadonlyArray<number>, all: ReadonlyArray<Piece>, path: string): boolean =>
-  fits(all, path, starts, (wild, character) => wild.startsWith("**") || character !== "/")
+const isText = (pattern: string, text: string): boolean => compile(pieces(pattern, inText), null)(text, fromStart)
 
-const isPath = (pattern: string, path: string): boolean => isPathFrom([0], pieces(pattern, inPath), path)
+const pathFits = (all: ReadonlyArray<Piece>): Fits => compile(all, "/")
+
+const isPath = (pattern: string, path: string): boolean => pathFits(pieces(pattern, inPath))(path, fromStart)
 
 /**
  * Whether a path may be what a pattern names. A path that looks as if it were outside may start with another name of
  * the session's folder, which a link gives it; so each end of it counts.
  */
 const mayBePath = (pattern: string, path: string): boolean =>
-  isPathFrom(
-    /^(?:[A-Za-z]:)?\//.test(path) ? [0, ...Array.from(path.matchAll(/\//g), ({ index }) => index + 1)] : [0],
-    pieces(pattern, inPath),
-    path
+  pathFits(pieces(pattern, inPath))(
+    path,
+    /^(?:[A-Za-z]:)?\//.test(path) ? [0, ...Array.from(path.matchAll(/\//g), ({ index }) => index + 1)] : fromStart
   )
 
 /** Returns the texts of a call that a rule's pattern is compared with: whether it names one, and whether it may. */
@@ -199,14 +225,17 @@ const reader = "read"
  * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down; null when they deny
  * neither of them anything by a pattern.
  */
-export const hiding = (rules: ReadonlyArray<Rule>, tool: string): ((path: string) => boolean) | null => {
+export const hiding = (rules: ReadonlyArray<Rule>, tool: string): Hides | null => {
   const patterns = rules.flatMap(({ pattern, word }) => {
     const { on = null, tool: named = "" } = parts(pattern) ?? {}
     return word === "deny" && on !== null && [tool, reader].some((one) => isText(named, one))
       ? [pieces(on, inPath)]
       : []
   })
-  return patterns.length === 0 ? null : (path) => patterns.some((all) => isPathFrom([0], all, path))
+  if (patterns.length === 0) return null
+  const fitting = patterns.map(pathFits)
+  const hides = (path: string) => fitting.some((fits) => fits(path, fromStart))
+  return Object.assign(hides, { cost: patterns.reduce((cost, all) => cost + all.length, 0) })
 }
 
 /** Returns the pattern for calls like this one and no others; null when one rule cannot express it. */

@@ -35,10 +35,17 @@ export const groupsOf = (entries: ReadonlyArray<Entry>, size: number): ReadonlyA
 /** Entries that are sorted or visited in one turn of the event loop. */
 const atOnce = 4_096
 
-/** Calls `look` with each entry, with a turn of the event loop between groups of them. */
-export const forEach = (entries: ReadonlyArray<Entry>, look: (entry: Entry) => void): Effect.Effect<void> =>
+/**
+ * Calls `look` with each entry, with a turn of the event loop between groups of them. The more a look costs, the smaller
+ * they are: 1 stands for next to nothing.
+ */
+export const forEach = (
+  entries: ReadonlyArray<Entry>,
+  look: (entry: Entry) => void,
+  cost: number = 1
+): Effect.Effect<void> =>
   Effect.forEach(
-    groupsOf(entries, atOnce),
+    groupsOf(entries, Math.max(1, Math.floor(atOnce / Math.max(1, cost)))),
     (some, group) =>
       Effect.zipRight(
         group > 0 ? EventLoop.turn : Effect.void,

@@ -58,7 +58,7 @@ export const filesBelow = (
       const folders: Array<FolderEntries.Entry> = []
       let isUnreadable = false
       let hidden = 0
-      yield* FolderEntries.forEach(entries, (entry) => {
+      const look = (entry: FolderEntries.Entry) => {
         const { kind, name } = entry
         if (kind === "unreadable") isUnreadable = true
         else if (kind === "folder") {
@@ -66,7 +66,8 @@ export const filesBelow = (
         } else if (kind === "special" || isTemporary(name)) return
         else if (hides(Files.relativeOf(folder, name))) hidden++
         else files.push(entry)
-      })
+      }
+      yield* FolderEntries.forEach(entries, look, hides.cost)
       if (hidden > 0) yield* onHidden(hidden)
       if (!isComplete || isUnreadable) yield* onSkipped
       // One group at a time, whatever is done with the groups: a reader that waits between them lets other fibers run.

@@ -35,7 +35,9 @@ export const list = Tool.make("list", {
     const folder = yield* Effect.flatMap(Files.openPlace(workspace, place), Files.asFolder)
     const { entries, isComplete } = yield* FolderEntries.read(folder, maxEntries)
     const hides = yield* Files.hides
-    const shown = entries.filter(({ name }) => !hides(Files.relativeOf(folder, name)))
+    const shown: Array<FolderEntries.Entry> = []
+    const look = (entry: FolderEntries.Entry) => void (hides(Files.relativeOf(folder, entry.name)) || shown.push(entry))
+    yield* FolderEntries.forEach(entries, look, hides.cost)
     const lines = shown.map(({ kind, name }) => Files.placeOf(folder, name).printed + marks[kind])
     if (entries.length === 0) return "[the folder is empty]"
     const more = isComplete ? [] : [`[there are more than ${maxEntries}; use glob]`]

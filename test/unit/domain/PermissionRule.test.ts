@@ -132,16 +132,22 @@ describe("patterns of paths", () => {
   const texts = (minLength: number, ...from: ReadonlyArray<string>) =>
     FastCheck.array(FastCheck.constantFrom(...from), { minLength, maxLength: 8 }).map((parts) => parts.join(""))
 
+  const paths = FastCheck.array(texts(0, "a", "b", "/", "*"), { minLength: 1, maxLength: 4 })
+
   it.prop(
     "match as their wildcards say, each by itself",
-    [texts(1, ...tokens), texts(0, "a", "b", "/", "*")],
-    ([pattern, path]) => {
+    [texts(1, ...tokens), paths],
+    ([pattern, paths]) => {
       const read = Array.from(pattern.matchAll(/\\.|\*\*\/|\*\*|./g), ([token]) => wilds[token] ?? token)
-      const expected = new RegExp(`^(?:${read.join("")})$`).test(path)
-      const judged = PermissionRule.judge([{ word: "allow", pattern: `write: ${pattern}` }], write(path))
-      expect(judged?.word === "allow").toBe(expected)
+      const named = new RegExp(`^(?:${read.join("")})$`)
+      const hides = PermissionRule.hiding([{ word: "deny", pattern: `read: ${pattern}` }], "read")
+      for (const path of paths) {
+        const judged = PermissionRule.judge([{ word: "allow", pattern: `write: ${pattern}` }], write(path))
+        expect(judged?.word === "allow").toBe(named.test(path))
+        expect(hides?.(path)).toBe(named.test(path))
+      }
     },
-    { fastCheck: { examples: [["**/a/**/b", "a/b"]], numRuns: 2_000 } }
+    { fastCheck: { examples: [["**/a/**/b", ["a/b", "a/b/a", "b", "a/a/b"]]], numRuns: 2_000 } }
   )
 })
 

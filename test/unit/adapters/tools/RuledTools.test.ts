@@ -4,7 +4,9 @@ import { symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { Permissions } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
+import * as PermissionRule from "../../../../src/domain/PermissionRule.js"
 import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
+import * as Counting from "../../services/counting.js"
 import { open } from "../../services/runtime/fixture.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
@@ -71,6 +73,35 @@ describe("rules about paths", () => {
           `list success: ${note}`,
           "list success: secrets/\nsrc/"
         ])
+      }
+    })
+  )
+
+  it.scoped("are compared with few files between two turns of the event loop, the more there are the fewer", () =>
+    Effect.gen(function* () {
+      const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`folder/${n}`, ""]))
+      const { workdir } = yield* TestWorkspace.make(many)
+      const rules = Array.from({ length: 20 }, (_, n) => ({ word: "deny" as const, pattern: `read: **/*a*${n}b` }))
+      const hides = PermissionRule.hiding(rules, "glob")
+      let compared = 0
+      const counting = (path: string) => {
+        compared++
+        return hides?.(path) === true
+      }
+      const policy: Permissions.Policy = () =>
+        Effect.succeed({ ...Permissions.allow, hides: Object.assign(counting, hides) })
+      const { gateway, model, send, session } = yield* open({ tools: WorkspaceTools.files, policy })
+      const { id } = yield* session({ workdir })
+      for (const [name, input] of [
+        ["glob", { pattern: "**" }],
+        ["list", { path: "folder" }]
+      ] as const) {
+        compared = 0
+        yield* model.play(ScriptedModel.calls({ name, input: JSON.stringify(input) }), ScriptedModel.text("done"))
+        const most = yield* Counting.mostOf(() => compared, Effect.flatMap(send(id, "go"), gateway.await))
+        expect(compared).toBe(300)
+        // A rule has five wildcards and literal texts, and a turn is for 4,096 of them.
+        expect(most).toBe(Math.floor(4_096 / (20 * 5)))
       }
     })
   )
