@@ -4,13 +4,12 @@
  * is read.
  *
  * A rule is for all sessions, for those in a folder and below it, whatever links they were named through, or for one
- * session. Only the owner can use the folder
- * and its files. A file that cannot be read or understood may have been a rule that denies: until it is gone no rule
- * decides, and asking for the rules fails with `RulesUnusable`.
+ * session. Only the owner can use the folder and its files. A file that cannot be read or understood may have been a
+ * rule that denies: until it is gone no rule decides, and asking for the rules fails with `RulesUnusable`.
  */
 import { Clock, Effect, Layer, Schema } from "effect"
 import { createHash } from "node:crypto"
-import { readdir, readFile, realpath, rm, stat } from "node:fs/promises"
+import { readdir, readFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Rule } from "../../domain/PermissionRule.js"
 import { type Session, SessionId } from "../../domain/Session.js"
@@ -18,6 +17,7 @@ import { Rules } from "../../services/Permissions.js"
 import { codeOf } from "../ErrorCode.js"
 import * as FolderCreation from "./FolderCreation.js"
 import * as PrivateFile from "./PrivateFile.js"
+import * as RealNames from "./RealNames.js"
 import { isWithin } from "./Within.js"
 
 /** A rule, and the sessions that it is for: all of them when both `folder` and `session` are null. */
@@ -52,28 +52,33 @@ const idOf = ({ folder, pattern, session, word }: StoredRule): string =>
     .digest("hex")
     .slice(0, 12)
 
-/** The path without links; the path itself when nothing is there. */
-const realName = (path: string): Effect.Effect<string> => Effect.promise(() => realpath(path).catch(() => path))
-
-/** Whether a folder is another or lies below it, by their names or without links. */
-const isBelow = (folder: string, workdir: string): Effect.Effect<boolean> =>
-  isWithin(folder, workdir)
-    ? Effect.succeed(true)
-    : Effect.zipWith(realName(folder), realName(workdir), (folder, workdir) => isWithin(folder, workdir))
-
-/** The rules that apply to a session. */
-const forSession = (rules: ReadonlyArray<StoredRule>, { id, workdir }: Pick<Session, "id" | "workdir">) =>
-  Effect.filter(
-    rules.filter(({ session }) => session === null || session === id),
-    ({ folder }) =>
-      folder === null ? Effect.succeed(true) : workdir === null ? Effect.succeed(false) : isBelow(folder, workdir)
-  )
+/**
+ * The rules that apply to a session. As long as the name without links of its folder or of a rule's is unknown, a rule
+ * that asks or denies applies.
+ */
+const forSession = Effect.fnUntraced(function* (
+  rules: ReadonlyArray<StoredRule>,
+  { id, workdir }: Pick<Session, "id" | "workdir">,
+  realNames: RealNames.RealNames
+) {
+  const some = rules.filter(({ session }) => session === null || session === id)
+  if (workdir === null) return some.filter(({ folder }) => folder === null)
+  const others = new Set(some.flatMap(({ folder }) => (folder === null || isWithin(folder, workdir) ? [] : [folder])))
+  if (others.size === 0) return some
+  const names = yield* realNames.of(new Set([workdir, ...others]))
+  const own = names.get(workdir)
+  return some.filter(({ folder, word }) => {
+    if (folder === null || !others.has(folder)) return true
+    const name = names.get(folder)
+    return own === undefined || name === undefined ? word !== "allow" : isWithin(name, own)
+  })
+})
 
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RulesUnusable> =>
   Effect.tryPromise({ try: run, catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) }) })
 
 /** The rules in a folder, which need not exist. */
-export const open = (path: string) => {
+export const open = (path: string, realNames: RealNames.RealNames = RealNames.make()) => {
   const fileOf = (id: string) => join(path, id + ending)
 
   const names = attempt(path, () => readdir(path)).pipe(
@@ -117,7 +122,8 @@ export const open = (path: string) => {
     attempt(path, () => rm(fileOf(idOf(rule)), { force: true }))
 
   /** The rules that apply to a session, or would apply to a session in a folder. */
-  const of = (session: Pick<Session, "id" | "workdir">) => Effect.flatMap(all, (rules) => forSession(rules, session))
+  const of = (session: Pick<Session, "id" | "workdir">) =>
+    Effect.flatMap(all, (rules) => forSession(rules, session, realNames))
 
   return { all, add, remove, of }
 }
@@ -141,7 +147,8 @@ const changeOf = (path: string) =>
  */
 export const layer = (path: string): Layer.Layer<Rules> =>
   Layer.sync(Rules, () => {
-    const folder = open(path)
+    const realNames = RealNames.make()
+    const folder = open(path, realNames)
     let known: { readonly change: number | null; readonly rules: ReadonlyArray<StoredRule> } | null = null
     const current = Effect.gen(function* () {
       const change = yield* changeOf(path)
@@ -153,7 +160,7 @@ export const layer = (path: string): Layer.Layer<Rules> =>
       return rules
     })
     return {
-      of: (session) => Effect.orDie(Effect.flatMap(current, (rules) => forSession(rules, session))),
+      of: (session) => Effect.orDie(Effect.flatMap(current, (rules) => forSession(rules, session, realNames))),
       store: ({ workdir }, rule) => Effect.orDie(folder.add({ ...rule, folder: workdir, session: null }))
     }
   })

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Exit, Layer, TestClock } from "effect"
 import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Permissions, Session } from "skein"
+import * as RealNames from "../../../../src/adapters/node/RealNames.js"
 import * as RuleFolder from "../../../../src/adapters/node/RuleFolder.js"
 import { open } from "../../services/runtime/fixture.js"
 import { folder } from "../../services/storage/disk.js"
@@ -65,6 +66,26 @@ describe("a folder of rules", () => {
       for (const workdir of [real, join(link, "deep")]) {
         expect(new Set(yield* rules.of(of("a", workdir)))).toEqual(new Set([byReal, byLink]))
       }
+    })
+  )
+
+  it.scoped("gives a session the rules that ask or deny in a folder whose links cannot be followed in time", () =>
+    Effect.gen(function* () {
+      const isAsked = yield* Deferred.make<void>()
+      const names = RealNames.make((path) => {
+        if (path !== "/gone") return Promise.resolve(path)
+        Deferred.unsafeDone(isAsked, Exit.void)
+        return new Promise(() => {})
+      })
+      const rules = RuleFolder.open(yield* folder, names)
+      const words = ["allow", "ask", "deny"] as const
+      const gone = words.map((word) => rule({ word, folder: "/gone" }))
+      yield* Effect.forEach([...gone, ...words.map((word) => rule({ word, folder: "/other" }))], rules.add)
+      const found = yield* Effect.fork(rules.of(of("a", "/work")))
+      yield* Deferred.await(isAsked)
+      yield* TestClock.adjust("1 second")
+      expect(new Set(yield* found)).toEqual(new Set(gone.slice(1)))
+      expect(new Set(yield* rules.of(of("a", "/gone/deep")))).toEqual(new Set(gone))
     })
   )
 
