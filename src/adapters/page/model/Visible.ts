@@ -11,10 +11,11 @@ export interface Piece {
 
 /**
  * What is invisible: control characters except tab and line feed, all that Unicode says to draw as nothing, line and
- * format controls, and lone surrogates. A sign with the selector of its emoji form is found first, because it is seen.
+ * format controls, and lone surrogates. What a selector gives another form is found first, because that is seen: a sign
+ * as an emoji, a keycap, a variant of an ideograph.
  */
 const hidden =
-  /(\p{Extended_Pictographic}\uFE0F)|[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029\uFFF9-\uFFFB\u{13430}-\u{1343F}\p{Default_Ignorable_Code_Point}\p{Cs}]/gu
+  /(\p{Extended_Pictographic}\uFE0F|[0-9#*]\uFE0F\u20E3|\p{Ideographic}[\uFE00-\uFE02\u{E0100}-\u{E01EF}])|[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029\uFFF9-\uFFFB\u{13430}-\u{1343F}\p{Default_Ignorable_Code_Point}\p{Cs}]/gu
 
 const nameOf = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
@@ -46,6 +47,6 @@ export const withoutColours = (text: string): string => text.replace(colours, ""
 /** A text as one line without invisible characters, for titles. */
 export const line = (text: string): string =>
   text
-    .replace(hidden, (_, emoji: string | undefined) => emoji ?? "")
+    .replace(hidden, (_, seen: string | undefined) => seen ?? "")
     .replace(/\s+/g, " ")
     .trim()

@@ -85,7 +85,12 @@ describe("texts", () => {
     )
     expect(shown("a\rb")).toBe("a<U+000D>b")
     expect(shown("日本 é 👩🏽 العربية")).toBe("日本 é 👩🏽 العربية")
-    expect(shown("1 ❤️ 2")).toBe("1 ❤️ 2")
+    const formed = "1 ❤️ 2, 1\uFE0F\u20E3 #\uFE0F\u20E3, 葛\u{E0100}城 \u{20000}\uFE00"
+    expect(shown(formed)).toBe(formed)
+    expect(Visible.line(formed)).toBe(formed)
+    expect(shown("1\uFE0F 葛\uFE0F 葛\u{E0100}\u{E0101} a\u{E0100}\uFE0F\u20E3")).toBe(
+      "1<U+FE0F> 葛<U+FE0F> 葛\u{E0100}<U+E0101> a<U+E0100><U+FE0F>\u20E3"
+    )
     const ignorable = "\u034F\u115F\u1160\u17B4\u180B\uFE00\uFE0F\uFFA0\u{E0080}\u{E0FFF}\u{1D173}"
     expect(Visible.pieces(`rm${ignorable}`).slice(1)).toEqual(
       Array.from(ignorable, (character) => ({
