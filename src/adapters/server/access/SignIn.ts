@@ -39,7 +39,8 @@ const keep = (folder: string) => {
     /** Keeps a secret, and removes expired ones. */
     add: (secret: string, held: Held, now: number): void => {
       TokenFolder.ensure(folder)
-      for (const name of PrivateFile.names(folder)) {
+      // Another process may be writing a draft beside them.
+      for (const name of PrivateFile.names(folder).filter(TokenText.isHash)) {
         const file = join(folder, name)
         if (good(read(file), now) === null) rmSync(file, { force: true })
       }

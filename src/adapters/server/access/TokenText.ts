@@ -35,6 +35,9 @@ export const nameIn = (text: string): Name | null => {
 /** What is stored of a secret: its SHA-256 in hexadecimal. That is enough for random bits. */
 export const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex")
 
+/** Whether a text has the form of a hash. */
+export const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)
+
 /** Whether two hashes are the same, in a time that does not depend on them. */
 export const isSame = (one: string, other: string): boolean => {
   const [first, second] = [Buffer.from(one), Buffer.from(other)]

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as SignIn from "../../../../src/adapters/server/access/SignIn.js"
 import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
@@ -63,11 +64,22 @@ describe("a cookie", () => {
       const text = file + readFileSync(join(cookies, file), "utf8")
       expect(text).not.toContain(cookie.split("=")[1])
       expect(statSync(join(cookies, file)).mode & 0o077).toBe(0)
-      writeFileSync(join(cookies, "damaged"), "{")
+      writeFileSync(join(cookies, TokenText.hashOf("damaged")), "{")
       yield* TestClock.adjust("12 hours")
       yield* signedIn(path)
       expect(readdirSync(cookies)).toHaveLength(1)
       expect(readdirSync(cookies)).not.toContain(file)
+    })
+  )
+
+  it.scoped("is kept without removing what another process is writing beside it", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      yield* signedIn(path)
+      const draft = join(path, "cookies", `.${randomUUID()}.tmp`)
+      writeFileSync(draft, "")
+      yield* signedIn(path)
+      expect(existsSync(draft)).toBe(true)
     })
   )
 })
