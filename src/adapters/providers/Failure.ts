@@ -157,9 +157,12 @@ const serverMessageOf = (body: unknown, depth = 0): ServerMessage => {
   if (depth > deepest) return nothing
   if (Arr.isArray(body)) return inList(body, depth)
   if (!Predicate.isRecord(body)) return nothing
-  const inner = [body.error, Predicate.isRecord(body.response) ? body.response.error : null].find(isNested)
-  if (inner !== undefined) return serverMessageOf(inner, depth + 1)
-  const message = [body.message, body.error, body.detail]
+  const inner = [body.error, Predicate.isRecord(body.response) ? body.response.error : null]
+    .filter(isNested)
+    .map((value) => serverMessageOf(value, depth + 1))
+  const told = inner.find((said) => said.message !== null)
+  if (told !== undefined) return told
+  const message = [body.message, isNested(body.error) ? null : body.error, body.detail]
     .map((value) => serverMessageOf(value, depth + 1).message)
     .find(Predicate.isNotNull)
   const upstream = Predicate.isRecord(body.metadata) ? serverMessageOf(decoded(body.metadata.raw), depth + 1) : nothing
@@ -168,7 +171,10 @@ const serverMessageOf = (body: unknown, depth = 0): ServerMessage => {
   // Some say only by its name that a request did not fit.
   const overflow = ContextOverflow.read(words) === null ? names.filter((name) => ContextOverflow.read(name)) : []
   const said = [...overflow, words].filter((text) => text !== "").join(": ")
-  return { message: said === "" ? null : said, kind: names.join(" ").toLowerCase() }
+  return {
+    message: said === "" ? null : said,
+    kind: [...inner.map(({ kind }) => kind), ...names].join(" ").toLowerCase()
+  }
 }
 
 const isNested = (value: unknown): boolean => Predicate.isRecord(value) || Arr.isArray(value)

@@ -32,6 +32,9 @@ const said: ReadonlyArray<readonly [body: unknown, detail: string]> = [
     { error: { message: "maximum context length is 9 tokens", code: "context_length_exceeded" } },
     "maximum context length is 9 tokens"
   ],
+  [{ error: [], message: "no such model" }, "no such model"],
+  [{ error: { code: 400 }, detail: [missing] }, "body.messages.1.role: Field required"],
+  [{ error: {}, response: { error: { message: "no such model" } } }, "no such model"],
   [{ error: {} }, "Bad Request"],
   [[], "Bad Request"],
   [Array.from({ length: 100 }).reduce((inner: unknown) => ({ error: inner }), "deep"), "Bad Request"]
