@@ -3,7 +3,8 @@
  * takes a hundred times as long to parse as a string of the same length, and far longer to check. Pure.
  *
  * The result is right for any JSON in UTF-8. For other texts it may be wrong; they fail when they are parsed. A line end,
- * which no string may contain, ends a string, so that one line hides nothing in the next.
+ * which no string may contain, ends a string, so that one line hides nothing in the next; nor do brackets that close
+ * nothing.
  */
 
 const [lineFeed, carriageReturn, quote, backslash] = [0x0a, 0x0d, 0x22, 0x5c]
@@ -47,7 +48,7 @@ export const make = (): JsonSize => {
         return true
       case closeBracket:
       case closeBrace:
-        depth--
+        if (depth > 0) depth--
         return true
       case comma:
         values++

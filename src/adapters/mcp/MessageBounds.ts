@@ -33,11 +33,19 @@ export const ofMessage = (): MessageBounds => {
 
 const [lineFeed, carriageReturn] = [0x0a, 0x0d]
 
-/** For a stream of events, each of which holds one message and ends with an empty line. */
+/** What a line begins with that has a part of a message. */
+const field = new TextEncoder().encode("data:")
+
+/**
+ * For a stream of events, each of which holds one message and ends with an empty line. Only the message's own lines
+ * count: brackets in others would hide how deep it is. The first line always counts, as marks may precede its field.
+ */
 export const ofEvents = (): MessageBounds => {
   let event = ofMessage()
   let isEmptyLine = true
   let isAfterReturn = false
+  /** How much of the field the line has begun with; null for another line. */
+  let matched: number | null = field.length
   return {
     take: (piece) => {
       let from = 0
@@ -46,16 +54,20 @@ export const ofEvents = (): MessageBounds => {
         const isSecondHalf = byte === lineFeed && isAfterReturn
         isAfterReturn = byte === carriageReturn
         if (isSecondHalf) continue
-        const isLineEnd = byte === lineFeed || byte === carriageReturn
-        if (isLineEnd && isEmptyLine) {
-          const excess = event.take(piece.subarray(from, at))
+        if (byte === lineFeed || byte === carriageReturn) {
+          const excess = matched === field.length ? event.take(piece.subarray(from, at + 1)) : null
           if (excess !== null) return excess
-          event = ofMessage()
-          from = at
+          if (isEmptyLine) event = ofMessage()
+          isEmptyLine = true
+          matched = 0
+        } else {
+          isEmptyLine = false
+          if (matched === null || matched === field.length) continue
+          matched = byte === field[matched] ? matched + 1 : null
+          from = at + 1
         }
-        isEmptyLine = isLineEnd
       }
-      return event.take(piece.subarray(from))
+      return matched === field.length ? event.take(piece.subarray(from)) : null
     }
   }
 }

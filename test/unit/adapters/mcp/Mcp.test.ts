@@ -281,6 +281,13 @@ describe("a server that misbehaves", () => {
     () =>
       Effect.gen(function* () {
         const crowd = JSON.stringify(Array.from({ length: 20_001 }, () => 0))
+        const fine = (id: number) =>
+          `data: {"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"fine"}]}}\n\n`
+        /** A message nested 300 deep, in two lines with another between them. */
+        const deep = (id: number, between: string) => {
+          const start = `data: {"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"a":`
+          return `${start}${"[".repeat(150)}\n${between}\ndata: ${"[".repeat(150)}${"]".repeat(300)}}}}\n\n`
+        }
         const url = yield* httpServer({
           answer: (id) => `{"jsonrpc":"2.0","id":${id},"result":{"content":${crowd}}}`,
           event: (id) => {
@@ -289,18 +296,42 @@ describe("a server that misbehaves", () => {
           },
           events: (id) => {
             const note = `data: {"jsonrpc":"2.0","method":"notifications/x","params":{"a":[${"1,".repeat(6_000)}1]}}\n\n`
-            return `${note.repeat(5)}data: {"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"fine"}]}}\n\n`
-          }
+            return `${note.repeat(5)}${fine(id)}`
+          },
+          eventAfterComment: (id) => `: ${"]".repeat(40_000)}\n${deep(id, ":")}`,
+          eventAfterMark: (id) => `\ufeff${deep(id, ":")}`,
+          eventAroundComment: (id) => deep(id, `: ${"]".repeat(150)}`),
+          eventAroundField: (id) => deep(id, `data : ${"]".repeat(150)}`),
+          eventsWithComments: (id) => `: fine\n\n: ${"{},".repeat(20_001)}\n: ${"[".repeat(300)}\n${fine(id)}`
         })
         const { run } = yield* withServers({
           answer: { url: `${url}/answer` },
           event: { url: `${url}/event` },
-          events: { url: `${url}/events` }
+          events: { url: `${url}/events` },
+          eventAfterComment: { url: `${url}/eventAfterComment` },
+          eventAfterMark: { url: `${url}/eventAfterMark` },
+          eventAroundComment: { url: `${url}/eventAroundComment` },
+          eventAroundField: { url: `${url}/eventAroundField` },
+          eventsWithComments: { url: `${url}/eventsWithComments` }
         })
-        const { lines } = yield* run(["answer__go", {}], ["event__go", {}], ["events__go", {}])
+        const { lines } = yield* run(
+          ["answer__go", {}],
+          ["event__go", {}],
+          ["events__go", {}],
+          ["eventsWithComments__go", {}],
+          ["eventAfterComment__go", {}],
+          ["eventAfterMark__go", {}],
+          ["eventAroundComment__go", {}],
+          ["eventAroundField__go", {}]
+        )
         expect(lines[0]).toMatch(/^answer__go failure: .*failed to call: sent a message of over 20000 values/)
         expect(lines[1]).toMatch(/^event__go failure: .*failed to call: sent a message of over 20000 values/)
         expect(lines[2]).toBe("events__go success: fine")
+        expect(lines[3]).toBe("eventsWithComments__go success: fine")
+        expect(lines.slice(4)).toHaveLength(4)
+        for (const line of lines.slice(4)) {
+          expect(line).toMatch(/ failure: .*failed to call: sent a message nested more than 200 deep/)
+        }
       }),
     timeout
   )
