@@ -3,6 +3,9 @@
 /** UTF-8 has at most three bytes for a UTF-16 unit, UTF-16 two. */
 const bytesPerUnit = 3
 
+/** How many bytes of a file are enough for `beginning`, which also sees by them whether there are more. */
+export const bytesOf = (length: number): number => length * bytesPerUnit + 1
+
 const encodingOf = ([first, second]: Uint8Array): string => {
   if (first === 0xff && second === 0xfe) return "utf-16le"
   return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8"

@@ -31,8 +31,8 @@ export interface StepRequest {
   readonly options: Options
   /** The JSON Schema of the final answer; null for a text, and for a model that does not take a schema. */
   readonly output: JsonRecord | null
-  /** The content of a file part of the view. */
-  readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
+  /** The content of a file part of the view, or only its first `most` bytes. */
+  readonly file: (assetId: AssetId, most?: number) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
 }
 
 export { OfferedModel, Prices }

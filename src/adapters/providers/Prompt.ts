@@ -77,9 +77,7 @@ const userPart = (
 const filePart = (vendor: Vendor, request: StepRequest, part: ViewFile): Effect.Effect<UserPart, ModelFailed> => {
   const kind = FileKind.of(part.mediaType)
   if (kind === "binary") return Effect.succeed(hidden(part, "attached"))
-  if (part.size !== undefined && part.size > sizeLimits[kind]) return Effect.succeed(tooLarge(part, part.size))
-  return request.file(part.assetId).pipe(
-    Effect.map((data) => seenFile(part, kind, data)),
+  return seenFile(request, part, kind).pipe(
     Effect.catchAll((error) =>
       error._tag === "AssetNotFound"
         ? Effect.succeed(note(`[The file ${titleOf(part)} was deleted.]`))
@@ -88,12 +86,40 @@ const filePart = (vendor: Vendor, request: StepRequest, part: ViewFile): Effect.
   )
 }
 
-const seenFile = (part: FilePart, kind: FileKind.FileKind, data: Uint8Array): UserPart => {
-  if (kind === "picture" || ImageHeader.typeOf(data) !== null) return picture(part, data)
-  if (kind === "pdf" || isPdf(data.subarray(0, 5))) return pdf(part, data)
-  const text = FileText.beginning(data, FileWeight.textLength + 1, kind === "text")
-  return text === null ? hidden(part, "attached") : textFile(part, text)
+type ReadFailed = Effect.Effect.Error<ReturnType<StepRequest["file"]>>
+
+/** Reads only the beginning of what may not be sent whole. */
+const seenFile = (
+  request: StepRequest,
+  part: ViewFile,
+  kind: keyof typeof sizeLimits
+): Effect.Effect<UserPart, ReadFailed> => {
+  if (part.size !== undefined && part.size > sizeLimits[kind]) return Effect.succeed(tooLarge(part, part.size))
+  if (kind === "picture" || kind === "pdf") {
+    return Effect.map(request.file(part.assetId), (data) => sentWhole(part, kind, data))
+  }
+  return Effect.flatMap(request.file(part.assetId, beginning), (head) => {
+    const whole = wholeKindOf(head)
+    if (whole !== null) {
+      return head.length < beginning ? Effect.succeed(sentWhole(part, whole, head)) : seenFile(request, part, whole)
+    }
+    const text = FileText.beginning(head, FileWeight.textLength + 1, kind === "text")
+    return Effect.succeed(text === null ? hidden(part, "attached") : textFile(part, text))
+  })
 }
+
+/** Bytes of a file that are read to see what it is. They are enough for a text. */
+const beginning = FileText.bytesOf(FileWeight.textLength + 1)
+
+type WholeKind = "picture" | "pdf"
+
+const wholeKindOf = (head: Uint8Array): WholeKind | null => {
+  if (ImageHeader.typeOf(head) !== null) return "picture"
+  return isPdf(head.subarray(0, 5)) ? "pdf" : null
+}
+
+const sentWhole = (part: FilePart, kind: WholeKind, data: Uint8Array): UserPart =>
+  (wholeKindOf(data) ?? kind) === "picture" ? picture(part, data) : pdf(part, data)
 
 const picture = (part: FilePart, data: Uint8Array): UserPart => {
   if (data.length > sizeLimits.picture) return tooLarge(part, data.length)
@@ -138,7 +164,7 @@ const tooLarge = (part: FilePart, size: number): LanguageModelV3TextPart =>
 const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
   `${JSON.stringify(name ?? assetId)} of type ${mediaType}`
 
-/** Most bytes of a file that is read. An image may have five MiB in base64; of a text, the beginning is sent. */
+/** Most bytes of a file that is shown. An image may have five MiB in base64; of a text, the beginning is sent. */
 const sizeLimits = {
   picture: (5 * 1024 * 1024 * 3) / 4,
   pdf: 20 * 1024 * 1024,

@@ -37,10 +37,11 @@ export interface Service {
   readonly save: <E, R>(asset: Saving.NewAsset<E, R>) => Effect.Effect<Asset, Change | AssetFailed | E, R>
   /** Returns the content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
   readonly open: (range: Reading.Range) => Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | InvalidInput | Read>
-  /** Returns the whole content. */
+  /** Returns the whole content, or only its first `most` bytes. */
   readonly bytes: (
     sessionId: SessionId,
-    assetId: AssetId
+    assetId: AssetId,
+    most?: number
   ) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
   /** Removes row and file. After `AssetFailed` the row is gone, and the sweep removes the file. */
   readonly remove: (

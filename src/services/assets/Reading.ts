@@ -74,16 +74,17 @@ export const make = (files: AssetFiles.Service, reader: Storage.ReaderService, h
       return content(asset, offset, Math.min(length, asset.size - offset))
     }).pipe(Stream.unwrap, Stream.withSpan("Assets.open"))
 
-  const bytes = Effect.fn("Assets.bytes")(function* (sessionId: SessionId, assetId: AssetId) {
+  const bytes = Effect.fn("Assets.bytes")(function* (sessionId: SessionId, assetId: AssetId, most?: number) {
     const asset = yield* reader.asset(sessionId, assetId)
-    const whole = new Uint8Array(asset.size)
-    yield* Stream.runFoldEffect(content(asset, 0, asset.size), 0, (at, part) =>
+    const length = Math.min(asset.size, most ?? Infinity)
+    const bytes = new Uint8Array(length)
+    yield* Stream.runFoldEffect(content(asset, 0, length), 0, (at, part) =>
       Effect.sync(() => {
-        whole.set(part, at)
+        bytes.set(part, at)
         return at + part.length
       })
     )
-    return whole
+    return bytes
   })
 
   return { open, bytes }

@@ -139,7 +139,7 @@ export const make = Effect.gen(function* () {
       tools: agent.toolbox.definitions,
       options,
       output: held ? form : null,
-      file: (assetId) => assets.bytes(session.id, assetId)
+      file: (assetId, most) => assets.bytes(session.id, assetId, most)
     }
     return request
   })

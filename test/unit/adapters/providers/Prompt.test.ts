@@ -28,7 +28,10 @@ const sent = (part: ViewFile, read?: StepRequest["file"]) =>
     request({ system: null, view: [{ role: "user", parts: [part] }], ...(read === undefined ? {} : { file: read }) })
   ).pipe(Effect.map((prompt: LanguageModelV3Prompt) => prompt[0]?.content[0]))
 
-const holding = (data: Uint8Array) => () => Effect.succeed(data)
+const holding =
+  (data: Uint8Array): StepRequest["file"] =>
+  (_, most) =>
+    Effect.succeed(data.subarray(0, most))
 
 describe("Prompt", () => {
   it.effect("has a system message only if its text is not blank", () =>
@@ -115,6 +118,41 @@ describe("Prompt", () => {
         assert(typeof part === "object" && part.type === "text")
         assert.include(part.text, "too large for you, 100000000 bytes")
       }
+    })
+  )
+
+  it.effect("reads of what is not sent whole only the beginning", () =>
+    Effect.gen(function* () {
+      const size = 3_000_000
+      const contentOf = (head: Uint8Array) => {
+        const content = new Uint8Array(size)
+        content.set(head)
+        return content
+      }
+      const database = contentOf(new TextEncoder().encode("SQLite format 3"))
+      const document = contentOf(new TextEncoder().encode("%PDF-1.7\n"))
+      const beginning = 300_004
+      for (const [mediaType, content, expected] of [
+        ["application/vnd.sqlite3", database, [beginning]],
+        ["application/octet-stream", database, [beginning]],
+        ["application/octet-stream", new Uint8Array(size).fill(120), [beginning]],
+        ["text/plain", new Uint8Array(size).fill(120), [beginning]],
+        ["application/octet-stream", document, [beginning, size]],
+        ["application/octet-stream", document.subarray(0, 1_000), [1_000]],
+        ["application/pdf", document, [size]]
+      ] as const) {
+        const read: Array<number> = []
+        yield* sent({ ...file(mediaType), size: content.length }, (assetId, most) =>
+          Effect.tap(holding(content)(assetId, most), (data) => read.push(data.length))
+        )
+        assert.deepStrictEqual(read, [...expected], mediaType)
+      }
+      const picture = contentOf(pictures["image/png"](3, 4))
+      const part = yield* sent({ ...file("application/octet-stream"), size: 10_000_000 }, (assetId, most) =>
+        most === undefined ? Effect.dieMessage("all was read") : holding(picture)(assetId, most)
+      )
+      assert(typeof part === "object" && part.type === "text")
+      assert.include(part.text, "too large for you, 10000000 bytes")
     })
   )
 

@@ -46,8 +46,10 @@ describe("a step's request", () => {
       const file = { sessionId: id, mediaType: "text/plain", content: Stream.make(bytes) }
       const { id: assetId } = yield* gateway.saveAsset(file)
       yield* gateway.await(yield* send(id, "look", { files: [{ assetId, mediaType: "text/plain" }] }))
-      const [request] = yield* model.requests
-      expect(yield* request?.file(assetId) ?? Effect.dieMessage("no request")).toEqual(bytes)
+      const { file: read } = (yield* model.requests)[0] ?? (yield* Effect.dieMessage("no request"))
+      expect(yield* read(assetId)).toEqual(bytes)
+      expect(yield* read(assetId, 4)).toEqual(bytes.subarray(0, 4))
+      expect(yield* read(assetId, 6)).toEqual(bytes)
     })
   )
 
