@@ -1,7 +1,7 @@
 /**
  * Speaks to a server that is a program, one JSON message per line. What the server can do to this side is bounded: the
- * size of a line and what is in it, how many messages are read before other work has its turn, and how many it sends that nobody asked
- * for. A server that sends more is ended. While messages are read, nothing more is taken from its pipe.
+ * size of a line and what is in it, how many messages are read before other work has its turn, and how many it sends that
+ * nobody asked for. A server that sends more is ended. While messages are read, nothing more is taken from its pipe.
  *
  * The server gets the environment that commands of tools get. It ends with the process that started it, when its input
  * closes. When asked to end, it has two seconds and is then killed.
