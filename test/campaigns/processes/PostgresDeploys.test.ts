@@ -45,35 +45,40 @@ Postgres.describe("P5 P9 many hosts on PostgreSQL: 24 jobs of two workers", () =
 })
 
 Postgres.describeOwn("P5 P9 two hosts on a PostgreSQL server with a synchronous standby", () => {
-  it.scopedLive(
-    "complete each of 24 jobs, and run no call twice, when the server is killed and the standby takes over",
-    () =>
-      Effect.gen(function* () {
-        const root = yield* folder
-        const primary = yield* Postgres.server
-        const standby = yield* Effect.orDie(primary.standby)
-        const { connections, redirect, url } = yield* Proxy.make(primary.url)
-        const database = { url, schema: "skein" }
-        const setup = { folder: root, role: "settle", database, leaseMillis: 3_000 } as const
-        const working = yield* Effect.forkScoped(
-          Effect.all([lives({ ...setup, jobs }, [], [0]), lives({ ...setup, jobs: jobs.toReversed() }, [], [0])], {
-            concurrency: 2
-          })
-        )
-        // Each job that has begun has a file.
-        yield* Effect.repeat(
-          Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length),
-          { until: (begun) => begun > 5, schedule: Schedule.spaced("5 millis") }
-        )
-        yield* primary.kill
-        yield* redirect(standby.url)
-        yield* Postgres.once(standby.url, "SELECT pg_promote()")
-        expect(connections()).toBeGreaterThan(0)
-        const [one, other] = yield* Fiber.join(working)
-        expect([one.ends, other.ends]).toEqual([completed, completed])
-        const stored = storageIn({ ...database, url: Redacted.make(standby.url), lanes: 1, readers: 1 })
-        check(root, jobs, yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(stored)))
-      }),
-    120_000
-  )
+  for (const [what, deed] of [
+    ["killed", "kill"],
+    ["shut down for maintenance", "shutDown"]
+  ] as const) {
+    it.scopedLive(
+      `complete each of 24 jobs, and run no call twice, when the server is ${what} and the standby takes over`,
+      () =>
+        Effect.gen(function* () {
+          const root = yield* folder
+          const primary = yield* Postgres.server
+          const standby = yield* Effect.orDie(primary.standby)
+          const { connections, redirect, url } = yield* Proxy.make(primary.url)
+          const database = { url, schema: "skein" }
+          const setup = { folder: root, role: "settle", database, leaseMillis: 3_000 } as const
+          const working = yield* Effect.forkScoped(
+            Effect.all([lives({ ...setup, jobs }, [], [0]), lives({ ...setup, jobs: jobs.toReversed() }, [], [0])], {
+              concurrency: 2
+            })
+          )
+          // Each job that has begun has a file.
+          yield* Effect.repeat(
+            Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length),
+            { until: (begun) => begun > 5, schedule: Schedule.spaced("5 millis") }
+          )
+          yield* primary[deed]
+          yield* redirect(standby.url)
+          yield* Postgres.once(standby.url, "SELECT pg_promote()")
+          expect(connections()).toBeGreaterThan(0)
+          const [one, other] = yield* Fiber.join(working)
+          expect([one.ends, other.ends]).toEqual([completed, completed])
+          const stored = storageIn({ ...database, url: Redacted.make(standby.url), lanes: 1, readers: 1 })
+          check(root, jobs, yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(stored)))
+        }),
+      120_000
+    )
+  }
 })

@@ -40,6 +40,7 @@ const make = Effect.gen(function* () {
       }
       if (deed === "restart") yield* it.server.restart
       else if (deed === "kill") yield* it.server.kill
+      else if (deed === "shutDown") yield* it.server.shutDown
       else if (deed === "freeze") yield* it.server.freeze
       else if (deed === "thaw") yield* it.server.thaw
       else yield* Scope.close(it.own, Exit.void)

@@ -43,6 +43,7 @@ const own = ({ number, url }: typeof Answer.Type): Server => {
     freeze: does("freeze"),
     thaw: does("thaw"),
     kill: does("kill"),
+    shutDown: does("shutDown"),
     standby: Effect.map(does("standby"), own)
   }
 }

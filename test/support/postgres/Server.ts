@@ -29,6 +29,8 @@ export interface Server {
   readonly thaw: Effect.Effect<void>
   /** Kills all of its processes, for good. */
   readonly kill: Effect.Effect<void>
+  /** Shuts it down as for maintenance, for good: its connections are ended, and its standby has everything. */
+  readonly shutDown: Effect.Effect<void>
   /**
    * Starts a standby, which also ends with the scope. Once this returns, each commit waits until the standby has it
    * too. Only for a server that has just been started: its log must still reach back to the beginning.
@@ -199,6 +201,7 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
             Effect.sync(() => rmSync(data, { recursive: true, force: true }))
           )
       )
+      const ended = Effect.flatMap(Ref.get(running), ({ ended }) => ended)
       const send = (name: NodeJS.Signals) => Effect.map(Ref.get(running), ({ child }) => signalAll(child, name))
       const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
       return {
@@ -211,9 +214,10 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
         ),
         freeze: send("SIGSTOP"),
         thaw: send("SIGCONT"),
-        kill: Effect.zipRight(
-          send("SIGKILL"),
-          Effect.flatMap(Ref.get(running), ({ ended }) => ended)
+        kill: Effect.zipRight(send("SIGKILL"), ended),
+        shutDown: Effect.zipRight(
+          Effect.map(Ref.get(running), ({ child }) => signal(child.pid, "SIGINT")),
+          ended
         ),
         standby: Effect.zipLeft(
           startWith({ primary_conninfo: `host=127.0.0.1 port=${port} user=postgres password=${password}` }),

@@ -274,24 +274,29 @@ Postgres.describeOwn("Lanes of a server of their own", () => {
     60_000
   )
 
-  it.scopedLive(
-    "lose nothing and store nothing twice when the server is killed and its standby takes over",
-    () =>
-      Effect.gen(function* () {
-        const primary = yield* Postgres.server
-        const standby = yield* Effect.orDie(primary.standby)
-        const proxy = yield* Proxy.make(primary.url)
-        const storage = yield* build({ ...(yield* fresh), url: Redacted.make(proxy.url) }, { busyMaxMillis: 30_000 })
-        const takeOver = Effect.gen(function* () {
-          yield* primary.kill
-          yield* proxy.redirect(standby.url)
-          const before = proxy.statements.length
-          // The host name has moved, and lanes connect to a standby that does not take writes yet.
-          yield* proxy.until(() => proxy.statements.length > before + 3)
-          yield* Postgres.once(standby.url, "SELECT pg_promote()")
-        })
-        yield* writingWhile(storage, takeOver)
-      }),
-    60_000
-  )
+  for (const [what, deed] of [
+    ["killed", "kill"],
+    ["shut down for maintenance", "shutDown"]
+  ] as const) {
+    it.scopedLive(
+      `lose nothing and store nothing twice when the server is ${what} and its standby takes over`,
+      () =>
+        Effect.gen(function* () {
+          const primary = yield* Postgres.server
+          const standby = yield* Effect.orDie(primary.standby)
+          const proxy = yield* Proxy.make(primary.url)
+          const storage = yield* build({ ...(yield* fresh), url: Redacted.make(proxy.url) }, { busyMaxMillis: 30_000 })
+          const takeOver = Effect.gen(function* () {
+            yield* primary[deed]
+            yield* proxy.redirect(standby.url)
+            const before = proxy.statements.length
+            // The host name has moved, and lanes connect to a standby that does not take writes yet.
+            yield* proxy.until(() => proxy.statements.length > before + 3)
+            yield* Postgres.once(standby.url, "SELECT pg_promote()")
+          })
+          yield* writingWhile(storage, takeOver)
+        }),
+      60_000
+    )
+  }
 })
