@@ -55,7 +55,7 @@ const promptsOf = (servers: Mcp.Service, { workdir }: Session): OpenSessions.Pro
 /** Opens the access to the sessions. A new session in a folder that the server does not hold goes to the own engine. */
 const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const place = yield* Place.of(input.place)
-  const server = input.model === null ? yield* LiveServer.find(input.place, place) : null
+  const server = input.model === null ? yield* LiveServer.find(input.place, place, LiveServer.anything) : null
   const around = yield* Effect.context<Effect.Effect.Context<ReturnType<typeof ownEngine>>>()
   const loaded = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)

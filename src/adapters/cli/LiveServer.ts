@@ -1,22 +1,26 @@
 /**
- * The server that works on a place, for commands that go through it, so that terminal and page see one live state.
+ * A server that works on a place, for commands that go through it, so that terminal and page see one live state.
  * Without a server's file, nothing more is loaded.
  */
 import { Effect, Ref, Stream } from "effect"
-import { existsSync } from "node:fs"
 import type { Service } from "../../services/gateway/Gateway.js"
+import * as PrivateFile from "../node/PrivateFile.js"
 import * as Place from "./Place.js"
 import * as ServerFolder from "./ServerFolder.js"
 import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Serve.js"
 import { Version } from "./Version.js"
 
-export interface LiveServer {
-  readonly gateway: Service
+/** What decides whether a command may go through a server. */
+export interface Offer {
   /** `PROVIDER/MODEL`, of sessions that name none. */
   readonly model: string
   /** Whether new sessions may work in a folder. */
   readonly holds: (workdir: string) => boolean
+}
+
+export interface LiveServer extends Offer {
+  readonly gateway: Service
 }
 
 /** What a command needs that a server might do for it. */
@@ -27,21 +31,32 @@ export interface Wish {
   readonly model: string | null
 }
 
-/** Whether a server does what the command would do by itself. It does not when another model or folder is meant. */
-export const serves = ({ holds, model }: LiveServer, wish: Wish): boolean =>
+/** What any server does. */
+export const anything: Wish = { newWorkdir: null, model: null }
+
+/**
+ * Whether a server does what the command would do by itself. It does not when another model or folder is meant.
+ *
+ * @internal
+ */
+export const serves = ({ holds, model }: Offer, wish: Wish): boolean =>
   (wish.newWorkdir === null || holds(wish.newWorkdir)) && (wish.model === null || wish.model === model)
 
-/** Null when no server answers. */
-export const find = Effect.fn("LiveServer.find")(function* (given: Place.Given, place: Place.Place) {
+/** The newest server that serves the wish and answers; null for none. */
+export const find = Effect.fn("LiveServer.find")(function* (given: Place.Given, place: Place.Place, wish: Wish) {
   const folder = yield* ServerFolder.of(given, place)
-  if (!existsSync(folder.found)) return null
+  const isNone = yield* Effect.orElseSucceed(
+    Effect.try(() => PrivateFile.names(folder.running).length === 0),
+    () => true
+  )
+  if (isNone) return null
   const screen = yield* Screen
   const { connect } = yield* Effect.promise(() => import("./commands/server.js"))
   const followed = yield* Ref.make("ID")
   const onLost = Effect.flatMap(Ref.get(followed), (sessionId) =>
     screen.writeError(`skein: ${Texts.serverGone(sessionId, place.options)}\n`)
   )
-  const server = yield* connect(folder, yield* Version, onLost)
+  const server = yield* connect(folder, yield* Version, (offer) => serves(offer, wish), onLost)
   if (server === null) return null
   const events: Service["events"] = (range) =>
     Stream.unwrap(Effect.as(Ref.set(followed, range.sessionId), server.gateway.events(range)))

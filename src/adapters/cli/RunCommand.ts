@@ -261,10 +261,10 @@ const serverFor = Effect.fnUntraced(function* (
   { standard }: Configuration.Configuration,
   newWorkdir: string | null
 ) {
-  const server = input.system === null ? yield* LiveServer.find(input.place, place) : null
+  if (input.system !== null) return null
   const { env } = yield* DataFolder.host
   const model = standard === null || !env["SKEIN_MODEL"] ? null : `${standard.provider}/${standard.model}`
-  return server !== null && LiveServer.serves(server, { newWorkdir, model }) ? server : null
+  return yield* LiveServer.find(input.place, place, { newWorkdir, model })
 })
 
 /** The server's gateway. From here on a signal cancels the run. */

@@ -96,7 +96,7 @@ const untilSignal = Effect.fnUntraced(
     const signal = yield* (yield* Signals).take
     const model = `${standard.provider}/${standard.model}`
     const page = proxied ?? url
-    yield* Discovery.publish(folder.found, { version: yield* Version, url, socket, page, root, model })
+    yield* Discovery.publish(folder.running, { version: yield* Version, url, socket, page, root, model })
     if (url !== null && !ServeSettings.isLoopback(host))
       yield* screen.writeError(`skein: ${Texts.opens(TerminalText.line(host))}\n`)
     yield* screen.write(

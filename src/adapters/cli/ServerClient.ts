@@ -11,7 +11,7 @@ import * as Identity from "../node/Identity.js"
 import * as TokenFolder from "../server/access/TokenFolder.js"
 import * as Discovery from "../server/Discovery.js"
 import * as Workspaces from "../server/Workspaces.js"
-import type { LiveServer } from "./LiveServer.js"
+import type { LiveServer, Offer } from "./LiveServer.js"
 import * as RemoteGateway from "./RemoteGateway.js"
 import type { ServerFolder } from "./ServerFolder.js"
 
@@ -34,21 +34,17 @@ const httpOf = ({ socket, url }: Discovery.Server) => {
   return Effect.map(http, HttpClient.mapRequest(toServer))
 }
 
-/** A client that looks for the server again before it asks one that was lost: the next one may listen elsewhere. */
+/** A client that looks for a server again before it asks one that was lost: the next one may listen elsewhere. */
 const clientOf = Effect.fnUntraced(function* (
   server: Discovery.Server,
   token: string,
-  look: Effect.Effect<Option.Option<Discovery.Server>>,
+  look: Effect.Effect<ReadonlyArray<Discovery.Server>>,
   onLost: Effect.Effect<void>
 ) {
   const current = yield* Ref.make(yield* httpOf(server))
   const isLost = yield* Ref.make(false)
-  const lookAgain = Effect.flatMap(
-    look,
-    Option.match({
-      onNone: () => Effect.void,
-      onSome: (found) => Effect.flatMap(httpOf(found), (http) => Ref.set(current, http))
-    })
+  const lookAgain = Effect.flatMap(look, ([found]) =>
+    found === undefined ? Effect.void : Effect.flatMap(httpOf(found), (http) => Ref.set(current, http))
   )
   const http = HttpClient.makeWith<HttpClientError.HttpClientError, never, HttpClientError.HttpClientError, never>(
     Effect.flatMap((request) =>
@@ -71,15 +67,26 @@ const holds = (root: string) => (workdir: string) =>
     Workspaces.isWithin(root, path)
   )
 
-/** Null when the server is not proven to be alive, or does not answer. */
+const offerOf = ({ model, root }: Discovery.Server): Offer => ({ model, holds: holds(root) })
+
+/** The newest server that is `wanted`, is proven to be alive, and answers; null for none. */
 export const connect = Effect.fn("ServerClient.connect")(
-  function* ({ found, path }: ServerFolder, version: string, onLost: Effect.Effect<void>) {
-    const look = Effect.provide(Discovery.find(found, version), Layer.fresh(Identity.layer))
-    const server = yield* Effect.flatten(look)
+  function* (
+    { path, running }: ServerFolder,
+    version: string,
+    wanted: (offer: Offer) => boolean,
+    onLost: Effect.Effect<void>
+  ) {
+    const found = Effect.provide(Discovery.find(running, version), Layer.fresh(Identity.layer))
+    const look = Effect.map(found, (servers) => servers.filter((server) => wanted(offerOf(server))))
     const token = yield* Effect.flatMap(TokenFolder.localIfThere(path), Effect.fromNullable)
-    const client = yield* clientOf(server, token, look, yield* Effect.once(onLost))
-    yield* Effect.timeout(client.sessions({ limit: 1 }), patience)
-    return { gateway: RemoteGateway.make(client), model: server.model, holds: holds(server.root) } satisfies LiveServer
+    const once = yield* Effect.once(onLost)
+    const attempt = Effect.fnUntraced(function* (server: Discovery.Server) {
+      const client = yield* clientOf(server, token, look, once)
+      yield* Effect.timeout(client.sessions({ limit: 1 }), patience)
+      return { gateway: RemoteGateway.make(client), ...offerOf(server) } satisfies LiveServer
+    })
+    return yield* Effect.firstSuccessOf([...(yield* look).map(attempt), Effect.succeed(null)])
   },
   Effect.orElseSucceed((): LiveServer | null => null)
 )

@@ -1,5 +1,6 @@
 /**
- * Where a server of this host keeps its files, and where it is found: in the data folder, wherever the sessions are.
+ * Where the servers of this host keep their files, and where they are found: in the data folder, wherever the sessions
+ * are.
  */
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
@@ -10,8 +11,8 @@ import type * as Place from "./Place.js"
 export interface ServerFolder {
   /** Its path. */
   readonly path: string
-  /** The file by which the server of a place is found. */
-  readonly found: string
+  /** The folder by which the servers of a place are found. */
+  readonly running: string
 }
 
 export const of = Effect.fn("ServerFolder.of")(function* (given: Place.Given, place: Place.Place) {
@@ -21,6 +22,6 @@ export const of = Effect.fn("ServerFolder.of")(function* (given: Place.Given, pl
       : yield* DataFolder.data(yield* DataFolder.host, given.value("data") ?? undefined)
   const path = join(data, "server")
   const database = place._tag === "Folder" ? "" : `${place.name} ${place.schema ?? ""}`
-  const name = database === "" ? "server" : `server-${createHash("sha256").update(database).digest("hex").slice(0, 16)}`
-  return { path, found: join(path, `${name}.json`) } satisfies ServerFolder
+  const suffix = database === "" ? "" : `-${createHash("sha256").update(database).digest("hex").slice(0, 16)}`
+  return { path, running: join(path, `running${suffix}`) } satisfies ServerFolder
 })

@@ -91,7 +91,7 @@ const follow = Effect.fnUntraced(function* ({ cursor, runId, sessionId }: Watche
 const gatewayOf = (given: Place.Given) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      const server = yield* LiveServer.find(given, yield* Place.of(given))
+      const server = yield* LiveServer.find(given, yield* Place.of(given), LiveServer.anything)
       if (server === null) return Engine.layerForReading(given)
       yield* (yield* Signals).arm
       return Layer.succeed(Gateway, server.gateway)

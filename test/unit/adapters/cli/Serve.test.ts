@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema } from "effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
 import type { RunningProcess } from "../../../support/programs/Process.js"
 import { listen } from "../http/listening.js"
 import { requestOf, type Wish } from "../http/server.js"
@@ -24,7 +25,9 @@ const setup = Effect.gen(function* () {
   const fake = yield* FakeProvider.make
   const env = yield* Program.configure(home, fake.url)
   const socket = home.at("run/skein.sock")
-  const file = home.at("data/server/server.json")
+  const folder = home.at("data/server/running")
+  /** The files by which servers are found. */
+  const files = () => readdirSync(folder).map((name) => join(folder, name))
   const headers = () => ({ authorization: `Bearer ${readFileSync(home.at("data/server/token"), "utf8").trim()}` })
   const client = (url: string | null) => {
     const port = Number(new URL(url ?? "").port)
@@ -39,7 +42,7 @@ const setup = Effect.gen(function* () {
   }
   const serve = (port: number | "none", ...args: ReadonlyArray<string>) =>
     home.start(["serve", "--port", `${port}`, "--socket", socket, "--json", ...args], env)
-  return { ...home, env, fake, socket, file, client, serve }
+  return { ...home, env, fake, socket, files, client, serve }
 })
 
 /** An answer whose end waits for an effect. */
@@ -54,13 +57,14 @@ it.scopedLive(
   "terminals and pages see one live state, and the first SIGTERM lets it come to an end",
   () =>
     Effect.gen(function* () {
-      const { at, client, env, fake, file, run, serve, socket, start, workdir } = yield* setup
+      const { at, client, env, fake, files, run, serve, socket, start, workdir } = yield* setup
       const server = yield* serve(0)
       const { pid, socket: told, url } = yield* started(server)
       expect({ pid, told }).toEqual({ pid: server.pid, told: socket })
       const { anonymous, ask, listen, port } = client(url)
 
       expect((yield* anonymous("GET", "/v1/sessions")).status).toBe(401)
+      const [file = ""] = files()
       expect([socket, file, at("data/server/token")].map((path) => statSync(path).mode & 0o077)).toEqual([0o055, 0, 0])
       expect(statSync(at("run")).mode & 0o777).toBe(0o700)
       expect(readFileSync(file, "utf8")).not.toContain(readFileSync(at("data/server/token"), "utf8").trim())
@@ -111,7 +115,7 @@ it.scopedLive(
       yield* Effect.flatten(server.errorLine)
       const late = yield* ask("POST", `/v1/sessions/${moved}/messages`, json({ text: "too late" }))
       expect([late.status, late.headers["retry-after"]]).toEqual([503, "1"])
-      expect(existsSync(file)).toBe(false)
+      expect(files()).toEqual([])
       yield* Deferred.succeed(gate, undefined)
       const frames = yield* page.until(() => false)
       const types = frames.map(({ event }) => event)
@@ -119,7 +123,7 @@ it.scopedLive(
       expect(yield* hello.ended).toMatchObject({ code: 0, stdout: expect.stringContaining("First words. ") })
       expect(yield* watch.ended).toMatchObject({ code: 0, stdout: expect.stringContaining('"run.ended"') })
       expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
-      expect([existsSync(socket), existsSync(file)]).toEqual([false, false])
+      expect([existsSync(socket), files()]).toEqual([false, []])
     }),
   60_000
 )
@@ -128,7 +132,7 @@ it.scopedLive(
   "after kill -9 the next server takes its place, and the run and its terminal go on; a second signal ends it at once",
   () =>
     Effect.gen(function* () {
-      const { client, env, fake, file, run, serve, start } = yield* setup
+      const { client, env, fake, files, run, serve, start } = yield* setup
       const first = yield* serve(0)
       yield* started(first)
       yield* fake.answer(
@@ -140,13 +144,16 @@ it.scopedLive(
       yield* Program.readUntil(terminal, "text.delta")
       yield* first.signal("SIGKILL")
       yield* first.ended
-      expect(existsSync(file)).toBe(true)
+      const left = files()
+      expect(left).toHaveLength(1)
       // A server whose process is dead is not contacted.
       expect(yield* run(["watch", "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"])).toMatchObject({ code: 1 })
 
       // It takes the place of the first one, but listens elsewhere.
       const second = yield* start(["serve", "--port", "0", "--json"], env)
       const next = (yield* started(second)).url
+      expect(files()).toHaveLength(1)
+      expect(files()).not.toEqual(left)
       const { code, stderr, stdout } = yield* terminal.ended
       expect({ code, stderr }).toMatchObject({
         code: 0,
@@ -173,7 +180,7 @@ it.scopedLive(
   "at a socket alone it has no port, terminals find it all the same, and how long it drains is a setting",
   () =>
     Effect.gen(function* () {
-      const { env, fake, file, run, serve, socket, start } = yield* setup
+      const { env, fake, files, run, serve, socket, start } = yield* setup
       const server = yield* serve("none", "--drain", "0")
       expect(yield* started(server)).toMatchObject({ url: null, socket, pid: server.pid })
       const tcp = ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readFileSync(path, "utf8")).join()
@@ -196,7 +203,35 @@ it.scopedLive(
       yield* server.signal("SIGTERM")
       expect(yield* Effect.flatten(server.errorLine)).toContain("runs have 0 s to end")
       expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
-      expect([existsSync(socket), existsSync(file)]).toEqual([false, false])
+      expect([existsSync(socket), files()]).toEqual([false, []])
+    }),
+  60_000
+)
+
+it.scopedLive(
+  "of two servers on one data folder, terminals use the newest that works for their folder, as long as one runs",
+  () =>
+    Effect.gen(function* () {
+      const { at, env, fake, run, start } = yield* setup
+      for (const name of ["a", "b"]) mkdirSync(at(`work/${name}`))
+      const older = yield* start(["serve", "--port", "0", "--json", "--root", "a"], env)
+      yield* started(older)
+      const newer = yield* start(["serve", "--port", "0", "--json", "--root", "b"], env)
+      yield* started(newer)
+      // These terminals know no provider, so only a server can run them.
+      const inFolder = (name: string) =>
+        Effect.map(
+          Effect.zipRight(fake.answer(FakeProvider.chat({ text: "done" })), run(["run", "hello", "--workdir", name])),
+          ({ code, stdout }) => ({ code, stdout })
+        )
+      const answered = { code: 0, stdout: expect.stringContaining("done") }
+      expect([yield* inFolder("a"), yield* inFolder("b")]).toEqual([answered, answered])
+      yield* newer.signal("SIGTERM")
+      yield* newer.ended
+      expect(yield* inFolder("a")).toEqual(answered)
+      yield* older.signal("SIGTERM")
+      yield* older.ended
+      expect((yield* run(["run", "hello", "--workdir", "a"])).code).toBe(2)
     }),
   60_000
 )

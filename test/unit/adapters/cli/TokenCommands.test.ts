@@ -99,7 +99,7 @@ it.scopedLive("a link signs in with the token that it names, once, where the ser
     const about = { version: "unknown", url: null, socket: "/run/s", root: "/", model: "a/b" }
     const identity = yield* Layer.build(Layer.fresh(Identity.layer))
     const publish = (page: string | null) =>
-      Effect.provide(Discovery.publish(join(server, "server.json"), { ...about, page }), identity)
+      Effect.provide(Discovery.publish(join(server, "running"), { ...about, page }), identity)
     yield* publish(null)
     expect((yield* token("link")).failure).toContain("--names")
     yield* publish("https://skein.example.org/base")

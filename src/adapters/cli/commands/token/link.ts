@@ -1,5 +1,8 @@
-/** Prints a link that signs a browser in to the page of the server that is running. It is the only line on stdout. */
-import { Effect, Layer, Option } from "effect"
+/**
+ * Prints a link that signs a browser in to the page of the newest server that is running and has one. It is the only
+ * line on stdout.
+ */
+import { Effect, Layer } from "effect"
 import * as Identity from "../../../node/Identity.js"
 import * as PageLink from "../../../server/access/PageLink.js"
 import * as TokenText from "../../../server/access/TokenText.js"
@@ -18,12 +21,12 @@ export const run = Effect.fn("token.link")(
   function* (given: ValuesOf<typeof Commands.link>) {
     const screen = yield* Screen
     const name = yield* TokenName.read(given.argument(0) ?? TokenText.local)
-    const { found, path } = yield* ServerFolder.of(given, yield* Place.of(given))
-    const server = Option.getOrNull(yield* Discovery.find(found, yield* Version))
-    if (server === null) return yield* new ServerMissing({ hasAddress: true })
-    if (server.page === null) return yield* new ServerMissing({ hasAddress: false })
+    const { path, running } = yield* ServerFolder.of(given, yield* Place.of(given))
+    const servers = yield* Discovery.find(running, yield* Version)
+    const page = servers.find((server) => server.page !== null)?.page ?? null
+    if (page === null) return yield* new ServerMissing({ hasAddress: servers.length === 0 })
     const code = yield* PageLink.code(path, name, `${Texts.linkMinutes} minutes`)
-    yield* screen.write(`${PageLink.of(server.page, code)}\n`)
+    yield* screen.write(`${PageLink.of(page, code)}\n`)
     yield* screen.writeError(`skein: ${Texts.linked(name)}\n`)
   },
   Effect.provide(Layer.fresh(Identity.layer))
