@@ -76,6 +76,13 @@ export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
   }
 }
 
+/** The input ended, or somebody typed its end, while a question waited: that is no answer. The run is cancelled. */
+export class InputEnded extends Schema.TaggedError<InputEnded>()("InputEnded", {}) {
+  override get message() {
+    return Texts.inputEnded
+  }
+}
+
 /** Stored data is damaged. */
 export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
   path: Schema.String,
@@ -152,7 +159,7 @@ const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "Inva
 
 const codeOfError = (error: unknown): number => {
   if (error instanceof OutputFailed && error.isClosed) return 0
-  if (error instanceof RunFailed && error.stopReason === "cancelled") return cancelled
+  if (error instanceof InputEnded || (error instanceof RunFailed && error.stopReason === "cancelled")) return cancelled
   return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) && ofUsage.has(error._tag) ? 2 : 1
 }
 

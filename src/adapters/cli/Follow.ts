@@ -3,14 +3,14 @@
  * way. The run that it waits for is left to whoever follows that one, until this engine takes it over: then it is shown
  * and answered, too. When it is interrupted, it cancels its own run, and ends once the run's end is stored and shown.
  */
-import { Effect, Fiber, Option, Ref, Stream } from "effect"
+import { Deferred, Effect, Fiber, Option, Ref, Stream } from "effect"
 import { callsOf, type Message } from "../../domain/Message.js"
 import type * as Run from "../../domain/Run.js"
 import type { Seq, SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
-import { OutputFailed } from "./Failure.js"
+import { type InputEnded, OutputFailed } from "./Failure.js"
 import * as JsonLines from "./JsonLines.js"
 import * as Questions from "./Questions.js"
 import * as RunBefore from "./RunBefore.js"
@@ -98,7 +98,12 @@ const lookAfter = (gateway: Gateway["Type"], ref: Run.Ref) => ({
       : Effect.void
 })
 
-const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Options) {
+/** Follows a run to its end. `inputEnded` is called when its questions can no longer be answered here. */
+const watch = Effect.fn("Follow.watch")(function* (
+  ref: Run.Ref,
+  options: Options,
+  inputEnded: (error: InputEnded) => Effect.Effect<unknown>
+) {
   const { cursor, runId, sessionId } = ref
   const gateway = yield* Gateway
   const screen = yield* Screen
@@ -140,7 +145,10 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
       ? Effect.void
       : RunBefore.watch(ref, options.waitsFor, { taken: adopt, released: tellReleased })
   yield* Effect.fork(care.whileFollowed)
-  const served = Effect.zipRight(waiting, questions.serve, { concurrent: true })
+  const serve = Effect.catchTag(questions.serve, "InputEnded", (error) =>
+    Effect.zipRight(inputEnded(error), Effect.never)
+  )
+  const served = Effect.zipRight(waiting, serve, { concurrent: true })
   const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), served)
   const last = yield* options.isJson ? followed : screen.live(followed, "taken")
   if (Option.isSome(last) && last.value.type === "run.ended") {
@@ -152,7 +160,8 @@ const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Option
 
 /**
  * Starts a run, follows it and returns it. Fails with `RunStopped` when the run ends in any way except `completed`.
- * When it is interrupted, or nobody reads the output any more, it cancels the run and is interrupted.
+ * When it is interrupted, or nobody reads the output any more, it cancels the run and is interrupted. When the input
+ * ends while a question waits, it cancels the run and fails with `InputEnded`.
  */
 export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options) =>
   Effect.uninterruptibleMask((restore) =>
@@ -160,15 +169,19 @@ export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options)
       const gateway = yield* Gateway
       const ref = yield* start
       // A child would be interrupted together with its parent.
-      const watching = yield* Effect.forkDaemon(Effect.interruptible(watch(ref, options)))
+      const inputEnded = yield* Deferred.make<never, InputEnded>()
+      const watching = yield* Effect.forkDaemon(
+        Effect.interruptible(watch(ref, options, (error) => Deferred.fail(inputEnded, error)))
+      )
       const cancelling = Effect.zipRight(Effect.logDebug("cancelling the run"), gateway.cancel(ref.runId))
       // A server that is gone is a defect, and it would never tell the run's end.
       const cancel = Effect.matchCauseEffect(cancelling, {
         onSuccess: () => Fiber.await(watching),
         onFailure: () => Fiber.interrupt(watching)
       })
-      yield* restore(Fiber.join(watching)).pipe(
+      yield* restore(Effect.raceFirst(Fiber.join(watching), Deferred.await(inputEnded))).pipe(
         Effect.onInterrupt(() => cancel),
+        Effect.tapErrorTag("InputEnded", () => cancel),
         Effect.catchIf(
           (error) => error instanceof OutputFailed && error.isClosed,
           () => Effect.zipRight(cancel, Effect.interrupt)

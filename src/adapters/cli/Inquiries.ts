@@ -3,6 +3,7 @@ import { Effect, Either } from "effect"
 import * as Inquiry from "../../domain/Inquiry.js"
 import type { Question, Verdict } from "../../domain/Permission.js"
 import { isYes } from "./Confirmation.js"
+import { InputEnded } from "./Failure.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Inquiries.js"
@@ -39,12 +40,12 @@ const promptOf = ({ initial, isRequired, kind, least, most, options = [], title 
   return `${TerminalText.short(title, 80)} (${[Texts.kinds[kind], ...named, ...limits, ...empty].join("; ")}): `
 }
 
-type Filled = { readonly _tag: "Value"; readonly value: Inquiry.Value } | { readonly _tag: "Skipped" | "Declined" }
+type Filled = { readonly _tag: "Value"; readonly value: Inquiry.Value } | { readonly _tag: "Skipped" | "Ended" }
 
 const readField =
   (field: Inquiry.Field) =>
   (typed: string | null): Filled | null => {
-    if (typed === null) return { _tag: "Declined" }
+    if (typed === null) return { _tag: "Ended" }
     if (typed.trim() === "") {
       if (field.initial !== undefined) return { _tag: "Value", value: field.initial }
       return field.isRequired ? null : { _tag: "Skipped" }
@@ -55,15 +56,16 @@ const readField =
     })
   }
 
-const readFirst = (typed: string | null): "all" | "yes" | "no" =>
-  typed?.trim().toLowerCase() === "a" ? "all" : isYes(typed) ? "yes" : "no"
+const readFirst = (typed: string | null): "all" | "yes" | "no" | "ended" =>
+  typed === null ? "ended" : typed.trim().toLowerCase() === "a" ? "all" : isYes(typed) ? "yes" : "no"
 
-/** Asks a person. */
+/** Asks a person. Fails when the input ends. */
 export const ask = Effect.fn("Inquiries.ask")(function* (question: Question, inquiry: Inquiry.Inquiry) {
   const screen = yield* Screen
   const subject = subjectOf(question, inquiry)
   while (true) {
     const first = yield* screen.ask({ subject, prompt: Texts.first(inquiry.fields.length) }, readFirst)
+    if (first === "ended") return yield* new InputEnded()
     if (first === "no") return declined
     if (first === "yes") break
     yield* screen.writeError(`  ${subject.title}\n  ${subject.body}\n`)
@@ -73,7 +75,7 @@ export const ask = Effect.fn("Inquiries.ask")(function* (question: Question, inq
     const about = field.about === undefined ? "" : TerminalText.line(field.about)
     const asked = about === "" ? null : { title: TerminalText.short(field.title, 80), body: about, hint: Texts.long }
     const filled = yield* screen.ask({ subject: asked, prompt: promptOf(field) }, readField(field))
-    if (filled._tag === "Declined") return declined
+    if (filled._tag === "Ended") return yield* new InputEnded()
     if (filled._tag === "Value") values[field.name] = filled.value
   }
   const answered: Answered = { verdict: "allow-once", values }

@@ -6,6 +6,7 @@
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
 import { type Answer, Gateway } from "../../services/gateway/Gateway.js"
+import { InputEnded } from "./Failure.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Follow.js"
@@ -21,12 +22,16 @@ const subject = ({ display: { always }, input, tool }: Question) => ({
   hint: Texts.seeAll(input.length)
 })
 
-/** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
+/**
+ * What a typed line means; null when it must be asked again, `all` when the whole input is wanted, `ended` when the
+ * input ended instead.
+ */
 const read =
   (mayAlways: boolean) =>
-  (typed: string | null): Verdict | "all" | null => {
+  (typed: string | null): Verdict | "all" | "ended" | null => {
     switch (typed?.trim().toLowerCase()) {
       case undefined:
+        return "ended"
       case "n":
       case "no":
         return "deny"
@@ -53,7 +58,10 @@ interface OpenQuestion {
   readonly answered: Deferred.Deferred<void>
 }
 
-/** Answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person forever. */
+/**
+ * Answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person until the input
+ * ends.
+ */
 export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
   const gateway = yield* Gateway
   const screen = yield* Screen
@@ -74,6 +82,7 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     const asked = { subject: subject(question), prompt: mayAlways ? Texts.choicesWithAlways : Texts.choices }
     while (true) {
       const verdict = yield* screen.ask(asked, read(mayAlways))
+      if (verdict === "ended") return yield* new InputEnded()
       if (verdict !== "all") return { verdict }
       yield* screen.writeError(`  ${asked.subject.title}\n  ${asked.subject.body}\n`)
     }

@@ -45,7 +45,7 @@ export interface Service {
   readonly live: <A, E, R>(effect: Effect.Effect<A, E, R>, keys: Terminal.Keys) => Effect.Effect<A, E, R>
   /** Sets what is at the bottom. Nothing is shown outside of `live`. */
   readonly show: (work: Work) => Effect.Effect<void>
-  /** Whether somebody sits at a terminal and can answer. */
+  /** Whether somebody sits at a terminal and can answer. Nobody can once stdin was read to its end. */
   readonly canAsk: boolean
   /** Asks until a typed line is an answer. The question stays above, with the answer. */
   readonly ask: <A>(asked: Bottom.QuestionText, read: AnswerReader<A>) => Effect.Effect<A>
@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
       while (true) {
         const line = yield* keyboard.line
         const answer = read(line)
-        if (answer !== null) return { line: line ?? "", answer }
+        if (answer !== null) return { line, answer }
       }
     })
 
@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
           keyboard.clear()
           send(painter.change({ question: { ...asked, typed: "" } }))
           const { answer, line } = yield* answered(keyboard, read)
-          const shown = Bottom.answered(asked, TerminalText.short(line, size().columns), size())
+          const shown = Bottom.answered(asked, TerminalText.short(line ?? "", size().columns), size())
           send(painter.change({ question: null }))
           send(painter.insert(`${shown.join("\n")}\n`))
           return answer
@@ -178,7 +178,9 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
           keyboard.close()
           keyboard.openPlain()
           stderr.write(`  ${prompt}`)
-          return (yield* answered(keyboard, read)).answer
+          const { answer, line } = yield* answered(keyboard, read)
+          if (line === null) stderr.write("\n")
+          return answer
         }),
       (keyboard) => Effect.sync(keyboard.close)
     )
@@ -191,7 +193,9 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
     hasBottom: terminal !== null,
     live,
     show: (work) => Effect.sync(() => show(work)),
-    canAsk: stdin.isTTY === true && stderr.isTTY === true,
+    get canAsk() {
+      return stdin.isTTY === true && !stdin.readableEnded && stderr.isTTY === true
+    },
     ask: (asked, read) =>
       terminal === null ? askPlainly(asked, read) : live(askAtBottom(terminal, asked, read), "taken"),
     ansi: Ansi.make(terminal?.output === stdout && !env["NO_COLOR"])

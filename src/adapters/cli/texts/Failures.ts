@@ -3,6 +3,8 @@ import * as Issues from "../../../domain/Issues.js"
 
 export const folderGone = "the current folder is gone; change to one that exists"
 
+export const inputEnded = "the input ended while a question waited for an answer; the run was cancelled"
+
 export const internal = (what: string): string => `internal error, please report it: ${what}`
 
 interface FileIssue {

@@ -38,4 +38,4 @@ export const seeAll = (characters: number): string => `${characters} characters;
 export const refused = "the user said no"
 
 /** What the model is told. */
-export const nobodyToAsk = "there is nobody to ask: Skein runs without a terminal and without --yes"
+export const nobodyToAsk = "there is nobody to ask: Skein runs without --yes and without a terminal that takes answers"

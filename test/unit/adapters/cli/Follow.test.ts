@@ -1,12 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Exit, Fiber, Layer, Ref, Schema, Stream } from "effect"
-import { ServerLost } from "../../../../src/adapters/cli/Failure.js"
+import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import * as Follow from "../../../../src/adapters/cli/Follow.js"
 import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
 import * as Gate from "../../../../src/adapters/testing/Gate.js"
 import * as Quiescence from "../../../../src/adapters/testing/Quiescence.js"
 import * as SkeinTest from "../../../../src/adapters/testing/SkeinTest.js"
 import { textOf } from "../../../../src/domain/Message.js"
+import { QuestionId } from "../../../../src/domain/Permission.js"
 import type { Script } from "../../../../src/domain/Script.js"
 import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
@@ -238,18 +239,29 @@ describe("Follow", () => {
     })
   )
 
-  it.effect("when the input ends, the call is denied", () =>
+  it.effect("when the input ends, nothing is decided: the run is cancelled, and its end shown", () =>
     Effect.gen(function* () {
       const { layer } = yield* engine
       const screen = yield* FakeScreen.make({ canAsk: true })
-      yield* Effect.gen(function* () {
-        const { start } = yield* begin(calls(change("a")), text("done"))
-        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+      const asked = yield* Effect.gen(function* () {
+        const { gateway, id, start, transcript } = yield* begin(calls(change("a"), change("b")), text("done"))
+        const run = yield* Effect.fork(Effect.exit(Follow.run(start, options("terminal"))))
         yield* screen.prompted
+        const [question] = yield* gateway.questions(id)
         yield* screen.type(null)
-        yield* Fiber.join(run)
+        const exit = yield* Fiber.join(run)
+        expect(Failure.exitCode(exit)).toBe(130)
+        expect(Exit.isFailure(exit) ? Failure.report(exit.cause) : "").toMatch(/^skein: the input ended .* cancelled$/)
+        const entries = yield* transcript
+        expect(entries.slice(2).map(({ message }) => message)).toMatchObject([
+          { outcome: "never-started" },
+          { outcome: "never-started" }
+        ])
+        expect(entries).toHaveLength(4)
+        return yield* gateway.question(question?.id ?? QuestionId.make("none"))
       }).pipe(Effect.provide([layer, screen.layer]))
-      expect(yield* screen.output).toContain("✗ change a")
+      expect(JSON.stringify(asked.answer)).not.toContain("said no")
+      expect((yield* screen.output).endsWith("  cancelled\n")).toBe(true)
     })
   )
 
@@ -360,7 +372,10 @@ describe("Follow", () => {
       )
       yield* Effect.gen(function* () {
         const { gateway, start } = yield* begin(calls(look("slow")))
-        const gone = { ...gateway, cancel: () => Effect.die(new ServerLost({ reason: "unreachable", detail: "" })) }
+        const gone = {
+          ...gateway,
+          cancel: () => Effect.die(new Failure.ServerLost({ reason: "unreachable", detail: "" }))
+        }
         const run = yield* Effect.fork(Effect.provideService(Follow.run(start, options("nobody")), Gateway, gone))
         yield* gate.reached("slow")
         expect(yield* Ref.get(isOpen)).toBe(true)

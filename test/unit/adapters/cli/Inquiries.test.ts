@@ -75,11 +75,12 @@ describe("what a call asks, at a terminal", () => {
     })
   )
 
-  it.effect("is declined at once, or by the end of the input in the middle", () =>
+  it.effect("is declined at the first question; the end of the input is no answer, wherever it comes", () =>
     Effect.gen(function* () {
       expect((yield* typing("n", "left")).left).toEqual(["left"])
-      for (const lines of [["n"], [""], [null], ["y", "a.txt", null]])
-        expect((yield* typing(...lines)).answer).toEqual({ verdict: "deny" })
+      for (const lines of [["n"], [""]]) expect((yield* typing(...lines)).answer).toEqual({ verdict: "deny" })
+      for (const lines of [[null], ["y", null], ["y", "a.txt", null]])
+        expect(yield* Effect.flip(typing(...lines))).toMatchObject({ _tag: "InputEnded" })
     })
   )
 })

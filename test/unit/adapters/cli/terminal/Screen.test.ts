@@ -253,6 +253,21 @@ describe("Screen", () => {
     })
   )
 
+  it.effect(
+    "on a dumb terminal the end of the input is no answer, ends the prompt's line, and nobody is left to ask",
+    () =>
+      Effect.gen(function* () {
+        const { pass, screen, sent, start, stdin } = yield* fake({ env: { TERM: "dumb" } })
+        expect(screen.canAsk).toBe(true)
+        const asking = yield* start(screen.ask(question, (line) => line ?? "none"))
+        yield* pass(300)
+        stdin.end()
+        expect(yield* Fiber.join(asking)).toBe("none")
+        expect(sent.stderr.endsWith("  y or n: \n")).toBe(true)
+        expect(screen.canAsk).toBe(false)
+      })
+  )
+
   it.effect("a terminal that was closed answers nothing, and takes nothing down with it", () =>
     Effect.gen(function* () {
       const { pass, screen, start, stdin } = yield* fake()

@@ -166,6 +166,26 @@ describe("skein run at a terminal", () => {
   )
 
   it.scopedLive(
+    "Ctrl-D at a question decides nothing: it cancels the run, which can be continued",
+    () =>
+      Effect.gen(function* () {
+        const { home, running, seen } = yield* start([{ calls: [call("shell", { command: "echo ONE > one" })] }])
+        yield* seen(wanted)
+        yield* running.say("\x04")
+        const { code, stdout } = yield* running.ended
+        expect(code).toBe(130)
+        const { cursor, rows } = shown(stdout)
+        expect(cursor).toMatchObject({ isAtStart: true, isShown: true })
+        expect(rows.slice(-3).join(" ")).toMatch(/ cancelled skein: the input ended /)
+        const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+        const told = yield* home.run(["sessions", "show", session?.id ?? ""])
+        expect(told.stdout).toContain("never-started")
+        expect(told.stdout).not.toContain("said no")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "an output that is no terminal gets no escape sequences",
     () =>
       Effect.gen(function* () {
