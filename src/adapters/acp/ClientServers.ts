@@ -1,6 +1,6 @@
 /**
  * Servers of the Model Context Protocol that an editor names for a session, in the form that a configuration has. They
- * are trusted as the editor's user is: programs among them are started. Pure.
+ * are trusted as the editor's user is: programs among them are started. One that cannot be used is left out. Pure.
  */
 import type { McpServer } from "@agentclientprotocol/sdk"
 import { Either, Schema } from "effect"
@@ -24,19 +24,26 @@ const record = (pairs: ReadonlyArray<{ readonly name: string; readonly value: st
 const decode = Schema.decodeUnknownEither(Servers)
 const encode = Schema.encodeEither(Servers)
 
-/** Left when a server cannot be used, such as one that speaks the old protocol of events. */
-export const read = (given: ReadonlyArray<McpServer>, cwd: string): Either.Either<typeof Servers.Encoded, string> => {
-  const servers: Record<string, unknown> = {}
+/** The settings of a server; null for one of a kind that is not supported, such as the old protocol of events. */
+const settingsOf = (server: McpServer, cwd: string) => {
+  if (!("type" in server)) return { command: server.command, args: server.args, env: record(server.env), cwd }
+  return server.type === "http" ? { url: server.url, headers: record(server.headers) } : null
+}
+
+/** The servers that can be used, and the names of the others as the editor has them. */
+export interface ClientServers {
+  readonly servers: typeof Servers.Encoded
+  readonly leftOut: ReadonlyArray<string>
+}
+
+export const read = (given: ReadonlyArray<McpServer>, cwd: string): ClientServers => {
+  const servers: Record<string, (typeof Servers.Encoded)[string]> = {}
+  const leftOut: Array<string> = []
   for (const server of given) {
     const name = nameOf(server.name, new Set(Object.keys(servers)))
-    if (!("type" in server)) {
-      servers[name] = { command: server.command, args: server.args, env: record(server.env), cwd }
-    } else {
-      servers[name] = server.type === "http" ? { url: server.url, headers: record(server.headers) } : null
-    }
+    const one = Either.getOrNull(Either.flatMap(decode({ [name]: settingsOf(server, cwd) }), encode))
+    if (one === null) leftOut.push(server.name)
+    else Object.assign(servers, one)
   }
-  return Either.mapLeft(
-    Either.flatMap(decode(servers), encode),
-    () => "mcpServers: must be programs, or servers with an http or https URL"
-  )
+  return { servers, leftOut }
 }

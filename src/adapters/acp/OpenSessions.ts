@@ -9,7 +9,7 @@ import type {
   SessionConfigOption,
   SessionModeState
 } from "@agentclientprotocol/sdk"
-import { Effect, type Either, Exit, ExecutionStrategy, FiberSet, Predicate, Scope } from "effect"
+import { Effect, Exit, ExecutionStrategy, FiberSet, Predicate, Scope } from "effect"
 import type { Session, SessionId } from "../../domain/Session.js"
 import type { Create, Service } from "../../services/gateway/Gateway.js"
 import type { Command, Content } from "../mcp/Mcp.js"
@@ -40,8 +40,8 @@ export interface Engine<E> {
   readonly contextTokens: (session: Session) => Effect.Effect<number | null>
   /** Where tools of an engine in this process find the editors of sessions. */
   readonly editors: Registry
-  /** Servers that an editor names, as settings; left says what is wrong with them. */
-  readonly readServers: (given: ReadonlyArray<McpServer>, cwd: string) => Either.Either<typeof Servers.Encoded, string>
+  /** Servers that an editor names, as settings. Those that cannot be used are left out. */
+  readonly readServers: (given: ReadonlyArray<McpServer>, cwd: string) => Effect.Effect<typeof Servers.Encoded>
   /** Gives a session of an engine in this process the tools of servers that its editor names, until the scope ends. */
   readonly bring: (session: Session, servers: typeof Servers.Encoded) => Effect.Effect<Prompts, E, Scope.Scope>
   /** Prompts of the servers that the user has for all sessions; null when there are none. */

@@ -106,7 +106,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
       Effect.gen(function* () {
         if (!isAbsolute(cwd)) return yield* Effect.fail(Refusals.invalidParams("cwd: must be an absolute path"))
         const { readServers } = yield* engine
-        return { cwd, servers: yield* Either.mapLeft(readServers(mcpServers, cwd), Refusals.invalidParams) }
+        return { cwd, servers: yield* readServers(mcpServers, cwd) }
       })
 
     const create = (given: Opening, client: AgentContext) =>

@@ -3,7 +3,7 @@
  * here. Sessions that an editor steers with its own files and terminals always run here, next to the server: tools run
  * in the engine's process, and a server cannot reach an editor.
  */
-import type { ClientCapabilities } from "@agentclientprotocol/sdk"
+import type { ClientCapabilities, McpServer } from "@agentclientprotocol/sdk"
 import { Context, Effect, Layer } from "effect"
 import { AgentName } from "../../domain/AgentName.js"
 import type { Session } from "../../domain/Session.js"
@@ -22,11 +22,15 @@ import * as Editors from "../tools/Editors.js"
 import * as AgentChoice from "./AgentChoice.js"
 import * as Configuration from "./Configuration.js"
 import * as Instructions from "./Instructions.js"
+import * as LeftOutServers from "./LeftOutServers.js"
 import * as LiveServer from "./LiveServer.js"
 import * as McpServers from "./McpServers.js"
 import * as ModelChoice from "./ModelChoice.js"
 import * as Place from "./Place.js"
 import * as RunEngine from "./RunEngine.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
+import * as McpTexts from "./texts/Mcp.js"
 
 export interface Input {
   readonly model: string | null
@@ -65,18 +69,24 @@ const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const editors = Editors.make()
   const own = yield* Effect.cached(Effect.provide(ownEngine(place, configuration, editors), around))
   const servers = yield* Effect.cached(Effect.provide(McpServers.open(configuration), around))
+  const onLeftOut = yield* LeftOutServers.listener
+  const { writeError } = yield* Screen
   return {
     gateway: ({ here, newIn }: OpenSessions.Wish) =>
       !here && server !== null && (newIn === null || server.holds(newIn))
         ? Effect.succeed(server.gateway)
         : Effect.map(own, ({ gateway }) => gateway),
     editors,
-    readServers: ClientServers.read,
+    readServers: (given: ReadonlyArray<McpServer>, cwd: string) => {
+      const { leftOut, servers } = ClientServers.read(given, cwd)
+      const say = (name: string) => writeError(`skein: ${TerminalText.line(McpTexts.unusableKind(name))}\n`)
+      return Effect.as(Effect.forEach(leftOut, say), servers)
+    },
     bring: (session: Session, named: typeof Servers.Encoded) =>
       Effect.gen(function* () {
         const { sessionTools } = yield* own
         const Mcp = yield* Effect.promise(() => import("../mcp/Mcp.js"))
-        const brought = yield* Mcp.make(named)
+        const brought = yield* Mcp.make(named, { onLeftOut })
         yield* sessionTools.add(session.id, brought.toolsFor(session.workdir))
         return promptsOf(brought, session)
       }),

@@ -3,17 +3,17 @@
  * the file's `model`, else the model of the vendor whose key is in the environment.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
-import { Array as Arr, Effect, Order, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { codeOf } from "../ErrorCode.js"
-import { Servers } from "../mcp/Settings.js"
+import type { Servers } from "../mcp/Settings.js"
 import * as DataFolder from "../node/DataFolder.js"
 import { ModelName as ModelText, ProvidersConfig } from "../providers/Providers.js"
 import * as ModelName from "./ModelName.js"
-import { ConfigurationUnusable, type FileIssue, NoModel } from "./Failure.js"
+import { ConfigurationUnusable, NoModel } from "./Failure.js"
 import * as ConfigurationIssues from "./ConfigurationIssues.js"
 import * as JsonText from "./JsonText.js"
-import * as TerminalText from "./terminal/TerminalText.js"
+import * as ServerEntries from "./ServerEntries.js"
 import * as Texts from "./texts/Failures.js"
 
 const VariableName = Schema.String.pipe(Schema.pattern(/^[^=\0]+$/)).annotations({
@@ -34,8 +34,8 @@ const ConfigurationFile = Schema.Struct({
     }),
     { default: () => ({ inherit: [] }) }
   ),
-  /** Servers of the Model Context Protocol, by name. */
-  mcpServers: Schema.optionalWith(Servers, { default: () => ({}) })
+  /** Servers of the Model Context Protocol, by name. Each is checked by itself. */
+  mcpServers: Schema.optionalWith(ServerEntries.Entries, { default: () => ({}) })
 }).annotations({ identifier: "Configuration", parseOptions: { onExcessProperty: "error" } })
 
 export interface Configuration {
@@ -47,16 +47,12 @@ export interface Configuration {
   /** Variables that the shell's commands get besides the usual ones. */
   readonly inherit: ReadonlyArray<string>
   readonly mcpServers: Servers
+  /** Servers of the file that cannot be used, and why. They cost only themselves. */
+  readonly unusableServers: ReadonlyArray<ServerEntries.Unusable>
 }
 
 const parse = Schema.decodeUnknown(Schema.parseJson())
-const decode = Schema.decodeUnknown(ConfigurationFile, { errors: "all" })
-
-/** In the order of the issues in the file. */
-const byPlace = Order.mapInput(
-  Order.tuple(Order.number, Order.number),
-  ({ place }: FileIssue) => [place?.line ?? 0, place?.column ?? 0] as const
-)
+const decode = Schema.decodeUnknownEither(ConfigurationFile, { errors: "all" })
 
 const readFile = Effect.fn("Configuration.readFile")(function* (path: string, isNamed: boolean) {
   const fileSystem = yield* FileSystem.FileSystem
@@ -69,14 +65,17 @@ const readFile = Effect.fn("Configuration.readFile")(function* (path: string, is
     Effect.catchTag("BadArgument", () => unusable(Texts.unreadable("invalid path")))
   )
   const value = yield* Effect.mapError(parse(text), () => unusable(Texts.notJson, JsonText.placeOfError(text)))
-  const file = yield* Effect.mapError(decode(value), (error) => {
-    const issues = ConfigurationIssues.of(error).map(({ detail, path }): FileIssue => ({
-      place: JsonText.placeOf(text, path),
-      detail: TerminalText.short(detail, 300)
-    }))
-    return new ConfigurationUnusable({ path, issues: Arr.sort(issues, byPlace) })
-  })
-  return { ...file, model: file.model === undefined ? null : ModelRef.fromText(file.model) }
+  const file = yield* Either.mapLeft(
+    decode(value),
+    (error) => new ConfigurationUnusable({ path, issues: ConfigurationIssues.inFile(text, error) })
+  )
+  const servers = ServerEntries.read(text, file.mcpServers, "error")
+  return {
+    ...file,
+    model: file.model === undefined ? null : ModelRef.fromText(file.model),
+    mcpServers: servers.usable,
+    unusableServers: servers.unusable
+  }
 })
 
 /** The default model of each vendor. */
@@ -105,7 +104,8 @@ export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.
     providers: { providers: file.providers, ...(file.models === undefined ? {} : { models: file.models }) },
     standard,
     inherit: file.shell.inherit,
-    mcpServers: file.mcpServers
+    mcpServers: file.mcpServers,
+    unusableServers: file.unusableServers
   } satisfies Configuration
 })
 

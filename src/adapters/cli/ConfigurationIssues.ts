@@ -2,12 +2,14 @@
  * What is wrong with a configuration file, in few words: one text for each place, without the value found there,
  * because it may be a key in the wrong place. Pure.
  */
-import { Array as Arr, ParseResult } from "effect"
-import type { Path } from "./JsonText.js"
+import { Array as Arr, Order, ParseResult } from "effect"
+import type { FileIssue } from "./Failure.js"
+import * as JsonText from "./JsonText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Failures.js"
 
 export interface Issue {
-  readonly path: Path
+  readonly path: JsonText.Path
   /** Begins with the path. */
   readonly detail: string
 }
@@ -21,9 +23,9 @@ const wordsOf = ({ message }: FormatterIssue): string => {
   return /^Expected .*[{(]/.test(clear) ? Texts.expectedObject : clear.replace(/^Expected /, "expected ")
 }
 
-const keyOf = (path: Path): string => JSON.stringify(path.map(String))
+const keyOf = (path: JsonText.Path): string => JSON.stringify(path.map(String))
 
-const isBelow = (path: Path, above: Path): boolean =>
+const isBelow = (path: JsonText.Path, above: JsonText.Path): boolean =>
   path.length > above.length && above.every((key, at) => path[at] === key)
 
 const isOfKind = ({ path }: FormatterIssue): boolean => path.at(-1) === "kind"
@@ -48,7 +50,7 @@ const detailOf = ([first, ...others]: Arr.NonEmptyReadonlyArray<FormatterIssue>)
 }
 
 /** All issues, in the order of the schema. The file must be decoded with `errors: "all"`. */
-export const of = (error: ParseResult.ParseError): ReadonlyArray<Issue> => {
+const of = (error: ParseResult.ParseError): ReadonlyArray<Issue> => {
   // An optional field may be absent, but that is no advice for one that is present.
   const issues = ParseResult.ArrayFormatter.formatErrorSync(error).filter(
     ({ message }) => !message.startsWith("Expected undefined")
@@ -59,3 +61,18 @@ export const of = (error: ParseResult.ParseError): ReadonlyArray<Issue> => {
     ? [{ path: [], detail: Texts.undocumented }]
     : groups.map((group) => ({ path: group[0].path, detail: detailOf(group) }))
 }
+
+const byPlace = Order.mapInput(
+  Order.tuple(Order.number, Order.number),
+  ({ place }: FileIssue) => [place?.line ?? 0, place?.column ?? 0] as const
+)
+
+/** All issues, in the order of the file with this text. */
+export const inFile = (text: string, error: ParseResult.ParseError): ReadonlyArray<FileIssue> =>
+  Arr.sort(
+    of(error).map(({ detail, path }) => ({
+      place: JsonText.placeOf(text, path),
+      detail: TerminalText.short(detail, 300)
+    })),
+    byPlace
+  )

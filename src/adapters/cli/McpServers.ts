@@ -9,7 +9,8 @@ import { ServerName } from "../mcp/Settings.js"
 import type { ServerSettings } from "../mcp/Settings.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Configuration from "./Configuration.js"
-import { ConfigurationUnusable } from "./Failure.js"
+import { ConfigurationUnusable, WrongUsage } from "./Failure.js"
+import type * as ServerEntries from "./ServerEntries.js"
 import * as ShellText from "./ShellText.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as TerminalText from "./terminal/TerminalText.js"
@@ -33,6 +34,23 @@ export const open = Effect.fnUntraced(function* ({ mcpServers }: Configuration.C
   return yield* Mcp.make(mcpServers, { logins: yield* logins })
 })
 
+/** Its settings. Fails for a server that is not there, or cannot be used. */
+export const settingsOf = (
+  { mcpServers, unusableServers }: Configuration.Configuration,
+  name: string
+): Effect.Effect<ServerSettings, WrongUsage> => {
+  const settings = mcpServers[name]
+  if (settings !== undefined) return Effect.succeed(settings)
+  const unusable = unusableServers.find((server) => server.name === name)
+  return new WrongUsage({
+    detail: unusable === undefined ? Texts.unknown(name) : `${name}: ${Texts.unusable(unusable.issues)}`
+  })
+}
+
+/** Whether the file has a server of this name, even one that cannot be used. */
+export const has = ({ mcpServers, unusableServers }: Configuration.Configuration, name: string): boolean =>
+  mcpServers[name] !== undefined || unusableServers.some((server) => server.name === name)
+
 export const name = (text: string): Effect.Effect<string, InvalidInput> =>
   Schema.is(ServerName)(text)
     ? Effect.succeed(text)
@@ -49,6 +67,10 @@ export const render = (name: string, settings: ServerSettings, ansi: Ansi): stri
   const where = folder === undefined ? "" : ansi.dim(`  ${Texts.inFolder(TerminalText.line(folder))}\n`)
   return `${ansi.bold(name)}\n  ${TerminalText.line(reach(settings))}\n${where}`
 }
+
+/** A server that cannot be used, and what is wrong with it. */
+export const renderUnusable = ({ issues, name }: ServerEntries.Unusable, ansi: Ansi): string =>
+  `${ansi.bold(TerminalText.line(name))}\n  ${Texts.unusable(issues)}\n`
 
 const File = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }), { space: 2 })
 const read = Schema.decodeUnknown(File)

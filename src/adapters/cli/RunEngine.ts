@@ -19,14 +19,12 @@ import * as AgentChoice from "./AgentChoice.js"
 import type { Configuration } from "./Configuration.js"
 import * as Engine from "./Engine.js"
 import * as Instructions from "./Instructions.js"
+import * as LeftOutServers from "./LeftOutServers.js"
 import * as McpServers from "./McpServers.js"
 import type { Place } from "./Place.js"
 import * as Rules from "./Rules.js"
 import * as SystemPrompt from "./SystemPrompt.js"
-import { Screen } from "./terminal/Screen.js"
-import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Agents.js"
-import * as McpTexts from "./texts/Mcp.js"
 
 export interface Prompt {
   /** Replaces the agents' own; null keeps those. */
@@ -96,17 +94,6 @@ const withTools = (
 
 type OnLeftOut = NonNullable<Mcp.Options["onLeftOut"]>
 
-/** Says on the screen that a server cannot be used, once for each server. */
-const sayLeftOut = Effect.map(Screen, ({ writeError }): OnLeftOut => {
-  const said = new Set<string>()
-  return ({ message, server }) =>
-    Effect.suspend(() => {
-      if (said.has(server)) return Effect.void
-      said.add(server)
-      return writeError(`skein: ${TerminalText.line(McpTexts.leftOut(message))}\n`)
-    })
-})
-
 /** Adds the tools of the user's MCP servers. Changes meanwhile count, and a late server joins at the next step. */
 const withServers = ({ mcpServers }: Configuration, onLeftOut: OnLeftOut) =>
   Layer.unwrapEffect(
@@ -155,9 +142,16 @@ const withAgents = (
 
 export const layer = (configuration: Configuration, place: Place, prompt: Prompt) =>
   Layer.unwrapEffect(
-    Effect.map(sayLeftOut, (onLeftOut) => withAgents(Engine.layer(place), configuration, prompt, onLeftOut))
+    Effect.zipWith(LeftOutServers.listener, LeftOutServers.say(configuration), (onLeftOut) =>
+      withAgents(Engine.layer(place), configuration, prompt, onLeftOut)
+    )
   )
 
 /** The same, for a server. */
 export const layerLongLived = (configuration: Configuration, place: Place, prompt: Prompt, options: Engine.LongLived) =>
-  withAgents(Engine.layerLongLived(place, options), configuration, prompt)
+  Layer.unwrapEffect(
+    Effect.as(
+      LeftOutServers.say(configuration),
+      withAgents(Engine.layerLongLived(place, options), configuration, prompt)
+    )
+  )

@@ -2,12 +2,14 @@
  * Prompts of servers as slash commands, named `server__prompt`. What is typed after a command is its arguments in
  * order: words, or texts in quotes; the last argument takes the rest.
  */
-import type { Prompt } from "@modelcontextprotocol/client"
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import * as OneLine from "../../domain/OneLine.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import type * as Connections from "./Connections.js"
-import { nameOf } from "./McpTools.js"
+import type * as LeftOut from "./LeftOut.js"
+import type * as Listing from "./Listing.js"
+import type { LeftOutEntry } from "./McpFailed.js"
+import * as Names from "./Names.js"
 import * as Results from "./Results.js"
 
 /** An argument of a command. */
@@ -35,8 +37,8 @@ const mostArguments = 32
 
 const line = (text: string | undefined): string => OneLine.first(text ?? "", longestAbout) ?? ""
 
-const known = (server: string, { arguments: given = [], description, name, title }: Prompt): Known => ({
-  name: nameOf(server, name),
+const known = (server: string, { arguments: given = [], description, name, title }: Listing.Prompt): Known => ({
+  name: Names.of(server, name),
   server,
   prompt: name,
   about: line(description ?? title),
@@ -46,10 +48,22 @@ const known = (server: string, { arguments: given = [], description, name, title
 })
 
 /** The commands of a server, as it lists its prompts now. */
-export const of = (connections: Connections.Service, server: string) =>
-  Effect.map(connections.prompts(server), (prompts): ReadonlyArray<Known> => [
-    ...new Map(prompts.map((prompt) => known(server, prompt)).map((one) => [one.name, one])).values()
-  ])
+export const of = Effect.fnUntraced(function* (
+  connections: Connections.Service,
+  server: string,
+  report: LeftOut.Report
+) {
+  const commands = new Map<string, Known>()
+  const leftOut: Array<LeftOutEntry> = []
+  for (const entry of yield* connections.prompts(server)) {
+    const command = Either.map(entry, (prompt) => known(server, prompt))
+    if (Either.isLeft(command)) leftOut.push(command.left)
+    else if (commands.has(command.right.name)) leftOut.push({ name: command.right.name, reason: Names.taken })
+    else commands.set(command.right.name, command.right)
+  }
+  yield* report(server, "prompts", leftOut)
+  return [...commands.values()]
+})
 
 const word = /"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/gu
 

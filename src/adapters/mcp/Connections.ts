@@ -2,24 +2,15 @@
  * Connections to servers: opened when first asked for, kept while in use, closed some minutes later, and opened again
  * if the server has ended meanwhile. A server that fails again and again is left alone for a while.
  *
- * Servers are not trusted: their schemas are not compiled, their texts are in no error except `McpRefused`, and
+ * Servers are not trusted: their schemas are not compiled, only what is used of their answers is read, their texts are in no error except `McpRefused`, and
  * whatever they do fails only the requests to them.
  */
-import type {
-  AuthProvider,
-  CallToolResult,
-  Client,
-  GetPromptResult,
-  Prompt,
-  ReadResourceResult,
-  Resource,
-  Tool,
-  Transport
-} from "@modelcontextprotocol/client"
-import { Clock, Duration, Effect, Predicate, RcMap, Runtime, type Scope } from "effect"
+import type { AuthProvider, Client, Transport } from "@modelcontextprotocol/client"
+import { Clock, Duration, Effect, Predicate, RcMap, Runtime, Schema, type Scope } from "effect"
 import { codeOf } from "../ErrorCode.js"
 import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
 import * as Elicitation from "./Elicitation.js"
+import * as Listing from "./Listing.js"
 import * as Logins from "./Logins.js"
 import * as Refreshing from "./Refreshing.js"
 import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
@@ -38,12 +29,12 @@ const patience = 30_000
 const mostFailures = 3
 const failuresWithin = 60_000
 
-/** The most tools, prompts or resources of a server that are read, and the most pages of them. */
-const mostListed = 256
-const mostPages = 32
-
 /** The protocol's own limit on a call is not used: the engine has one. */
 const noLimit = 2 ** 31 - 1
+
+const callForm = Schema.standardSchemaV1(ResultForm.Call)
+const promptForm = Schema.standardSchemaV1(ResultForm.Prompt)
+const resourceForm = Schema.standardSchemaV1(ResultForm.Contents)
 
 /** How far a call has come, as its server says. */
 export interface Progress {
@@ -59,29 +50,29 @@ export interface Caller extends Elicitation.Asker {
 
 export interface Service {
   /** The tools of a server, as it lists them. */
-  readonly tools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, McpFailed | McpUnknown>
+  readonly tools: (server: string) => Effect.Effect<Listing.Listed<Listing.Tool>, McpFailed | McpUnknown>
   /** Calls a tool. If interrupted, it tells the server that the call is cancelled. */
   readonly call: (
     server: string,
     tool: string,
     input: Readonly<Record<string, unknown>>,
     caller: Caller
-  ) => Effect.Effect<CallToolResult, McpFailed | McpUnknown | McpRefused>
+  ) => Effect.Effect<ResultForm.Call, McpFailed | McpUnknown | McpRefused>
   /** The prompts of a server, as it lists them. */
-  readonly prompts: (server: string) => Effect.Effect<ReadonlyArray<Prompt>, McpFailed | McpUnknown>
+  readonly prompts: (server: string) => Effect.Effect<Listing.Listed<Listing.Prompt>, McpFailed | McpUnknown>
   /** What a prompt says with these arguments. */
   readonly prompt: (
     server: string,
     prompt: string,
     given: Readonly<Record<string, string>>
-  ) => Effect.Effect<GetPromptResult, McpFailed | McpUnknown | McpRefused>
+  ) => Effect.Effect<ResultForm.Prompt, McpFailed | McpUnknown | McpRefused>
   /** The resources of a server, as it lists them. */
-  readonly resources: (server: string) => Effect.Effect<ReadonlyArray<Resource>, McpFailed | McpUnknown>
+  readonly resources: (server: string) => Effect.Effect<Listing.Listed<Listing.Resource>, McpFailed | McpUnknown>
   /** What a resource holds. */
   readonly resource: (
     server: string,
     uri: string
-  ) => Effect.Effect<ReadResourceResult, McpFailed | McpUnknown | McpRefused>
+  ) => Effect.Effect<ResultForm.Contents, McpFailed | McpUnknown | McpRefused>
   /** Who a server says it is. */
   readonly about: (
     server: string
@@ -90,10 +81,9 @@ export interface Service {
 
 interface Connection {
   readonly client: Client
-  readonly forms: ReturnType<typeof ResultForm.make>
   /** What went wrong first; null while nothing has. */
   why: string | null
-  tools: ReadonlyArray<Tool> | null
+  tools: Listing.Listed<Listing.Tool> | null
   /** The callers whose calls are in progress, oldest first. */
   readonly callers: Set<Caller>
 }
@@ -108,13 +98,19 @@ const isUnauthorized = (thrown: unknown): boolean =>
 const isUnknownVersion = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.message.startsWith("Server's protocol version is not supported")
 
+const isInvalid = (thrown: unknown): boolean =>
+  Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT"
+
 const reasonOf = (thrown: unknown): string => {
   if (isUnauthorized(thrown)) return "it requires a login: skein mcp login"
   if (isUnknownVersion(thrown)) return "it speaks a version of the protocol that is not supported"
-  if (Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT")
-    return "its answer does not keep to the protocol"
+  if (isInvalid(thrown)) return "its answer does not keep to the protocol"
   return thrown instanceof Misbehaved ? thrown.message : codeOf(thrown)
 }
+
+/** Why an answer cannot be used; null for any other failure. */
+const wrongAnswer = (thrown: unknown): string | null =>
+  isAnswer(thrown) ? "it answered with an error" : isInvalid(thrown) ? reasonOf(thrown) : null
 
 /** Whether a server answered with an error: its text is for the model, like a result. */
 const isAnswer = (thrown: unknown): thrown is Error =>
@@ -181,7 +177,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         { name: "skein", version: "0" },
         { capabilities: { elicitation: { form: {}, url: {} } } }
       )
-      const connection: Connection = { client, forms: ResultForm.make(sdk), why: null, tools: null, callers: new Set() }
+      const connection: Connection = { client, why: null, tools: null, callers: new Set() }
       client.onerror = (error) => (connection.why ??= reasonOf(error))
       client.setRequestHandler("elicitation/create", ({ params }, { mcpReq: { signal } }) =>
         Elicitation.answer(server, connection.callers, params, signal)
@@ -223,45 +219,10 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
     const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) =>
       Effect.scoped(Effect.flatMap(RcMap.get(connections, server), run))
 
-    /** Reads what a server lists page by page, up to the limits. */
-    const list = <A>(
-      server: string,
-      page: (
-        params: { readonly cursor?: string },
-        options: { readonly signal: AbortSignal; readonly timeout: number }
-      ) => Promise<{ readonly items: ReadonlyArray<A>; readonly nextCursor?: string | undefined }>
-    ) =>
+    const list = <A>(server: string, { client }: Connection, what: Listing.List<A>) =>
       Effect.tryPromise({
-        try: async (signal): Promise<ReadonlyArray<A>> => {
-          const all: Array<A> = []
-          let cursor: string | undefined
-          for (let count = 0; count < mostPages && all.length < mostListed; count++) {
-            const found = await page(cursor === undefined ? {} : { cursor }, { signal, timeout: patience })
-            all.push(...found.items)
-            cursor = found.nextCursor
-            if (cursor === undefined) break
-          }
-          return all.slice(0, mostListed)
-        },
+        try: (signal) => Listing.read(what, server, client, { signal, timeout: patience }, wrongAnswer),
         catch: (thrown) => new McpFailed({ server, operation: "list", reason: reasonOf(thrown) })
-      })
-
-    const listTools = (server: string, { client }: Connection) =>
-      list(server, async (params, options) => {
-        const { nextCursor, tools } = await client.request({ method: "tools/list", params }, options)
-        return { items: tools, nextCursor }
-      })
-
-    const listPrompts = (server: string, { client }: Connection) =>
-      list(server, async (params, options) => {
-        const { nextCursor, prompts } = await client.request({ method: "prompts/list", params }, options)
-        return { items: prompts, nextCursor }
-      })
-
-    const listResources = (server: string, { client }: Connection) =>
-      list(server, async (params, options) => {
-        const { nextCursor, resources } = await client.request({ method: "resources/list", params }, options)
-        return { items: resources, nextCursor }
       })
 
     /** Asks a server for one answer. A refusal is reported in the server's words. */
@@ -283,7 +244,9 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       tools: (server) =>
         use(server, (connection) =>
           connection.tools === null
-            ? Effect.tap(listTools(server, connection), (tools) => Effect.sync(() => void (connection.tools = tools)))
+            ? Effect.tap(list(server, connection, Listing.tools), (tools) =>
+                Effect.sync(() => void (connection.tools = tools))
+              )
             : Effect.succeed(connection.tools)
         ),
       call: (server, name, input, caller) =>
@@ -292,11 +255,11 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
             connection.callers,
             caller,
             ask(server, "call", connection, (signal) =>
-              connection.client.request(
-                { method: "tools/call", params: { name, arguments: { ...input } } },
-                connection.forms.call,
-                { signal, timeout: noLimit, onprogress: caller.onProgress }
-              )
+              connection.client.request({ method: "tools/call", params: { name, arguments: { ...input } } }, callForm, {
+                signal,
+                timeout: noLimit,
+                onprogress: caller.onProgress
+              })
             )
           )
         ),
@@ -304,14 +267,14 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         use(server, (connection) =>
           connection.client.getServerCapabilities()?.prompts === undefined
             ? Effect.succeed([])
-            : listPrompts(server, connection)
+            : list(server, connection, Listing.prompts)
         ),
       prompt: (server, name, given) =>
         use(server, (connection) =>
           ask(server, "prompt", connection, (signal) =>
             connection.client.request(
               { method: "prompts/get", params: { name, arguments: { ...given } } },
-              connection.forms.prompt,
+              promptForm,
               { signal, timeout: patience }
             )
           )
@@ -320,12 +283,12 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         use(server, (connection) =>
           connection.client.getServerCapabilities()?.resources === undefined
             ? Effect.succeed([])
-            : listResources(server, connection)
+            : list(server, connection, Listing.resources)
         ),
       resource: (server, uri) =>
         use(server, (connection) =>
           ask(server, "read", connection, (signal) =>
-            connection.client.request({ method: "resources/read", params: { uri } }, connection.forms.resource, {
+            connection.client.request({ method: "resources/read", params: { uri } }, resourceForm, {
               signal,
               timeout: patience
             })

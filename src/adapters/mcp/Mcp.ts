@@ -9,12 +9,16 @@ import { isWithin } from "../node/Within.js"
 import * as CommandText from "./CommandText.js"
 import * as Commands from "./Commands.js"
 import * as Connections from "./Connections.js"
-import { McpFailed, type McpRefused, McpUnknown } from "./McpFailed.js"
+import * as LeftOut from "./LeftOut.js"
+import * as Listing from "./Listing.js"
+import { McpFailed, type McpLeftOut, type McpRefused, McpUnknown } from "./McpFailed.js"
 import * as McpTools from "./McpTools.js"
+import * as Names from "./Names.js"
 import * as Results from "./Results.js"
 import { Servers } from "./Settings.js"
 
-export { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+export { McpFailed, McpLeftOut, McpRefused, McpUnknown } from "./McpFailed.js"
+export type { Resource } from "./Listing.js"
 export type { McpTool } from "./McpTools.js"
 export type { Argument, Command } from "./Commands.js"
 export type { Content } from "./Results.js"
@@ -24,7 +28,7 @@ export { Program, Remote, ServerName, Servers, ServerSettings } from "./Settings
 export interface Service {
   /** The names of all servers, in the order of the settings. */
   readonly servers: ReadonlyArray<string>
-  /** The tools of a server, for `Agents.withTools`. */
+  /** The tools of a server, for `Agents.withTools`. A tool that cannot be used is left out, and reported. */
   readonly tools: (server: string) => Effect.Effect<ReadonlyArray<McpTools.McpTool>, McpFailed | McpUnknown>
   /**
    * The tools of all servers for a session, by the folder that it works in. A server that fails is left out, and
@@ -46,7 +50,7 @@ export interface Service {
     typed: string
   ) => Effect.Effect<Results.Content, InvalidInput | McpFailed | McpRefused | McpUnknown>
   /** The resources of a server, as it lists them. */
-  readonly resources: Connections.Service["resources"]
+  readonly resources: (server: string) => Effect.Effect<ReadonlyArray<Listing.Resource>, McpFailed | McpUnknown>
   /** What a resource holds, for the user's message. A server that is not for this folder is unknown there. */
   readonly read: (
     workdir: string | null,
@@ -61,8 +65,8 @@ export interface Service {
 export interface Options {
   /** The absolute path of a folder with logins. */
   readonly logins?: string | null
-  /** Told each time that a server fails and is left out, in addition to the log. Defaults to nothing. */
-  readonly onLeftOut?: (error: McpFailed | McpUnknown) => Effect.Effect<void>
+  /** Told each time that a server, or something of what it lists, is left out, besides the log. Defaults to nothing. */
+  readonly onLeftOut?: (leftOut: McpFailed | McpLeftOut | McpUnknown) => Effect.Effect<void>
 }
 
 /** The servers of a host. */
@@ -110,7 +114,8 @@ export const make = (
     const connections = yield* Connections.make(settings, logins)
     const scope = yield* Effect.scope
     const names = Object.keys(settings)
-    const toolsOf = McpTools.make(connections)
+    const report = LeftOut.reporting(onLeftOut)
+    const toolsOf = McpTools.make(connections, report)
     const tools = (server: string) => toolsOf(server, settings[server])
 
     const isFor = (workdir: string | null) => (server: string) => {
@@ -143,7 +148,7 @@ export const make = (
       const here = names.filter(isFor(workdir))
       return here.includes(server) ? Effect.void : new McpUnknown({ server, known: here })
     }
-    const commandsOf = (server: string) => Commands.of(connections, server)
+    const commandsOf = (server: string) => Commands.of(connections, server, report)
     const commandsInTime = (server: string) =>
       Effect.map(
         Effect.timeoutOption(Effect.catchAll(commandsOf(server), leftOut(server)), patienceMillis),
@@ -162,13 +167,33 @@ export const make = (
         return yield* leftOut(server)(silent(server))
       })
 
+    const reported = new Set<string>()
+    /** Of several tools with one name the first is kept: names of two servers can begin alike, such as `a` and `a__b`. */
+    const distinct = Effect.fnUntraced(function* (found: ReadonlyArray<readonly [string, McpTools.McpTool]>) {
+      const kept = new Map<string, McpTools.McpTool>()
+      for (const [server, tool] of found) {
+        const { name } = tool
+        if (!kept.has(name)) kept.set(name, tool)
+        else if (!reported.has(name)) {
+          reported.add(name)
+          yield* report(server, "tools", [{ name, reason: Names.taken }])
+        }
+      }
+      return [...kept.values()]
+    })
+
     return {
       servers: names,
       tools,
       toolsFor: (workdir) =>
-        Effect.map(Effect.forEach(names.filter(isFor(workdir)), toolsInTime, { concurrency: "unbounded" }), (found) => [
-          ...new Map(found.flat().map((tool) => [tool.name, tool])).values()
-        ]),
+        Effect.flatMap(
+          Effect.forEach(
+            names.filter(isFor(workdir)),
+            (server) => Effect.map(toolsInTime(server), (tools) => tools.map((tool) => [server, tool] as const)),
+            { concurrency: "unbounded" }
+          ),
+          (found) => distinct(found.flat())
+        ),
       commands: (workdir) =>
         Effect.map(
           Effect.forEach(names.filter(isFor(workdir)), commandsInTime, { concurrency: "unbounded" }),
@@ -177,14 +202,22 @@ export const make = (
       expand: (workdir, name, typed) =>
         Effect.gen(function* () {
           const servers = names.filter(isFor(workdir)).filter((server) => CommandText.isOf(server, name))
-          const all = (yield* Effect.forEach(servers, commandsOf)).flat()
+          const [failures, found] = yield* Effect.partition(servers, commandsOf)
+          const all = found.flat()
           const command = all.find((one) => one.name === name)
           if (command !== undefined) return yield* Commands.expand(connections, command, typed)
+          const [failure] = failures
+          if (failure !== undefined) return yield* failure
           const limit =
             all.length === 0 ? "a prompt of a server" : `one of ${all.map(({ name }) => `/${name}`).join(" ")}`
           return yield* new InvalidInput({ field: "command", limit, actual: `/${name.slice(0, 100)}` })
         }),
-      resources: connections.resources,
+      resources: (server) =>
+        Effect.gen(function* () {
+          const listed = yield* connections.resources(server)
+          yield* report(server, "resources", Listing.leftOut(listed))
+          return Listing.usable(listed)
+        }),
       read: (workdir, server, uri) =>
         Effect.zipRight(isHere(workdir, server), Effect.map(connections.resource(server, uri), Results.ofResource)),
       about: connections.about

@@ -32,3 +32,24 @@ export class McpRefused extends Schema.TaggedError<McpRefused>()("McpRefused", {
     return this.text
   }
 }
+
+/** An entry of a list that is not used, and why. */
+export const LeftOutEntry = Schema.Struct({ name: Schema.String, reason: Schema.String })
+export type LeftOutEntry = typeof LeftOutEntry.Type
+
+/** The most entries that a message names. */
+const mostNamed = 3
+
+/** What of a server's tools, prompts or resources cannot be used. The server's other entries are used. */
+export class McpLeftOut extends Schema.TaggedClass<McpLeftOut>()("McpLeftOut", {
+  server: Schema.String,
+  what: Schema.Literal("tools", "prompts", "resources"),
+  entries: Schema.NonEmptyArray(LeftOutEntry)
+}) {
+  get message() {
+    const named = this.entries.slice(0, mostNamed).map(({ name, reason }) => `${name} (${reason})`)
+    const left = this.entries.length - mostNamed
+    const more = left > 0 ? ` and ${left} more` : ""
+    return `Left out of the ${this.what} of the MCP server ${this.server}: ${named.join(", ")}${more}`
+  }
+}

@@ -1,17 +1,17 @@
 /**
  * A server's tools as tools of an agent, named `server__tool`. They count as writing unless the settings say that they
- * read; what a server says about its own tools loosens nothing. A tool whose description cannot be shown to a model is
- * left out, and logged.
+ * read; what a server says about its own tools loosens nothing. A tool that cannot be shown to a model is left out, and
+ * reported.
  */
-import type { Tool as ListedTool } from "@modelcontextprotocol/client"
 import { Effect, Either, Runtime } from "effect"
-import { createHash } from "node:crypto"
 import * as InputSchema from "../../domain/InputSchema.js"
 import type { JsonRecord } from "../../domain/Json.js"
-import * as PortableName from "../../domain/PortableName.js"
 import * as Tool from "../../services/Tool.js"
 import type * as Connections from "./Connections.js"
-import type { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+import type * as Listing from "./Listing.js"
+import type * as LeftOut from "./LeftOut.js"
+import type { LeftOutEntry, McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+import * as Names from "./Names.js"
 import * as Results from "./Results.js"
 import type { ServerSettings } from "./Settings.js"
 
@@ -20,72 +20,70 @@ export type McpTool = Tool.Tool<string, JsonRecord, Tool.Result, McpFailed | Mcp
 
 const longestDescription = 4_096
 const longestSchema = 64 * 1024
-const longestName = 64
 
 /** The most characters in all descriptions and schemas of a server's tools: no model could be shown more. */
 const mostOfAll = 1024 * 1024
-
-/** Returns a name for a tool or a prompt that every provider accepts, and that no other one of the server has. */
-export const nameOf = (server: string, tool: string): string => {
-  const plain = `${server}__${tool}`
-  if (PortableName.is(plain)) return plain
-  const hash = createHash("sha256").update(tool).digest("hex").slice(0, 8)
-  return `${PortableName.of(plain).slice(0, longestName - hash.length - 1)}_${hash}`
-}
 
 const told = ({ message, progress, total }: Connections.Progress): string =>
   [total === undefined ? `${progress}` : `${progress}/${total}`, ...(message === undefined ? [] : [message])].join(" ")
 
 type Portable = Either.Either<InputSchema.InputSchema, string>
 
-const sizeOf = ({ description = "", inputSchema }: ListedTool) => ({
+const sizeOf = ({ description = "", inputSchema }: Listing.Tool) => ({
   description: description.length,
-  schema: JSON.stringify(inputSchema).length
+  schema: (JSON.stringify(inputSchema) ?? "").length
 })
 
 /** The input schema of a tool as providers accept it, or why the tool is left out. */
-const schemaOf = ({ inputSchema }: ListedTool, size: ReturnType<typeof sizeOf>, left: number): Portable => {
+const schemaOf = ({ inputSchema }: Listing.Tool, size: ReturnType<typeof sizeOf>, left: number): Portable => {
   if (size.description > longestDescription) return Either.left("its description is too long")
   if (size.schema > longestSchema) return Either.left("its input schema is too long")
   if (size.description + size.schema > left) return Either.left("the tools of its server are too long together")
-  return Either.mapLeft(InputSchema.portable(inputSchema), ({ limit }) => limit)
+  return Either.mapLeft(InputSchema.portable(inputSchema), ({ limit }) => `its input schema: ${limit}`)
 }
 
-const read = Effect.fnUntraced(function* (
+const read = (
   connections: Connections.Service,
   server: string,
   settings: ServerSettings | undefined,
-  listed: ReadonlyArray<ListedTool>
-) {
+  listed: Listing.Listed<Listing.Tool>
+) => {
   const tools: Array<McpTool> = []
+  const leftOut: Array<LeftOutEntry> = []
   const names = new Set<string>()
   let left = mostOfAll
-  for (const tool of listed) {
-    const name = nameOf(server, tool.name)
+  for (const entry of listed) {
+    if (Either.isLeft(entry)) {
+      leftOut.push(entry.left)
+      continue
+    }
+    const tool = entry.right
+    const name = Names.of(server, tool.name)
     const size = sizeOf(tool)
-    const schema = names.has(name) ? Either.left("another tool has its name") : schemaOf(tool, size, left)
+    const schema = names.has(name) ? Either.left(Names.taken) : schemaOf(tool, size, left)
     if (Either.isLeft(schema)) {
-      yield* Effect.annotateLogs(Effect.logWarning("a tool of an MCP server is left out"), { name, flaw: schema.left })
+      leftOut.push({ name, reason: schema.left })
       continue
     }
     names.add(name)
     left -= size.description + size.schema
     tools.push(toolOf(connections, server, settings, name, tool, schema.right))
   }
-  return tools
-})
+  return { tools, leftOut }
+}
 
 /** Makes tools from what servers list. An unchanged list is read once, because agents ask for it at each step. */
-export const make = (connections: Connections.Service) => {
-  const known = new WeakMap<ReadonlyArray<ListedTool>, ReadonlyArray<McpTool>>()
+export const make = (connections: Connections.Service, report: LeftOut.Report) => {
+  const known = new WeakMap<Listing.Listed<Listing.Tool>, ReadonlyArray<McpTool>>()
 
   /** The tools of a server, as it lists them now. */
   return Effect.fn("Mcp.tools")(function* (server: string, settings: ServerSettings | undefined) {
     const listed = yield* connections.tools(server)
     const before = known.get(listed)
     if (before !== undefined) return before
-    const tools = yield* read(connections, server, settings, listed)
+    const { leftOut, tools } = read(connections, server, settings, listed)
     known.set(listed, tools)
+    yield* report(server, "tools", leftOut)
     return tools
   })
 }
@@ -113,7 +111,7 @@ const toolOf = (
   server: string,
   settings: ServerSettings | undefined,
   name: string,
-  { description, name: listedName, title }: ListedTool,
+  { description, name: listedName, title }: Listing.Tool,
   inputSchema: InputSchema.InputSchema
 ): McpTool =>
   Tool.dynamic(name, {

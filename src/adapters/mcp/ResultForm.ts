@@ -1,50 +1,59 @@
 /**
- * What a result must look like before the client package checks it. Its own check collects everything that is wrong, in
- * all forms that a block may have, which takes a moment for each block; this one stops at the first.
+ * What of a server's results is used, and what it must look like. A block that is not of the protocol's form is left
+ * out, and counted; the others are kept. Only what is used of a block is checked, and only up to its first flaw.
  */
-import type { StandardSchemaV1Sync } from "@modelcontextprotocol/client"
-import { Schema } from "effect"
+import { Array as Arr, Schema } from "effect"
 
-type Loaded = typeof import("@modelcontextprotocol/client")
+const optional = Schema.optional(Schema.String)
 
-/** What any block may have besides. */
-const common = {
-  annotations: Schema.optional(
-    Schema.Struct({ audience: Schema.optional(Schema.Array(Schema.Literal("user", "assistant"))) })
-  ),
-  icons: Schema.optional(Schema.Array(Schema.Struct({ src: Schema.String })))
-}
-
-const Contents = Schema.Struct({
-  uri: Schema.String,
-  text: Schema.optional(Schema.String),
-  blob: Schema.optional(Schema.String)
-}).pipe(Schema.filter(({ blob, text }) => blob !== undefined || text !== undefined))
+const Resource = Schema.Struct({ uri: Schema.String, mimeType: optional, text: optional, blob: optional }).pipe(
+  Schema.filter(({ blob, text }) => blob !== undefined || text !== undefined)
+)
+export type Resource = typeof Resource.Type
 
 const Block = Schema.Union(
-  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, ...common }),
-  Schema.Struct({ type: Schema.Literal("image", "audio"), data: Schema.String, mimeType: Schema.String, ...common }),
-  Schema.Struct({ type: Schema.Literal("resource_link"), name: Schema.String, uri: Schema.String, ...common }),
-  Schema.Struct({ type: Schema.Literal("resource"), resource: Contents, ...common })
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("image", "audio"), data: Schema.String, mimeType: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("resource_link"), name: Schema.String, uri: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("resource"), resource: Resource })
 )
+export type Block = typeof Block.Type
 
-const isCall = Schema.is(Schema.Struct({ content: Schema.optional(Schema.Array(Block)) }))
-const isPrompt = Schema.is(Schema.Struct({ messages: Schema.Array(Schema.Struct({ content: Block })) }))
-const isResource = Schema.is(Schema.Struct({ contents: Schema.Array(Contents) }))
+/** Blocks, and how many others were left out. */
+export interface Blocks<A> {
+  readonly blocks: ReadonlyArray<A>
+  readonly leftOut: number
+}
 
-const behind = <Input, Output>(
-  isFormed: (result: unknown) => boolean,
-  { "~standard": standard }: StandardSchemaV1Sync<Input, Output>
-): StandardSchemaV1Sync<Input, Output> => ({
-  "~standard": {
-    ...standard,
-    validate: (result) => (isFormed(result) ? standard.validate(result) : { issues: [{ message: "not of its form" }] })
+const readable = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return (given: ReadonlyArray<unknown>): Blocks<A> => {
+    const blocks = Arr.filterMap(given, (one) => decode(one))
+    return { blocks, leftOut: given.length - blocks.length }
   }
-})
+}
 
-/** The client package's schemas of results, for `Client.request`, behind the checks of their form. */
-export const make = ({ specTypeSchemas }: Loaded) => ({
-  call: behind(isCall, specTypeSchemas.CallToolResult),
-  prompt: behind(isPrompt, specTypeSchemas.GetPromptResult),
-  resource: behind(isResource, specTypeSchemas.ReadResourceResult)
+const List = Schema.Array(Schema.Unknown)
+
+/** A call's result. */
+export const Call = Schema.Struct({
+  content: Schema.optionalWith(List, { default: () => [] }),
+  isError: Schema.optional(Schema.Boolean),
+  structuredContent: Schema.optional(Schema.Unknown)
 })
+export type Call = typeof Call.Type
+
+/** What a prompt says. */
+export const Prompt = Schema.Struct({ messages: List })
+export type Prompt = typeof Prompt.Type
+
+/** What a resource holds. */
+export const Contents = Schema.Struct({ contents: List })
+export type Contents = typeof Contents.Type
+
+/** The blocks of a call's result. */
+export const blocksOf = readable(Block)
+/** The blocks of a prompt's messages. */
+export const messagesOf = readable(Schema.Struct({ content: Block }))
+/** The contents of a resource. */
+export const resourcesOf = readable(Resource)

@@ -2,10 +2,10 @@
  * What a server's results, prompts and resources become: a text for every model, files as assets of the session, structured
  * content as JSON.
  */
-import type { CallToolResult, ContentBlock, GetPromptResult, ReadResourceResult } from "@modelcontextprotocol/client"
 import { Effect, Either, Encoding } from "effect"
 import * as ToolResult from "../../services/ToolResult.js"
 import { McpRefused } from "./McpFailed.js"
+import * as ResultForm from "./ResultForm.js"
 
 /** The most files in one result. */
 const mostFiles = 16
@@ -34,7 +34,10 @@ const ofData = (name: string, mediaType: string, data: string): Part =>
 const nameOf = (uri: string, otherwise: string): string =>
   (uri.split(/[?#]/)[0]?.split("/").at(-1) ?? "").replaceAll(/[^\w. -]/g, "_").slice(0, 128) || otherwise
 
-const partOf = (block: ContentBlock, index: number): Part => {
+const ofContents = ({ blob = "", mimeType, text, uri }: ResultForm.Resource, index: number): Part =>
+  text === undefined ? ofData(nameOf(uri, `resource-${index + 1}`), mediaTypeOf(mimeType), blob) : ofText(text)
+
+const partOf = (block: ResultForm.Block, index: number): Part => {
   switch (block.type) {
     case "text":
       return ofText(block.text)
@@ -43,12 +46,8 @@ const partOf = (block: ContentBlock, index: number): Part => {
       return ofData(`${block.type}-${index + 1}`, mediaTypeOf(block.mimeType), block.data)
     case "resource_link":
       return ofText(`[resource ${block.name}: ${block.uri}]`)
-    case "resource": {
-      const { resource } = block
-      return "text" in resource
-        ? ofText(resource.text)
-        : ofData(nameOf(resource.uri, `resource-${index + 1}`), mediaTypeOf(resource.mimeType), resource.blob)
-    }
+    case "resource":
+      return ofContents(block.resource, index)
   }
 }
 
@@ -58,38 +57,51 @@ export interface Content {
   readonly files: ReadonlyArray<ToolResult.ResultFile>
 }
 
-const joined = (parts: ReadonlyArray<Part>, between: string): Content => {
+const omitted = (count: number): ReadonlyArray<string> => {
+  if (count === 0) return []
+  const [parts, were] = count === 1 ? ["part that is", "was"] : ["parts that are", "were"]
+  return [`[${count} ${parts} not of the protocol's form ${were} left out]`]
+}
+
+const joined = <A>(
+  { blocks, leftOut }: ResultForm.Blocks<A>,
+  read: (block: A, index: number) => Part,
+  between: string
+): Content => {
+  const parts = blocks.map(read)
   const texts = parts.flatMap(({ text }) => (text === null ? [] : [text]))
   const files = parts.flatMap(({ file }) => (file === null ? [] : [file]))
   const left = files.length - mostFiles
   return {
-    text: [...texts, ...(left > 0 ? [`[${left} more files]`] : [])].join(between),
+    text: [...texts, ...(left > 0 ? [`[${left} more files]`] : []), ...omitted(leftOut)].join(between),
     files: files.slice(0, mostFiles)
   }
 }
 
 /** What a prompt says. */
-export const ofPrompt = ({ messages }: GetPromptResult): Content =>
-  joined(
-    messages.map(({ content }, index) => partOf(content, index)),
-    "\n\n"
-  )
+export const ofPrompt = ({ messages }: ResultForm.Prompt): Content =>
+  joined(ResultForm.messagesOf(messages), ({ content }, index) => partOf(content, index), "\n\n")
 
 /** What a resource holds: its texts under their names. */
-export const ofResource = ({ contents }: ReadResourceResult): Content =>
+export const ofResource = ({ contents }: ResultForm.Contents): Content =>
   joined(
-    contents.map((resource, index) => {
-      const part = partOf({ type: "resource", resource }, index)
+    ResultForm.resourcesOf(contents),
+    (resource, index) => {
+      const part = ofContents(resource, index)
       return part.text === null ? part : ofText(`<resource uri="${resource.uri}">\n${part.text}\n</resource>`)
-    }),
+    },
     "\n\n"
   )
 
 /** A call's result, or what its server says is wrong. */
-export const read = (result: CallToolResult): Effect.Effect<ToolResult.Result, McpRefused> => {
-  const { files, text } = joined(result.content.map(partOf), "\n")
-  if (result.isError === true) return Effect.fail(new McpRefused({ text: text === "" ? "it failed" : text }))
-  const json = result.structuredContent
+export const read = ({
+  content,
+  isError,
+  structuredContent
+}: ResultForm.Call): Effect.Effect<ToolResult.Result, McpRefused> => {
+  const { files, text } = joined(ResultForm.blocksOf(content), partOf, "\n")
+  if (isError === true) return Effect.fail(new McpRefused({ text: text === "" ? "it failed" : text }))
+  const json = structuredContent ?? undefined
   return Effect.succeed(
     ToolResult.result({
       text: text === "" && json !== undefined ? JSON.stringify(json) : text,

@@ -7,12 +7,12 @@ export const inputEnded = "the input ended while a question waited for an answer
 
 export const internal = (what: string): string => `internal error, please report it: ${what}`
 
-interface FileIssue {
+export interface FileIssue {
   readonly place: { readonly line: number; readonly column: number } | null
   readonly detail: string
 }
 
-const placed = ({ detail, place }: FileIssue): string =>
+export const placed = ({ detail, place }: FileIssue): string =>
   place === null ? detail : `line ${place.line}, column ${place.column}: ${detail}`
 
 /** One line, or with more than one issue a line for each of them. */

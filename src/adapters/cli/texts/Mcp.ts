@@ -1,6 +1,18 @@
 /** What the commands about MCP servers say. */
+import * as Failures from "./Failures.js"
 
 export const leftOut = (failure: string): string => `${failure}; the run goes on without its tools`
+
+/** Why a server of a configuration cannot be used. */
+export const unusable = (issues: ReadonlyArray<Failures.FileIssue>): string =>
+  `cannot be used: ${issues.map(Failures.placed).join("; ")}`
+
+export const unusableServer = (name: string, path: string, issues: ReadonlyArray<Failures.FileIssue>): string =>
+  `the MCP server ${name} in ${path} ${unusable(issues)}`
+
+/** About a server that an editor names. */
+export const unusableKind = (name: string): string =>
+  `the MCP server ${name} of the editor cannot be used: it is neither a program nor one with an http or https URL`
 
 export const none = "No MCP servers are set up. skein mcp add --help shows how to add one."
 
@@ -36,6 +48,8 @@ export const tools = (count: number): string => (count === 1 ? "1 tool:" : `${co
 export const prompts = (count: number): string => (count === 1 ? "1 prompt:" : `${count} prompts:`)
 
 export const resources = (count: number): string => (count === 1 ? "1 resource:" : `${count} resources:`)
+
+export const leftOutOf = "left out:"
 
 export const noLogin = (name: string): string => `${name} is a program: only servers with a URL can have a login`
 

@@ -91,6 +91,7 @@ export const open = ({
     const gateway = yield* Effect.provide(Gateway, context)
     const model = yield* Effect.provide(ScriptedModel, context)
     const brought: Array<object> = []
+    const serversLeftOut: Array<string> = []
     const toAgent = pipe()
     const toEditor = pipe()
     const promptsOf = (server: string, title: string) => ({
@@ -109,7 +110,12 @@ export const open = ({
       gateway: () => Effect.succeed(gateway),
       newSession: {},
       contextTokens: () => Effect.succeed(1000),
-      readServers: ClientServers.read,
+      readServers: (given: ReadonlyArray<acp.McpServer>, cwd: string) =>
+        Effect.sync(() => {
+          const { leftOut, servers } = ClientServers.read(given, cwd)
+          serversLeftOut.push(...leftOut)
+          return servers
+        }),
       bring: (_: Session, servers: object) =>
         Effect.sync(() => {
           brought.push(servers)
@@ -151,6 +157,7 @@ export const open = ({
       updates,
       /** The servers that sessions were passed. */
       brought,
+      serversLeftOut,
       sent,
       /** Creates a session in a folder. */
       session: (cwd: string) => Effect.promise(() => agent.request(methods.agent.session.new, { cwd, mcpServers: [] })),

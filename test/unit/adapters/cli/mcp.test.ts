@@ -10,6 +10,8 @@ import * as Program from "./Program.js"
 const programOf = (name: string) =>
   join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "dist/index.js")
 
+const scriptedProgram = bundle(new URL("../mcp/scripted.ts", import.meta.url))
+
 const hostileProgram = bundle(new URL("../mcp/hostile.ts", import.meta.url))
 
 describe("skein mcp", () => {
@@ -110,6 +112,69 @@ describe("skein mcp", () => {
         expect(exported).toMatch(/What's weather in Paris/)
         expect(exported).toMatch(/"type":"asset"/)
         expect((yield* say("/every__args-prompt")).stderr).toMatch(/no city/)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "lose only the server, or the tool, that cannot be used, and say which and why",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({
+          "s.json": JSON.stringify([{ calls: [{ name: "odd__go", input: {} }] }, { text: "done" }])
+        })
+        const answers = {
+          "tools/list": {
+            tools: [
+              { name: "go", inputSchema: { type: "object" } },
+              { name: "formless", inputSchema: 7 }
+            ]
+          },
+          "tools/call": { content: [{ type: "text", text: "gone" }] },
+          "prompts/list": { prompts: [{ name: 7 }] },
+          "resources/list": { resources: [] }
+        }
+        const odd = { command: process.execPath, args: [yield* scriptedProgram, JSON.stringify(answers)] }
+        const bad = { "a b": odd, blank: { command: "" }, misspelt: { ...odd, fodler: "/x" } }
+        const file = home.at(".config/skein/config.json")
+        yield* home.write(
+          ".config/skein/config.json",
+          JSON.stringify({ model: "script/s.json", mcpServers: { ...bad, odd } })
+        )
+
+        const ran = yield* home.run(["run", "go", "--yes"])
+        expect(ran.stderr).toMatch(/✓ odd__go/)
+        const said = (about: string) => ran.stderr.split(about).length - 1
+        for (const [name, why] of [
+          ["a b", "unknown field"],
+          ["blank", "expected a non empty string"],
+          ["misspelt", "unknown field"]
+        ]) {
+          expect(said(`skein: the MCP server ${name} in ${file} cannot be used: line 1, column `)).toBe(1)
+          expect(ran.stderr).toMatch(new RegExp(`server ${name} in .*mcpServers\\.${name}.*${why}`))
+        }
+        expect(said("skein: Left out of the tools of the MCP server odd: odd__formless (its input schema: ")).toBe(1)
+
+        expect((yield* home.run(["mcp", "test", "odd"])).stdout).toMatch(
+          /1 tool:\n {2}odd__go\n[^]*left out:\n {2}odd__formless\n {4}its input schema: .*\n {2}number 1\n {4}its name /
+        )
+        const tried = yield* home.run(["mcp", "test", "blank"])
+        expect([tried.code, tried.stderr]).toEqual([
+          2,
+          expect.stringMatching(/^skein: blank: cannot be used: line 1, /)
+        ])
+        expect((yield* home.run(["mcp", "list"])).stdout).toMatch(
+          /^odd\n.*\na b\n {2}cannot be used: line 1, column \d+: /
+        )
+        expect((yield* home.run(["mcp", "add", "blank", "x"])).code).toBe(2)
+        for (const name of Object.keys(bad)) expect((yield* home.run(["mcp", "remove", name])).code).toBe(0)
+        expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ model: "script/s.json", mcpServers: { odd } })
+
+        yield* home.write("work/.mcp.json", JSON.stringify({ mcpServers: { ...bad, theirs: odd } }))
+        expect((yield* home.run(["mcp", "trust", "--yes"])).stdout).toMatch(
+          /^misspelt\n[^]*theirs\n[^]*\nblank\n {2}cannot be used: /
+        )
+        expect((yield* home.run(["mcp", "list"])).stdout).not.toMatch(/blank/)
       }),
     60_000
   )

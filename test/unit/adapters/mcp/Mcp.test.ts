@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Ref, Schema, TestClock } from "effect"
+import { Effect, Fiber, Layer, Ref, Schema, TestClock } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
@@ -8,12 +8,11 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { text } from "node:stream/consumers"
-import { type Gateway, type Json, Permissions } from "skein"
 import { Mcp } from "skein/mcp"
 import { ScriptedModel } from "skein/scripted-model"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { freePort } from "../../../support/postgres/Server.js"
-import { open } from "../../services/runtime/fixture.js"
+import { withServers } from "./withServers.js"
 
 const timeout = 60_000
 
@@ -68,38 +67,6 @@ const newFolder = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "skein-mcp-")))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
-
-/** An engine with the tools of some servers, and the results that its model gets for their calls. */
-const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.layer>[0]) {
-  const context = yield* Layer.build(Mcp.layer(servers))
-  const mcp = Context.get(context, Mcp.Mcp)
-  // Waits for their start, however long a busy machine takes: a step would not wait that long.
-  yield* Effect.forEach(mcp.servers, (server) => Effect.ignore(mcp.tools(server)), { concurrency: "unbounded" })
-  const tools = yield* Effect.provide(Mcp.toolsFor("/work/deep"), context)
-  const engine = yield* open({ tools, policy: Permissions.allowAll })
-  const run = Effect.fnUntraced(function* (...calls: ReadonlyArray<readonly [name: string, input: Json.JsonRecord]>) {
-    yield* engine.model.play(
-      ScriptedModel.calls(...calls.map(([name, input]) => ScriptedModel.call({ name }, input))),
-      ScriptedModel.text("done")
-    )
-    const ref = yield* engine.begin("go")
-    yield* engine.gateway.await(ref)
-    return { ref, lines: (yield* engine.lines(ref.sessionId)).slice(2, -1) }
-  })
-  /** A call that has asked something, and its result for an answer. */
-  const asked = Effect.fnUntraced(function* (name: string, input: Json.JsonRecord) {
-    yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call({ name }, input)), ScriptedModel.text("done"))
-    const ref = yield* engine.begin("go")
-    const { questionId } = yield* engine.seen(ref, "permission.asked")
-    const answer = Effect.fnUntraced(function* (given: Omit<Gateway.Answer, "questionId">) {
-      yield* engine.gateway.answer({ questionId, ...given })
-      yield* engine.gateway.await(ref)
-      return (yield* engine.lines(ref.sessionId))[2] ?? ""
-    })
-    return { question: yield* engine.gateway.question(questionId), answer }
-  })
-  return { ...engine, mcp, tools, run, asked }
-})
 
 describe("MCP servers of others", () => {
   it.scopedLive(

@@ -1,36 +1,33 @@
 import { expect, it } from "@effect/vitest"
-import * as sdk from "@modelcontextprotocol/client"
 import * as ResultForm from "../../../../src/adapters/mcp/ResultForm.js"
 
-const forms = ResultForm.make(sdk)
-
-const text = { type: "text", text: "a", annotations: { audience: ["user"], priority: 1 }, _meta: { x: 1 } }
+const text = { type: "text", text: "a" }
 const blocks = [
   text,
   { type: "image", data: "AA==", mimeType: "image/png" },
   { type: "audio", data: "AA==", mimeType: "audio/wav" },
-  { type: "resource_link", name: "a", uri: "file:///a", icons: [{ src: "file:///b", sizes: ["any"] }] },
+  { type: "resource_link", name: "a", uri: "file:///a" },
   { type: "resource", resource: { uri: "file:///a", text: "b" } },
   { type: "resource", resource: { uri: "file:///a", blob: "AA==", mimeType: "x/y" } }
 ]
 
-it("a result of the protocol's form is checked by the client package, and kept whole", () => {
-  const call = { content: blocks, structuredContent: { a: [1] }, isError: false, _meta: { a: 1 } }
-  const prompt = { description: "a", messages: blocks.map((content) => ({ role: "user", content })) }
-  const resource = { contents: blocks.flatMap((block) => ("resource" in block ? [block.resource] : [])) }
-  expect(forms.call["~standard"].validate(call)).toEqual({ value: call })
-  expect(forms.prompt["~standard"].validate(prompt)).toEqual({ value: prompt })
-  expect(forms.resource["~standard"].validate(resource)).toEqual({ value: resource })
-  expect(forms.call["~standard"].validate({ content: [], isError: 7 })).toHaveProperty("issues")
+it("blocks of the protocol's form are kept, whatever they have that is not used", () => {
+  const more = { annotations: { audience: [7] }, _meta: 7, icons: 7 }
+  const all = blocks.map((block) => ({ ...block, ...more }))
+  expect(ResultForm.blocksOf(all)).toEqual({ blocks, leftOut: 0 })
+  const messages = all.map((content) => ({ role: "user", content }))
+  expect(ResultForm.messagesOf(messages)).toEqual({ blocks: blocks.map((content) => ({ content })), leftOut: 0 })
+  const resources = blocks.flatMap((block) => ("resource" in block ? [block.resource] : []))
+  expect(ResultForm.resourcesOf(resources)).toEqual({ blocks: resources, leftOut: 0 })
 })
 
-it("what is wrong with a result is told once, however many of its blocks are wrong", () => {
-  const wrong = [0, {}, { type: "text" }, { type: "x" }, { ...text, annotations: { audience: [0] } }]
-  for (const block of [...wrong, { type: "resource", resource: {} }]) {
-    const all = Array.from({ length: 1_000 }, () => block)
-    const told = { issues: [{ message: "not of its form" }] }
-    expect(forms.call["~standard"].validate({ content: all })).toEqual(told)
-    expect(forms.prompt["~standard"].validate({ messages: all.map((content) => ({ content })) })).toEqual(told)
-    expect(forms.resource["~standard"].validate({ contents: all })).toEqual(told)
+it("blocks of another form are left out, one by one", () => {
+  for (const wrong of [0, null, {}, [], { type: "text" }, { type: "x" }, { type: "image", data: "AA==" }]) {
+    expect(ResultForm.blocksOf([wrong, text, wrong])).toEqual({ blocks: [text], leftOut: 2 })
+    expect(ResultForm.messagesOf([{ content: wrong }, { content: text }, wrong])).toEqual({
+      blocks: [{ content: text }],
+      leftOut: 2
+    })
+    expect(ResultForm.resourcesOf([wrong, { uri: "a" }])).toEqual({ blocks: [], leftOut: 2 })
   }
 })

@@ -102,7 +102,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (method === "tools/list")
     send({
       id,
-      result: { tools: way === "lies" ? odd : [{ name: "go", inputSchema: way === "formless" ? 7 : schema }] }
+      result: { tools: way === "formless" ? 7 : way === "lies" ? odd : [{ name: "go", inputSchema: schema }] }
     })
   if (method === "tools/call") call(id)
 })

@@ -14,8 +14,9 @@ export const run = Effect.fn("mcp.add")(function* (given: ValuesOf<typeof McpCom
   const [first = "", ...rest] = given.arguments
   const name = yield* McpServers.name(first)
   const screen = yield* Screen
-  const { mcpServers, path } = yield* McpServers.configuration
-  if (mcpServers[name] !== undefined) return yield* new WrongUsage({ detail: Texts.exists(name) })
+  const configuration = yield* McpServers.configuration
+  const { path } = configuration
+  if (McpServers.has(configuration, name)) return yield* new WrongUsage({ detail: Texts.exists(name) })
   yield* McpServers.store(path, { [name]: settingsOf(rest) })
   yield* screen.write(`${Texts.added(name, path)}\n`)
 })

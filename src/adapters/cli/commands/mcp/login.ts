@@ -12,9 +12,7 @@ import type * as McpCommands from "../../texts/McpCommands.js"
 export const run = Effect.fn("mcp.login")(function* (given: ValuesOf<typeof McpCommands.login>) {
   const name = yield* McpServers.name(given.argument(0) ?? "")
   const screen = yield* Screen
-  const { mcpServers } = yield* McpServers.configuration
-  const settings = mcpServers[name]
-  if (settings === undefined) return yield* new WrongUsage({ detail: Texts.unknown(name) })
+  const settings = yield* McpServers.settingsOf(yield* McpServers.configuration, name)
   if (!("url" in settings)) return yield* new WrongUsage({ detail: Texts.noLogin(name) })
   yield* Login.run(yield* McpServers.logins, name, settings.url, (link) =>
     Effect.gen(function* () {

@@ -1,7 +1,6 @@
-import { Effect } from "effect"
+import { Effect, Ref } from "effect"
 import * as Mcp from "../../../mcp/Mcp.js"
 import type { ValuesOf } from "../../CommandLine.js"
-import { WrongUsage } from "../../Failure.js"
 import * as McpServers from "../../McpServers.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
@@ -11,9 +10,17 @@ import type * as McpCommands from "../../texts/McpCommands.js"
 export const run = Effect.fn("mcp.test")(function* (given: ValuesOf<typeof McpCommands.test>) {
   const name = yield* McpServers.name(given.argument(0) ?? "")
   const screen = yield* Screen
-  const { mcpServers } = yield* McpServers.configuration
-  const settings = mcpServers[name]
-  if (settings === undefined) return yield* new WrongUsage({ detail: Texts.unknown(name) })
+  const settings = yield* McpServers.settingsOf(yield* McpServers.configuration, name)
+  const leftOut = yield* Ref.make<ReadonlyArray<readonly [name: string, why: string]>>([])
+  const onLeftOut: Mcp.Options["onLeftOut"] = (left) =>
+    Ref.update(leftOut, (before) => [
+      ...before,
+      ...(left._tag === "McpLeftOut"
+        ? left.entries.map(
+            ({ name, reason }) => [TerminalText.short(name, 100), TerminalText.short(reason, 200)] as const
+          )
+        : [[name, TerminalText.short(left.message, 200)] as const])
+    ])
   yield* Effect.gen(function* () {
     const mcp = yield* Mcp.Mcp
     const about = yield* mcp.about(name)
@@ -47,8 +54,9 @@ export const run = Effect.fn("mcp.test")(function* (given: ValuesOf<typeof McpCo
       [
         `${title}\n${Texts.tools(tools.length)}\n${lines.join("")}`,
         list(Texts.prompts(commands.length), commands),
-        list(Texts.resources(resources.length), resources)
+        list(Texts.resources(resources.length), resources),
+        list(Texts.leftOutOf, yield* Ref.get(leftOut))
       ].join("")
     )
-  }).pipe(Effect.provide(Mcp.layer({ [name]: settings }, { logins: yield* McpServers.logins })))
+  }).pipe(Effect.provide(Mcp.layer({ [name]: settings }, { logins: yield* McpServers.logins, onLeftOut })))
 })

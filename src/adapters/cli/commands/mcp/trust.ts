@@ -7,13 +7,14 @@ import type { ValuesOf } from "../../CommandLine.js"
 import { isYes } from "../../Confirmation.js"
 import { WrongUsage } from "../../Failure.js"
 import * as McpServers from "../../McpServers.js"
+import * as ServerEntries from "../../ServerEntries.js"
 import * as SessionFolder from "../../SessionFolder.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import * as Texts from "../../texts/Mcp.js"
 import type * as McpCommands from "../../texts/McpCommands.js"
 
-const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Struct({ mcpServers: Servers })))
+const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Struct({ mcpServers: ServerEntries.Entries })))
 const encode = Schema.encodeSync(Servers)
 
 /** The servers in the folder's file as it is now: later changes count only when it is trusted again. */
@@ -23,20 +24,24 @@ const read = Effect.fnUntraced(function* (folder: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const text = yield* Effect.mapError(fileSystem.readFileString(file), (error) => unusable(codeOf(error)))
   const { mcpServers } = yield* Effect.mapError(decode(text), () => unusable(Texts.notServers))
-  return Record.map(mcpServers, (settings) => ({ ...settings, reads: [], folder }))
+  const { unusable: left, usable } = ServerEntries.read(text, mcpServers, "ignore")
+  if (Record.isEmptyReadonlyRecord(usable)) return yield* unusable(Texts.notServers)
+  return { left, servers: Record.map(usable, (settings) => ({ ...settings, reads: [], folder })) }
 })
 
 export const run = Effect.fn("mcp.trust")(function* (given: ValuesOf<typeof McpCommands.trust>) {
   const folder = yield* SessionFolder.existing(given.argument(0) ?? ".")
   const screen = yield* Screen
-  const servers = yield* read(folder)
-  const { mcpServers, path } = yield* McpServers.configuration
+  const { left, servers } = yield* read(folder)
+  const configuration = yield* McpServers.configuration
+  const { mcpServers, path } = configuration
   for (const name of Object.keys(servers)) {
     const known = mcpServers[name]
-    if (known !== undefined && known.folder !== folder) return yield* new WrongUsage({ detail: Texts.exists(name) })
+    if (McpServers.has(configuration, name) && known?.folder !== folder)
+      return yield* new WrongUsage({ detail: Texts.exists(name) })
   }
   const shown = Object.entries(servers).map(([name, settings]) => McpServers.render(name, settings, screen.ansi))
-  yield* screen.write(shown.join(""))
+  yield* screen.write([...shown, ...left.map((server) => McpServers.renderUnusable(server, screen.ansi))].join(""))
   if (!given.has("yes")) {
     if (!screen.canAsk) return yield* new WrongUsage({ detail: Texts.untrusted })
     if (!(yield* screen.ask({ subject: null, prompt: Texts.trust }, isYes))) {
