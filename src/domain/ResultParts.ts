@@ -34,7 +34,10 @@ export interface Kept {
 }
 
 /** Quotes somebody else's text in a note. */
-export const quoted = (text: string): string => JSON.stringify(text.slice(0, 100))
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 100))
+
+/** Returns the note for a file that is not kept. */
+export const notKept = (name: string, reason: string): string => `[The file ${quoted(name)} was not kept: ${reason}.]`
 
 /** Returns the note for what was left out after the first `most`. */
 export const tooMany = (what: string, most: number): string =>

@@ -20,6 +20,7 @@ import * as AtOnce from "./AtOnce.js"
 import type { AcceptedCall } from "./CallReading.js"
 import type { CallRun, RunContext } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
+import { HostFibers } from "./HostFibers.js"
 
 /** The policy at work on a call. */
 export type Deciding = AtOnce.Work<Decision>
@@ -40,6 +41,7 @@ export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
   const ids = yield* Ids
+  const fibers = yield* HostFibers
 
   const answerTo = yield* Asking.answers
 
@@ -59,6 +61,10 @@ export const make = Effect.gen(function* () {
     })
     return Permissions.deny("the permission policy failed")
   })
+
+  /** What the policy decides on a call about which a human was asked under another engine. */
+  const decidingNow = (context: RunContext, part: CallPart, about: AcceptedCallParts) =>
+    Effect.acquireUseRelease(begin(context, part, about), decisionOf, AtOnce.giveUp)
 
   /**
    * Returns the question about a call, which is asked now unless it was asked before; null when the call needs none.
@@ -81,10 +87,10 @@ export const make = Effect.gen(function* () {
 
   /** Stores the rule of a question. If another engine asked the question, the policy is asked for the rule. */
   const store = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall, known: Always | null) {
-    const decision = known === null ? yield* Effect.flatMap(begin(context, part, about), decisionOf) : null
+    const decision = known === null ? yield* decidingNow(context, part, about) : null
     const always = decision?._tag === "Ask" ? decision.always : known
     if (always === null) return yield* Effect.logWarning("a call was allowed for good, and its agent stores no rules")
-    yield* Effect.catchAllCause(always.store, (cause) =>
+    yield* Effect.catchAllCause(fibers.doing(always.store), (cause) =>
       Effect.logError("the rule of a call that was allowed for good could not be stored", cause)
     )
   })
@@ -119,12 +125,8 @@ export const make = Effect.gen(function* () {
     { context, part }: CallRun,
     about: PermittedCall
   ): Effect.Effect<Either.Either<Hides | undefined, string>> =>
-    Effect.map(
-      about.deciding === null
-        ? Effect.acquireUseRelease(begin(context, part, about), decisionOf, AtOnce.giveUp)
-        : decisionOf(about.deciding),
-      (decision) =>
-        decision._tag === "Deny" ? Either.left(`Denied: ${decision.message}`) : Either.right(decision.hides)
+    Effect.map(about.deciding === null ? decidingNow(context, part, about) : decisionOf(about.deciding), (decision) =>
+      decision._tag === "Deny" ? Either.left(`Denied: ${decision.message}`) : Either.right(decision.hides)
     )
 
   return { begin, denial, hiding, isAllowed }

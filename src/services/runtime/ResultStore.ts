@@ -3,7 +3,7 @@
  * when the asset cannot be kept, the cut text says how much is missing.
  *
  * Its files are kept as assets before the result is stored. A file, a value or a diff that cannot be kept is named in
- * the text with the reason; nothing else is lost.
+ * the text with the reason; nothing else is lost. A run that is stopped meanwhile does not wait long for its files.
  */
 import { Effect, Either, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
@@ -17,6 +17,7 @@ import { Storage } from "../storage/Storage.js"
 import type { ResultFile } from "../ToolResult.js"
 import { type CallRun, idsOf } from "./CallRun.js"
 import type * as HandlerResult from "./HandlerResult.js"
+import { HostFibers } from "./HostFibers.js"
 
 const withNotes = (text: string, notes: ReadonlyArray<string>): string =>
   [...(text === "" && notes.length > 0 ? [] : [text]), ...notes].join("\n")
@@ -26,6 +27,7 @@ const tooLarge = "[The result's JSON and diffs were left out: the message would 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const assets = yield* Assets
+  const fibers = yield* HostFibers
   const { limits, traceContent } = yield* EngineConfig
 
   const checked = (message: ResultMessage) => Checked.message(message, limits, "result")
@@ -39,45 +41,52 @@ export const make = Effect.gen(function* () {
     )
   }
 
-  /** The text, bounded; if it was cut, the whole text is kept as an asset. */
-  const textOf = (
-    { context, part }: CallRun,
-    whole: string
-  ): Effect.Effect<{ readonly text: string; readonly assetId?: AssetId }> => {
-    const { missing, text } = ResultText.bound(whole, limits.resultCharacters)
-    if (missing === 0) return Effect.succeed({ text })
-    const saved = assets.save({
-      sessionId: context.session.id,
-      name: `${part.name}.txt`,
-      mediaType: "text/plain",
-      content: Stream.encodeText(Stream.make(whole))
-    })
-    return Effect.match(saved, {
-      onFailure: () => ({ text }),
-      onSuccess: ({ id }) => ({ text: ResultText.withAsset(text, id), assetId: id })
-    })
-  }
+  /** The asset of a whole text; null if it cannot be kept. */
+  const keepText = ({ context, part }: CallRun, whole: string): Effect.Effect<AssetId | null> =>
+    assets
+      .save({
+        sessionId: context.session.id,
+        name: `${part.name}.txt`,
+        mediaType: "text/plain",
+        content: Stream.encodeText(Stream.make(whole))
+      })
+      .pipe(Effect.match({ onFailure: () => null, onSuccess: ({ id }) => id }))
 
   /** The file's part, or a note on why there is none. */
   const keepFile = ({ context }: CallRun, { content, mediaType, name }: ResultFile): Effect.Effect<FilePart | string> =>
     assets.save({ sessionId: context.session.id, name, mediaType, content: Stream.make(content) }).pipe(
       Effect.map((asset): FilePart => ({ type: "file", assetId: asset.id, mediaType: asset.mediaType, name })),
-      Effect.catchAll((error) =>
-        Effect.succeed(`[The file ${ResultParts.quoted(name)} was not kept: ${error.message}.]`)
-      )
+      Effect.catchAll((error) => Effect.succeed(ResultParts.notKept(name, error.message)))
     )
+
+  /** Keeps the whole text, if it was cut, and the files. What is not saved in time is not kept. */
+  const keepAssets = Effect.fnUntraced(function* (
+    one: CallRun,
+    whole: string | null,
+    files: ReadonlyArray<ResultFile>
+  ) {
+    let text: AssetId | null = null
+    const kept: Array<FilePart | string> = []
+    const saving = Effect.gen(function* () {
+      if (whole !== null) text = yield* keepText(one, whole)
+      for (const file of files) kept.push(yield* keepFile(one, file))
+    })
+    if (whole !== null || files.length > 0) yield* fibers.completing(saving)
+    const late = files
+      .slice(kept.length)
+      .map(({ name }) => ResultParts.notKept(name, "the run was stopped before it was saved"))
+    return { text, files: [...kept, ...late] }
+  })
 
   const keep = Effect.fnUntraced(function* (one: CallRun, { outcome, output }: HandlerResult.HandlerResult) {
     const { files = [] } = output
-    const { text, ...whole } = yield* textOf(one, output.text)
+    const { missing, text } = ResultText.bound(output.text, limits.resultCharacters)
     const kept = ResultParts.keep(output, limits)
-    const saved =
-      files.length === 0
-        ? []
-        : yield* Effect.forEach(files.slice(0, ResultParts.mostFiles), (file) => keepFile(one, file))
-    const parts = [...saved.filter((file) => typeof file !== "string"), ...kept.parts]
+    const whole = missing === 0 ? null : output.text
+    const saved = yield* keepAssets(one, whole, files.slice(0, ResultParts.mostFiles))
+    const parts = [...saved.files.filter((file) => typeof file !== "string"), ...kept.parts]
     const notes = [
-      ...saved.filter((file) => typeof file === "string"),
+      ...saved.files.filter((file) => typeof file === "string"),
       ...(files.length > ResultParts.mostFiles ? [ResultParts.tooMany("files", ResultParts.mostFiles)] : []),
       ...kept.notes
     ]
@@ -86,8 +95,8 @@ export const make = Effect.gen(function* () {
       callId: one.part.callId,
       name: one.part.name,
       outcome,
-      text: withNotes(text, notes),
-      ...whole,
+      text: withNotes(saved.text === null ? text : ResultText.withAsset(text, saved.text), notes),
+      ...(saved.text === null ? {} : { assetId: saved.text }),
       ...(parts.length === 0 ? {} : { parts })
     })
   })

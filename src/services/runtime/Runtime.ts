@@ -2,9 +2,9 @@
  * Runtime: every change to a session, and its runs. Changes pass the session's boundary, which is held for the change
  * and never for a run. Runs go on in fibers of the engine, independent of their senders.
  *
- * Some changes do not pass it, because their one commit checks all that they need: saving an asset, which takes as long
- * as its upload; taking a run from the queue; asking another engine to cancel a run; the portions of an import; and
- * taking over the run of a session whose deletion has begun.
+ * Some changes do not pass it, because their one commit checks all that they need: saving and deleting an asset, which
+ * take as long as the store of its file; taking a run from the queue; asking another engine to cancel a run; the portions
+ * of an import; and taking over the run of a session whose deletion has begun.
  *
  * A session that a dead engine left behind is claimed (see `Claims`) when a client changes it. Nothing is repaired when
  * storage opens.
@@ -21,6 +21,7 @@ import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as Actor from "../Actor.js"
+import { endingSoon } from "../AtMost.js"
 import { Assets } from "../assets/Assets.js"
 import type { NewAsset } from "../assets/Saving.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -130,7 +131,9 @@ const make = Effect.gen(function* () {
 
   /** Runs work in the scope of the engine, because it must not end with its caller. It ends with the engine. */
   const detached = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
-    Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(
+    Effect.interruptible(endingSoon(effect)).pipe(
+      Effect.forkIn(scope),
+      Effect.flatMap((fiber) => Effect.disconnect(fiber.await)),
       Effect.filterOrFail(
         (exit) => !Exit.isInterrupted(exit),
         () => new SkeinError.StorageFailed({ operation, code: "CLOSED" })
@@ -284,7 +287,7 @@ const make = Effect.gen(function* () {
       ),
     delete: (sessionId) => Effect.zipRight(upkeep.start, detached("delete the session", deletions.run(sessionId))),
     saveAsset: (asset) => Effect.zipRight(upkeep.start, assets.save(asset)),
-    deleteAsset: (sessionId, assetId) => changing(sessionId)(assets.remove(sessionId, assetId)),
+    deleteAsset: (sessionId, assetId) => Effect.zipRight(upkeep.start, assets.remove(sessionId, assetId)),
     importSessions: (input) => Effect.zipRight(upkeep.start, imports.run(input)),
     sweep: upkeep.sweep
   } satisfies Service

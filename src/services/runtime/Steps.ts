@@ -78,7 +78,7 @@ export const make = Effect.gen(function* () {
     { agent, run: { id: runId, output }, session }: RunContext,
     transcript: RunTranscript
   ) {
-    const model = yield* agent.models.resolve(session)
+    const model = yield* fibers.doing(agent.models.resolve(session))
     yield* Effect.annotateCurrentSpan({
       sessionId: session.id,
       runId,

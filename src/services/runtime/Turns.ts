@@ -21,6 +21,7 @@ import { Stretch } from "../Stretch.js"
 import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
 import * as Gathering from "./Gathering.js"
+import { HostFibers } from "./HostFibers.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Portions from "./Portions.js"
 import * as RunTranscript from "./RunTranscript.js"
@@ -120,6 +121,7 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const stretch = yield* Stretch
   const agents = yield* Agents
+  const fibers = yield* HostFibers
   const live = yield* LiveRuns
   const steps = yield* Steps.make
   const calls = yield* Calls.make
@@ -193,7 +195,7 @@ export const make = Effect.gen(function* () {
     yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
     let session = yield* reader.session(sessionId)
     const contextOf = (session: Session): Effect.Effect<RunContext, AgentUnavailable> =>
-      Effect.map(agents.resolve(session, run), (agent) => ({ session, run, lease, agent }))
+      Effect.map(fibers.doing(agents.resolve(session, run)), (agent) => ({ session, run, lease, agent }))
     const { ending: before, reopened, taken, transcript, ...begun } = yield* begin(session, run, contextOf(session))
     const remember = Effect.fnUntraced(function* (appended: ReadonlyArray<Batch.AppendedResult<ResultMessage>>) {
       const at = yield* Clock.currentTimeMillis

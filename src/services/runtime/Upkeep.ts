@@ -8,6 +8,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import type * as SkeinError from "../../domain/SkeinError.js"
+import { endingSoon } from "../AtMost.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
@@ -54,7 +55,8 @@ const make = Effect.gen(function* () {
     while (yield* storage.prune(retention)) yield* turn
   }).pipe(Effect.withSpan("Upkeep.retain"))
 
-  const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))
+  // The store of files may take its time.
+  const once = endingSoon(Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain)))
   const hourly = Effect.logDebug("upkeep begins").pipe(
     Effect.zipRight(Effect.repeat(once, Schedule.spaced(Duration.millis(hour)))),
     Effect.zipRight(Effect.never),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema, Stream, TestClock } from "effect"
+import { Deferred, Effect, Schema, Stream } from "effect"
 import { Model, Permissions, SkeinError, Tool, Usage } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
@@ -46,34 +46,6 @@ const goOn = Effect.fnUntraced(function* (
 })
 
 describe("P4 cancel while the model writes", () => {
-  for (const [what, ending] of [
-    ["ignores interruption", Effect.uninterruptible(Effect.never)],
-    ["is cleaned up for ever", Effect.ensuring(Effect.never, Effect.never)]
-  ] as const) {
-    it.scoped(`P4 does not wait for a stream that ${what}, nor do a deletion and the engine's closing`, () =>
-      Effect.gen(function* () {
-        const { open, reader } = yield* ground
-        const text = { type: "text", id: "t", delta: "hm" } as const
-        const stuck = { ...threeCalls, step: () => Stream.concat(Stream.make(text), Stream.fromEffect(ending)) }
-        const one = yield* open("one", { models: Model.always(stuck) })
-        const cancelled = yield* one.begin("go")
-        yield* one.seen(cancelled, "text.delta")
-        yield* one.gateway.cancel(cancelled.runId)
-        expect((yield* one.gateway.run(cancelled.runId)).stopReason).toBe("cancelled")
-        const deleted = yield* one.begin("go")
-        yield* one.seen(deleted, "text.delta")
-        yield* one.gateway.delete(deleted.sessionId)
-        const left = yield* one.begin("go")
-        yield* one.seen(left, "text.delta")
-        const closing = yield* Effect.fork(one.close)
-        yield* Quiescence.idle
-        expect(yield* reader.run(left.runId)).toMatchObject({ releasedAt: expect.any(Number) })
-        yield* TestClock.adjust("5 seconds")
-        yield* Fiber.join(closing)
-      })
-    )
-  }
-
   it.scoped("P4 keeps the text, marked as partial, and none of the calls", () =>
     Effect.gen(function* () {
       const engine = yield* open()

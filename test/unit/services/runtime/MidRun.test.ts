@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { Model, SkeinError, Tool, Usage } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate } from "skein/testing"
@@ -52,6 +52,24 @@ describe("P7 one boundary, held for the change and not for the run", () => {
       expect([...pieces].join("")).toBe("hello")
       yield* gateway.deleteAsset(sessionId, assetId)
       expect(yield* gateway.assets(sessionId)).toEqual([])
+    })
+  )
+
+  it.scoped("P7 no change waits for a file that is being removed", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { open } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        files: (files) => ({ ...files, remove: (place) => Effect.zipRight(gate.pass("remove"), files.remove(place)) })
+      })
+      const { id: sessionId } = yield* session()
+      const content = Stream.make(new TextEncoder().encode("hello"))
+      const { id: assetId } = yield* gateway.saveAsset({ sessionId, mediaType: "text/plain", content })
+      const removing = yield* Effect.fork(gateway.deleteAsset(sessionId, assetId))
+      yield* gate.reached("remove")
+      expect((yield* gateway.patch({ sessionId, title: "New" })).title).toBe("New")
+      yield* gate.open("remove")
+      yield* Fiber.join(removing)
     })
   )
 

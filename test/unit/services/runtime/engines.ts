@@ -9,7 +9,7 @@ import { Quiescence } from "skein/testing"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import type { EngineId } from "../../../../src/domain/Lease.js"
 import type { Liveness } from "../../../../src/domain/Liveness.js"
-import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
+import { AssetFiles, type Service as FilesService } from "../../../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
 import { CallProcesses } from "../../../../src/services/CallProcesses.js"
 import * as Engine from "../../../../src/services/Engine.js"
@@ -30,10 +30,14 @@ import { type AgentParts, of, partsOf } from "./fixture.js"
 
 export interface Options extends AgentParts {
   readonly models?: Effect.Effect<Model.Models>
+  /** Instead of one agent made of the parts. */
+  readonly agents?: Layer.Layer<Agents.Agents>
   readonly config?: Parameters<typeof EngineConfig.layer>[0]
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
   readonly reader?: (reader: ReaderService) => ReaderService
+  /** The files of assets as this engine sees them. */
+  readonly files?: (files: FilesService) => FilesService
   /** What it can do with the processes of calls. Defaults to nothing. */
   readonly processes?: CallProcesses["Type"]
   /** Which part of the work is its own, where engines divide the work. */
@@ -99,11 +103,14 @@ export const ground = Effect.gen(function* () {
     })
     const seen = base.pipe(
       Context.add(Storage, (options.storage ?? identity)(Context.get(base, Storage))),
-      Context.add(StorageReader, (options.reader ?? identity)(Context.get(base, StorageReader)))
+      Context.add(StorageReader, (options.reader ?? identity)(Context.get(base, StorageReader))),
+      Context.add(AssetFiles, (options.files ?? identity)(Context.get(base, AssetFiles)))
     )
     const context = yield* Engine.layer.pipe(
       Layer.provide(Assets.layer),
-      Layer.provide(Agents.layer({ ...partsOf(options), models: options.models ?? ScriptedModel.models })),
+      Layer.provide(
+        options.agents ?? Agents.layer({ ...partsOf(options), models: options.models ?? ScriptedModel.models })
+      ),
       Layer.provide(engines),
       Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(options.processes === undefined ? Layer.empty : Layer.succeed(CallProcesses, options.processes)),
