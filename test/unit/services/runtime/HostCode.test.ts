@@ -68,6 +68,12 @@ const places: Readonly<Record<string, Place>> = {
   "run a call": { options: (work) => ({ models, tools: [tool(work)] }) }
 }
 
+/** What removes files, each over a store of files that never answers it. */
+const removals: Readonly<Record<string, (never: Effect.Effect<never>) => Partial<AssetFiles["Type"]>>> = {
+  "a deletion": (never) => ({ entries: () => never }),
+  upkeep: (never) => ({ folders: never })
+}
+
 describe("P5 what a host does for a run", () => {
   for (const [what, { goOn = () => Effect.void, options }] of Object.entries(places)) {
     for (const [how, ending] of [
@@ -147,10 +153,7 @@ describe("P5 what a host does for a run", () => {
     )
   }
 
-  for (const [what, files] of [
-    ["a deletion", (never) => ({ entries: () => never })],
-    ["upkeep", (never) => ({ folders: never })]
-  ] as ReadonlyArray<readonly [string, (never: Effect.Effect<never>) => Partial<AssetFiles["Type"]>]>) {
+  for (const [what, files] of Object.entries(removals)) {
     it.scoped(`P11 to remove files holds up no closing for ever during ${what}`, () =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
