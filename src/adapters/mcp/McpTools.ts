@@ -99,7 +99,7 @@ const caller = Effect.gen(function* () {
     ask: (inquiry, signal) =>
       Runtime.runPromise(runtime)(
         Effect.catchTag(Tool.ask(inquiry), "InvalidInput", ({ message }) =>
-          Effect.as(Effect.annotateLogs(Effect.logWarning("an MCP server cannot ask this"), { message }), null)
+          Effect.as(Effect.annotateLogs(Effect.logWarning("an MCP server cannot ask this"), { error: message }), null)
         ),
         { signal }
       )

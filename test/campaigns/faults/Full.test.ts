@@ -2,8 +2,9 @@
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { rmSync, statfsSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as LogFile from "../../../src/adapters/cli/LogFile.js"
 import { AssetId } from "../../../src/domain/Asset.js"
 import * as Child from "../processes/Child.js"
 import * as Reopened from "../processes/Reopened.js"
@@ -88,5 +89,26 @@ withLimits("P2 a file at its size limit: nothing stored is lost, and all works o
       .filter(({ failure }) => failure._tag === "OutcomeUnknown")
       .map(({ name }) => name)
     expect((yield* Reopened.names(data, s1)).filter((name) => !unknown.includes(name))).toEqual(child.stored())
+  })
+)
+
+withMounts("a log's lines that fit only in part are dropped, and those after them are lines of their own", () =>
+  Effect.gen(function* () {
+    const mounted = yield* disk(64 * 1024)
+    const [file, filler] = [join(mounted, "skein.log"), join(mounted, "filler")]
+    const told: Array<string | number> = []
+    const log = LogFile.open(file, { failed: (code) => told.push(code), works: (dropped) => told.push(dropped) })
+    log.write("before")
+    writeFileSync(filler, Buffer.alloc(statfsSync(mounted).bavail * statfsSync(mounted).bsize))
+    log.write("x".repeat(10_000))
+    log.write("y".repeat(10_000))
+    expect(told).toEqual(["ENOSPC"])
+    rmSync(filler)
+    log.write("after")
+    log.write("z".repeat(10_000))
+    log.close()
+    expect(told).toEqual(["ENOSPC", 2])
+    const [first, cut, ...rest] = readFileSync(file, "utf8").split("\n")
+    expect([first, cut?.replace(/^x+$/, "cut"), ...rest]).toEqual(["before", "cut", "after", "z".repeat(10_000), ""])
   })
 )

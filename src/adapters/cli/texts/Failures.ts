@@ -57,6 +57,12 @@ export const unknownLogLevel = (names: ReadonlyArray<string>): string => `--log-
 
 export const unwritableLog = (file: string, why: string): string => `cannot write to --log-file ${file}: ${why}`
 
+export const droppedLog = (file: string, why: string): string =>
+  `cannot write to --log-file ${file}: ${why}; its lines are dropped until it can be written again`
+
+export const writableLog = (file: string, dropped: number): string =>
+  `--log-file ${file} can be written again; ${dropped === 1 ? "1 line was" : `${dropped} lines were`} dropped`
+
 export const unknown = "unknown error"
 
 const unusableReasons = {
