@@ -75,13 +75,22 @@ const version = (): string => {
 
 const named = (user: Pick<User, "copy" | "version">): string => `SQLite ${user.version} of ${user.copy}`
 
+/** This copy. Throws `StorageUnusable` for the path when SQLite is too old to be trusted. */
+const ownFor = (path: string): Pick<User, "copy" | "version"> => {
+  const own = { copy, version: version() }
+  if (isTooOld(own.version)) throw new StorageUnusable({ path, reason: "old-sqlite", detail: named(own) })
+  return own
+}
+
+/** Throws what `open` would throw, whatever is at the path: for those who create the file first. */
+export const check = (path: string): void => void ownFor(path)
+
 /**
  * Opens a connection. Throws `StorageUnusable` when SQLite is too old to be trusted, or another copy of it has the file
  * open in this process; else SQLite's own error.
  */
 export const open = (path: string, options: Sqlite.Options): Sqlite.Database => {
-  const own = { copy, version: version() }
-  if (isTooOld(own.version)) throw new StorageUnusable({ path, reason: "old-sqlite", detail: named(own) })
+  const own = ownFor(path)
   const other = usersOf(fileAt(path)).find((user) => user.copy !== copy)
   if (other !== undefined) {
     throw new StorageUnusable({ path, reason: "two-copies", detail: `${named(other)}; this is ${named(own)}` })

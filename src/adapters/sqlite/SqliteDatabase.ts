@@ -1,7 +1,8 @@
 /**
  * The database of a data folder in SQLite: the file `skein.db` in WAL mode, created if it is missing.
  *
- * - A file that is not ours, or that this version cannot use, is refused and stays as it was.
+ * - A file that is not ours, or that this version cannot use, is refused and stays as it was. Nothing is created when
+ *   SQLite itself cannot be used.
  * - While another process holds a lock, opening is tried again for `busyMaxMillis`. The event loop never waits.
  * - On closing, the log is written back. The reader closes first, because the last connection must be allowed to remove
  *   the log.
@@ -12,6 +13,7 @@ import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import { Database, type Writer } from "../../services/storage/sql/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
+import * as DataLayout from "./DataLayout.js"
 import * as Driver from "./Driver.js"
 import { inspect } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
@@ -74,6 +76,7 @@ const make = Effect.gen(function* () {
 
   const attempt = <A>(path: string, run: () => A) => Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
 
+  yield* attempt(directory, () => Driver.check(DataLayout.databaseIn(directory)))
   const file = yield* attempt(directory, () => SqliteFile.prepare(directory))
   const { path } = file
   const inspection = attempt(path, () => inspect(path, Migrations.newest))

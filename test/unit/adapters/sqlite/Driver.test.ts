@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { appendFileSync, copyFileSync, cpSync, mkdirSync, realpathSync } from "node:fs"
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, realpathSync } from "node:fs"
 import { createRequire } from "node:module"
 import { basename, dirname, join } from "node:path"
 import { bundle } from "../../../support/programs/Bundle.js"
@@ -59,7 +59,7 @@ describe("one copy of SQLite for a file in a process", () => {
     })
   )
 
-  it.scopedLive("no connection is opened through an SQLite that is too old", () =>
+  it.scopedLive("no connection is opened through an SQLite that is too old, and nothing is created for one", () =>
     Effect.gen(function* () {
       const { copied, data, driver, program } = yield* host
       appendFileSync(
@@ -78,6 +78,7 @@ describe("one copy of SQLite for a file in a process", () => {
       )
       const refused = (path: string) => `Cannot use ${path}: old-sqlite (SQLite 3.51.2 of ${driver})`
       expect(answers).toEqual([refused(`${data}-new`), refused(join(data, "skein.db"))])
+      expect([`${data}-new`, data].filter((path) => existsSync(path))).toEqual([])
     })
   )
 
