@@ -1,9 +1,12 @@
 /** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
 import { Effect, Layer } from "effect"
+import { readdirSync } from "node:fs"
 import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as Agents from "../../services/Agents.js"
 import type { Options as EngineOptions } from "../../services/EngineConfig.js"
+import { codeOf } from "../ErrorCode.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
+import * as DataLayout from "../sqlite/DataLayout.js"
 import * as Unusable from "../sqlite/Unusable.js"
 import * as OpeningProgress from "./OpeningProgress.js"
 import * as Place from "./Place.js"
@@ -33,13 +36,28 @@ export interface Address {
   readonly port: number
 }
 
-interface Options extends EngineOptions {
+/** What a command decides about its engine. */
+export interface ShortLived {
+  /** Whether it stores anything where nothing is stored yet. Defaults to true. */
+  readonly creates?: boolean
+}
+
+interface Options extends EngineOptions, ShortLived {
   readonly address?: Address | null
   readonly lanes?: number
   readonly readers?: number
 }
 
-const open = (place: Place.Place, { address = null, lanes, readers, ...options }: Options) =>
+/** Whether nothing is stored in a data folder. One that cannot be read may have something. */
+const isEmpty = (data: string): boolean => {
+  try {
+    return !readdirSync(data).includes(DataLayout.databaseName)
+  } catch (thrown) {
+    return codeOf(thrown) === "ENOENT"
+  }
+}
+
+const open = (place: Place.Place, { address = null, creates = true, lanes, readers, ...options }: Options) =>
   Effect.gen(function* () {
     const all = { placements: placementsOf(place), ...options }
     if (place._tag === "Database") {
@@ -48,8 +66,9 @@ const open = (place: Place.Place, { address = null, lanes, readers, ...options }
       return (yield* postgres).layer({ ...all, ...database })
     }
     const { data } = place
-    yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
     const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
+    if (!creates && isEmpty(data)) return preset.layerMemory(all)
+    yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
     return preset.layer({ ...all, data })
   })
 
@@ -64,7 +83,8 @@ const opened = (place: Place.Place, options: Options) =>
   )
 
 /** An engine on the place with the sessions. Until it is open, a signal ends the process immediately. */
-export const layer = (place: Place.Place) => opened(place, { ...shortLived, ...connections })
+export const layer = (place: Place.Place, options: ShortLived = {}) =>
+  opened(place, { ...shortLived, ...connections, ...options })
 
 /** What a server decides about its engine. */
 export interface LongLived {
@@ -77,10 +97,17 @@ export interface LongLived {
 /** The same, for a server. */
 export const layerLongLived = (place: Place.Place, options: LongLived) => opened(place, { ...longLived, ...options })
 
-const withoutRuns = (place: Place.Place) => Layer.provide(layer(place), Agents.layerNone("this command runs none"))
+const withoutRuns = (place: Place.Place, options: ShortLived) =>
+  Layer.provide(layer(place, options), Agents.layerNone("this command runs none"))
 
-/** An engine for looking at sessions and managing them; nothing runs on it. */
-export const layerWithoutRuns = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), withoutRuns))
+const forStored = (place: Place.Place) => withoutRuns(place, { creates: false })
+
+/** An engine for making sessions that nothing runs on. */
+export const layerWithoutRuns = (given: Place.Given) =>
+  Layer.unwrapEffect(Effect.map(Place.of(given), (place) => withoutRuns(place, {})))
+
+/** An engine for managing the sessions that are there. Where nothing is stored, it finds none and creates nothing. */
+export const layerForStored = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), forStored))
 
 /** An engine on a copy of the database, for when there is no room to open the original. */
 const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Folder, error: E) =>
@@ -88,7 +115,7 @@ const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Fo
     Effect.gen(function* () {
       const data = yield* ReadingCopy.make(folder.data, error)
       yield* (yield* Screen).writeError(`skein: ${Texts.readingCopy}\n`)
-      return withoutRuns({ ...folder, data })
+      return forStored({ ...folder, data })
     })
   )
 
@@ -96,7 +123,7 @@ const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Fo
 export const layerForReading = (given: Place.Given) =>
   Layer.unwrapEffect(
     Effect.map(Place.of(given), (place) =>
-      Layer.catchAll(withoutRuns(place), (error) =>
+      Layer.catchAll(forStored(place), (error) =>
         place._tag === "Folder" && error._tag !== "InvalidInput" && ReadingCopy.isWorthwhile(error)
           ? layerOnCopy(place, error)
           : Layer.fail(error)

@@ -7,10 +7,8 @@ import * as Limits from "../../domain/Limits.js"
 import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
-import { Cursor, type Session, SessionId } from "../../domain/Session.js"
+import type { Session, SessionId } from "../../domain/Session.js"
 import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/SkeinError.js"
-import * as Title from "../../domain/Title.js"
-import * as Usage from "../../domain/Usage.js"
 import { Gateway, type Send, type Snapshot } from "../../services/gateway/Gateway.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Additions from "./Additions.js"
@@ -30,7 +28,7 @@ import * as RunFailure from "./RunFailure.js"
 import * as RunOutput from "./RunOutput.js"
 import * as SessionFolder from "./SessionFolder.js"
 import * as SessionLookup from "./SessionLookup.js"
-import { Signals } from "./Signals.js"
+import * as Signals from "./Signals.js"
 import * as StandardInput from "./StandardInput.js"
 import * as SystemPrompt from "./SystemPrompt.js"
 import { Screen } from "./terminal/Screen.js"
@@ -87,25 +85,6 @@ const checkSize = (text: string): Effect.Effect<void, InvalidInput> =>
     ({ actual, field, limit }) => new InvalidInput({ field, limit: Texts.asJson(limit), actual })
   )
 
-/** A session that does not exist yet. */
-const draft = (workdir: string): Session => ({
-  id: SessionId.make("new"),
-  title: Title.untitled,
-  named: false,
-  owner: null,
-  workdir,
-  placement: null,
-  parent: null,
-  agent: null,
-  model: null,
-  metadata: {},
-  usage: Usage.zero,
-  head: 0,
-  cursor: Cursor.make(0),
-  createdAt: 0,
-  updatedAt: 0
-})
-
 /** What the command line chooses for the session; null for what stays as it is. */
 interface Choice {
   readonly model: ModelRef | null
@@ -117,20 +96,14 @@ const chosen = ({ agent, model }: Choice) => ({
   ...(agent === null ? {} : { agent })
 })
 
-/** Checks a session's model before anything changes. Does nothing when a server has the providers. */
-type Check = (session: Session) => ReturnType<typeof ModelChoice.check>
-
-const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
-  check: Check,
-  place: Place.Place,
-  workdir: string,
-  choice: Choice
-) {
-  yield* check({ ...draft(workdir), ...chosen(choice) })
+const createNew = Effect.fn("RunCommand.createNew")(function* (place: Place.Place, workdir: string, choice: Choice) {
   // Where other programs have sessions too, a session that names no agent could be anybody's.
   const agent = place._tag === "Database" ? { agent: AgentChoice.names[0] } : {}
   return yield* (yield* Gateway).create({ workdir, ...Place.ofNewSession(place), ...agent, ...chosen(choice) })
 })
+
+/** Checks a session's model before anything changes. Does nothing when a server has the providers. */
+type Check = (session: Session) => ReturnType<typeof ModelChoice.check>
 
 const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   check: Check,
@@ -271,7 +244,7 @@ const serverFor = Effect.fnUntraced(function* (
 const throughServer = ({ gateway }: LiveServer.LiveServer) =>
   Layer.effect(
     Gateway,
-    Effect.flatMap(Signals, ({ arm }) => Effect.as(arm, gateway))
+    Effect.flatMap(Signals.Signals, ({ arm }) => Effect.as(arm, gateway))
   )
 
 export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
@@ -290,21 +263,21 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const instructions = yield* Effect.cachedFunction(Instructions.read)
   const isNew = sessionId === null && !input.last
   const server = yield* serverFor(input, place, configuration, isNew ? workdir : null)
-  if (isNew && server === null) yield* Configuration.modelFor(configuration, model)
   const check: Check = (session) => (server === null ? ModelChoice.check(configuration, session) : Effect.void)
+  const readFor = (workdir: string | null) =>
+    text === null
+      ? Effect.succeed(null)
+      : Effect.tap(Additions.read(configuration, { text, attach: input.attach }, workdir), ({ text }) =>
+          checkSize(text)
+        )
+  if (isNew) yield* check({ ...ModelChoice.draft(workdir), ...chosen(choice) })
+  const early = isNew ? yield* Signals.armed(readFor(workdir)) : null
   const screen = yield* Screen
   const isAnswerAlone = RunOutput.isAnswerAlone(input, process.stdout.isTTY)
   const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
   yield* Effect.gen(function* () {
-    const readFor = (workdir: string | null) =>
-      text === null
-        ? Effect.succeed(null)
-        : Effect.tap(Additions.read(configuration, { text, attach: input.attach }, workdir), ({ text }) =>
-            checkSize(text)
-          )
-    const early = isNew ? yield* readFor(workdir) : null
     const session = yield* isNew
-      ? prepareNew(check, place, workdir, choice)
+      ? createNew(place, workdir, choice)
       : Effect.flatMap(sessionId === null ? SessionLookup.newest(workdir) : SessionLookup.find(sessionId), (id) =>
           prepareOld(check, place, id, choice)
         )
@@ -331,7 +304,9 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
     if (isAnswerAlone) yield* RunOutput.writeAnswer(ref)
   }).pipe(
     Effect.provide(
-      server === null ? RunEngine.layer(configuration, place, { system, instructions }) : throughServer(server)
+      server === null
+        ? RunEngine.layer(configuration, place, { system, instructions }, { creates: isNew })
+        : throughServer(server)
     )
   )
 })

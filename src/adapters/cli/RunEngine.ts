@@ -140,10 +140,10 @@ const withAgents = (
     Layer.provide(NodeExec.layer({ inherit: configuration.inherit }))
   )
 
-export const layer = (configuration: Configuration, place: Place, prompt: Prompt) =>
+export const layer = (configuration: Configuration, place: Place, prompt: Prompt, options: Engine.ShortLived = {}) =>
   Layer.unwrapEffect(
     Effect.zipWith(LeftOutServers.listener, LeftOutServers.say(configuration), (onLeftOut) =>
-      withAgents(Engine.layer(place), configuration, prompt, onLeftOut)
+      withAgents(Engine.layer(place, options), configuration, prompt, onLeftOut)
     )
   )
 

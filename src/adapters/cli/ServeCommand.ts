@@ -13,13 +13,11 @@ import type { ModelRef } from "../../domain/ModelRef.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import { Leaving } from "../../services/runtime/Draining.js"
 import * as DataFolder from "../node/DataFolder.js"
-import * as FolderCreation from "../node/FolderCreation.js"
 import * as Identity from "../node/Identity.js"
 import * as PageLink from "../server/access/PageLink.js"
 import * as TokenText from "../server/access/TokenText.js"
 import * as Discovery from "../server/Discovery.js"
 import * as Server from "../server/Server.js"
-import * as Unusable from "../sqlite/Unusable.js"
 import * as AgentChoice from "./AgentChoice.js"
 import * as Browser from "./Browser.js"
 import * as Configuration from "./Configuration.js"
@@ -52,13 +50,6 @@ const rootOf = ({ root }: Input) =>
     Effect.map((folder) => realpathSync(folder)),
     Effect.mapError(({ actual, limit }) => new InvalidInput({ field: "--root", limit, actual }))
   )
-
-/** The server's folder, which only its owner can use. */
-const makeFolder = Effect.fnUntraced(function* (given: Place.Given, place: Place.Place) {
-  const folder = yield* ServerFolder.of(given, place)
-  yield* Effect.try({ try: () => FolderCreation.make(folder.path), catch: Unusable.fromUnknown(folder.path) })
-  return folder
-})
 
 /** Tells the engine to drain when the server leaves, and waits until it has. */
 const makeLeaving = Effect.gen(function* () {
@@ -123,8 +114,9 @@ export const run = Effect.fn("ServeCommand.run")(function* (input: Input) {
   const drainMillis = yield* ServeSettings.drainMillis(input)
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
+  if (model !== null) yield* ModelChoice.check(configuration, { ...ModelChoice.draft(root), model })
   const standard = yield* Configuration.modelFor(configuration, model)
-  const folder = yield* makeFolder(input.place, place)
+  const folder = yield* ServerFolder.of(input.place, place)
   const leaving = yield* makeLeaving
   const instructions = yield* makeInstructions
   const engine = RunEngine.layerLongLived(

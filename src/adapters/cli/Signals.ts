@@ -27,6 +27,16 @@ export class Signals extends Context.Reference<Signals>()("skein/cli/Signals", {
   defaultValue: (): Service => ({ arm: Effect.void, disarm: Effect.void, take: Effect.succeed(Effect.never) })
 }) {}
 
+/** Runs an effect that a signal interrupts, before what must not be armed. */
+export const armed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Signals, ({ arm, disarm }) =>
+    Effect.acquireUseRelease(
+      arm,
+      () => effect,
+      () => disarm
+    )
+  )
+
 const names = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const
 type Name = (typeof names)[number]
 

@@ -4,7 +4,7 @@
  * Node 20's recursive `mkdir` is not used: it never returns where a folder cannot be created but the system reports it
  * as missing, as below /proc, and no signal ends a process that is stuck in it.
  */
-import { mkdirSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { codeOf } from "../ErrorCode.js"
 
@@ -32,3 +32,7 @@ export const make = (path: string): void => {
     makeOne(path, mode)
   }
 }
+
+/** The folders that `make` would create, the innermost first: for those who take them back. */
+export const missing = (path: string): ReadonlyArray<string> =>
+  existsSync(path) ? [] : [path, ...missing(dirname(path))]

@@ -8,8 +8,8 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpServer from "@effect/platform/HttpServer"
-import { Effect, Schema, type Scope } from "effect"
-import { lstatSync, unlinkSync } from "node:fs"
+import { Effect, Exit, Schema, type Scope } from "effect"
+import { lstatSync, rmdirSync, unlinkSync } from "node:fs"
 import type { Server } from "node:http"
 import { connect, type ListenOptions } from "node:net"
 import { dirname } from "node:path"
@@ -68,7 +68,12 @@ const others = 0o077
 /** The most bytes of a socket's path: libuv cuts a longer one, and listens elsewhere. */
 const mostBytes: Partial<Record<NodeJS.Platform, number>> = { darwin: 103, linux: 107 }
 
-/** Prepares the path of a socket: makes its folder, and removes a socket that nobody listens at. */
+const removeEmpty = (folder: string) => Effect.ignore(Effect.try(() => rmdirSync(folder)))
+
+/**
+ * Prepares the path of a socket: makes its folder, and removes a socket that nobody listens at. Folders that are made
+ * for a server that then fails are removed.
+ */
 const clear = Effect.fnUntraced(function* (path: string) {
   const failed = (reason: ListenFailed["reason"], code: string) => new ListenFailed({ place: path, reason, code })
   const attempt = <A>(f: () => A) => Effect.try({ try: f, catch: (thrown) => failed("refused", codeOf(thrown)) })
@@ -76,6 +81,8 @@ const clear = Effect.fnUntraced(function* (path: string) {
     return yield* failed("refused", "ENAMETOOLONG")
   }
   const folder = dirname(path)
+  const missing = FolderCreation.missing(folder)
+  yield* Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.forEach(missing, removeEmpty)))
   yield* attempt(() => FolderCreation.make(folder))
   const { mode, uid } = yield* attempt(() => lstatSync(folder))
   const user = process.getuid?.()

@@ -56,8 +56,8 @@ export const layer = <E, R>(
         }
         return { url: url === null ? null : `${url}${options.basePath ?? ""}`, socket }
       })
-      return Layer.scoped(Server, serving).pipe(
-        Layer.provide([gateway, Access.layer(options), NodeHttpServer.layerContext])
-      )
+      // With the engine there already: one that cannot be opened leaves no token behind.
+      const guarded = Effect.flatMap(Layer.build(Access.layer(options)), (access) => Effect.provide(serving, access))
+      return Layer.scoped(Server, guarded).pipe(Layer.provide([gateway, NodeHttpServer.layerContext]))
     })
   )

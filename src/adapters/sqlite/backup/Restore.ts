@@ -73,8 +73,7 @@ const openBackup = (path: string, isSalvage: boolean) =>
 const makeFolder = (data: string) =>
   Effect.gen(function* () {
     const { removeEmpty } = yield* Folders
-    const missing: Array<string> = []
-    for (let path = data; !existsSync(path); path = dirname(path)) missing.push(path)
+    const missing = FolderCreation.missing(data)
     yield* Effect.addFinalizer((exit) =>
       Exit.isSuccess(exit) ? Effect.void : Effect.ignore(Effect.forEach(missing, removeEmpty))
     )

@@ -2,7 +2,8 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { existsSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync } from "node:fs"
+import { createServer, type Server } from "node:net"
 import * as ServeCommand from "../../../../src/adapters/cli/ServeCommand.js"
 import * as Program from "./Program.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
@@ -25,16 +26,22 @@ const usual: ServeCommand.Input = {
   place: { value: () => null }
 }
 
+/** A home, and how a server in it is refused. */
+const setup = Effect.gen(function* () {
+  const home = yield* Program.make()
+  const screen = yield* FakeScreen.make()
+  const place = { value: (name: string) => (name === "data" ? home.data : null) }
+  const refusal = (input: Partial<ServeCommand.Input>) =>
+    ServeCommand.run({ ...usual, place, ...input }).pipe(
+      Effect.flip,
+      Effect.provide([screen.layer, NodeFileSystem.layer, NodePath.layer])
+    )
+  return { home, screen, refusal }
+})
+
 it.scoped("wrong usage is refused before there is a folder, a port or an engine", () =>
   Effect.gen(function* () {
-    const home = yield* Program.make()
-    const screen = yield* FakeScreen.make()
-    const place = { value: (name: string) => (name === "data" ? home.data : null) }
-    const refusal = (input: Partial<ServeCommand.Input>) =>
-      ServeCommand.run({ ...usual, place, ...input }).pipe(
-        Effect.flip,
-        Effect.provide([screen.layer, NodeFileSystem.layer, NodePath.layer])
-      )
+    const { home, refusal, screen } = yield* setup
     expect(yield* refusal({ host: "0.0.0.0" })).toMatchObject({ detail: expect.stringContaining("--i-know") })
     expect(yield* refusal({ host: "127.0.0.1.example.com" })).toMatchObject({ _tag: "WrongUsage" })
     expect(yield* refusal({ knows: true })).toMatchObject({ _tag: "WrongUsage" })
@@ -62,7 +69,36 @@ it.scoped("wrong usage is refused before there is a folder, a port or an engine"
     expect(yield* refusal({ place: database, address: "here" })).toMatchObject({ field: "--address" })
     expect(yield* refusal({ root: home.at("nowhere") })).toMatchObject({ field: "--root" })
     expect(yield* refusal({ model: "gpt" })).toMatchObject({ field: "--model" })
+    expect(yield* refusal({ model: "nobody/m" })).toMatchObject({ _tag: "ModelUnavailable" })
     expect(existsSync(home.data)).toBe(false)
     expect(yield* screen.output).toBe("")
+  })
+)
+
+it.scopedLive("a start that fails leaves no file and no folder behind", () =>
+  Effect.gen(function* () {
+    const { home, refusal } = yield* setup
+    yield* home.write("answers.json", "[]")
+    yield* home.write("other/skein.db", "no database at all, but a text of somebody else")
+    chmodSync(home.at("other"), 0o700)
+    const before = readdirSync(home.at(""), { recursive: true })
+    const taken = yield* Effect.acquireRelease(
+      Effect.async<Server>((resume) => {
+        const server: Server = createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close())
+    )
+    const address = taken.address()
+    const port = typeof address === "object" && address !== null ? `${address.port}` : ""
+    const model = `script/${home.at("answers.json")}`
+    const at = (name: string, value: string) => ({ value: (wanted: string) => (wanted === name ? value : null) })
+    const failed = { _tag: "ListenFailed" }
+    expect(yield* refusal({ model, port })).toMatchObject(failed)
+    expect(yield* refusal({ model, socket: home.at("answers.json") })).toMatchObject(failed)
+    const socket = home.at("run/deep/skein.sock")
+    expect(yield* refusal({ model, socket, place: at("data", home.at("other")) })).toMatchObject({
+      _tag: "StorageUnusable"
+    })
+    expect(readdirSync(home.at(""), { recursive: true })).toEqual(before)
   })
 )

@@ -97,6 +97,8 @@ describe("skein, asked wrongly", () => {
     [["run", "hi", "--model", "nobody/m"], 2, "nobody/m"],
     [["run", "hi", "--model", "anthropic/m"], 2, "ANTHROPIC_API_KEY"],
     [["run", "hi", "--model", "script/none.json"], 2, "none.json"],
+    [["run", "hi", "--model", "script/s.json", "--attach", "a.txt"], 2, "mcp:SERVER:URI"],
+    [["run", "hi", "--model", "script/s.json", "--attach", "mcp:none:a"], 1, "MCP server none"],
     [["run", "hi", "--session", "a/b"], 2, "a/b"],
     [["run", "hi", "--session", "none"], 1, "no session none"],
     [["run", "hi", "--session", "none", "--workdir", "."], 2, "--workdir"],
@@ -133,19 +135,54 @@ describe("skein, asked wrongly", () => {
           { concurrency: 2 }
         )
         expect(outcomes.filter(({ isRight }) => !isRight)).toEqual([])
+        expect(existsSync(home.data)).toBe(false)
       }),
     120_000
+  )
+
+  it.scopedLive(
+    "what only works on sessions that are there creates no database",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const ended = yield* Effect.forEach(
+          [
+            ["sessions", "list"],
+            ["audit"],
+            ["export", "--all"],
+            ["watch", "none"],
+            ["sessions", "rename", "none", "x"],
+            ["sessions", "move", "none", "."],
+            ["sessions", "agent", "none", "workspace"],
+            ["run", "hi", "--last", "--model", "script/s.json"]
+          ],
+          (args) => Effect.map(home.run(args), ({ code }) => code),
+          { concurrency: 2 }
+        )
+        expect(ended).toEqual([0, 0, 0, 1, 1, 1, 1, 2])
+        expect(existsSync(home.data)).toBe(false)
+      }),
+    timeout
   )
 
   it.scopedLive(
     "a data folder that cannot be used is one line and code 1",
     () =>
       Effect.gen(function* () {
-        const home = yield* Program.make()
+        const home = yield* Program.make({ "s.json": "[]" })
         yield* home.write("file", "no folder")
         yield* home.write("other/skein.db", "no database at all, but a text of somebody else")
-        for (const data of [home.at("file/data"), home.at("other"), "/proc/x", "/proc/x/y"]) {
-          const { code, stderr } = yield* home.run(["sessions", "list", "--data", data])
+        const list = ["sessions", "list"]
+        const run = ["run", "hi", "--model", "script/s.json"]
+        for (const [data, args] of [
+          [home.at("file/data"), list],
+          [home.at("file/data"), run],
+          [home.at("other"), list],
+          [home.at("other"), run],
+          ["/proc/x", run],
+          ["/proc/x/y", run]
+        ] as const) {
+          const { code, stderr } = yield* home.run([...args, "--data", data])
           expect({ data, code, isOneLine: Program.isOneLine(stderr), stderr }).toMatchObject({
             code: 1,
             isOneLine: true

@@ -15,6 +15,6 @@ export const run = Effect.fn("sessions.agent")(function* (given: ValuesOf<typeof
   const { id } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     return yield* gateway.patch({ sessionId: yield* SessionLookup.find(named), agent })
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  }).pipe(Effect.provide(Engine.layerForStored(given)))
   yield* screen.write(`${Texts.switchedAgent(id, agent)}\n`)
 })

@@ -29,5 +29,5 @@ export const run = Effect.fn("sessions.delete")(function* (given: ValuesOf<typeo
       Effect.provideService(gateway.delete(sessionId), WorkProgress, (_, done, total) => report(done, total))
     ).pipe(Effect.onInterrupt(() => screen.writeError(`skein: ${Texts.deletionGoesOn}\n`)))
     yield* screen.write(`${Texts.deleted(sessionId)}\n`)
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  }).pipe(Effect.provide(Engine.layerForStored(given)))
 })

@@ -22,6 +22,6 @@ export const run = Effect.fn("sessions.model")(function* (given: ValuesOf<typeof
     const session = yield* gateway.session(yield* SessionLookup.find(named))
     yield* ModelChoice.check(configuration, { ...session, model: ref })
     return yield* gateway.patch({ sessionId: session.id, model: ref })
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  }).pipe(Effect.provide(Engine.layerForStored(given)))
   yield* screen.write(`${Texts.switched(id, TerminalText.line(ModelRef.toText(ref)))}\n`)
 })

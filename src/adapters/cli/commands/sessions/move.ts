@@ -16,6 +16,6 @@ export const run = Effect.fn("sessions.move")(function* (given: ValuesOf<typeof 
   const { id } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     return yield* gateway.patch({ sessionId: yield* SessionLookup.find(named), workdir: folder })
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  }).pipe(Effect.provide(Engine.layerForStored(given)))
   yield* screen.write(`${Texts.moved(id, TerminalText.line(folder))}\n`)
 })

@@ -19,6 +19,6 @@ export const run = Effect.fn("sessions.rename")(function* (given: ValuesOf<typeo
     return yield* Effect.catchTag(renamed(named), "SessionNotFound", () =>
       Effect.flatMap(SessionLookup.find(named), renamed)
     )
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  }).pipe(Effect.provide(Engine.layerForStored(given)))
   yield* screen.write(`${Texts.renamed(id, TerminalText.line(title))}\n`)
 })
