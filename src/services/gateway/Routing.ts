@@ -19,7 +19,6 @@ import { StorageReader } from "../storage/Storage.js"
 import { inPieces, Stretch } from "../Stretch.js"
 import * as Changes from "./Changes.js"
 import { Hashing } from "../Hashing.js"
-import * as Closed from "./Closed.js"
 import * as Exports from "./Exports.js"
 import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
@@ -93,7 +92,6 @@ const make = Effect.gen(function* () {
   const stretch = yield* Stretch
   const { method, streamMethod } = methods(stretch)
   const nextMessage = stretch.oneOf(messagesInStretch)
-  const orClosed = yield* Closed.orClosed
 
   const checkedMessage = <M extends Message>(message: M) =>
     Effect.tap(Checked.message(message, limits), ({ json }) => afterText(turn, json))
@@ -231,7 +229,7 @@ const make = Effect.gen(function* () {
         )
       )
     ),
-    cancel: method(operations.cancel, ({ runId }) => orClosed(runtime.cancel(runId))),
+    cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),
     patch,
     patchMany: method(operations.patchMany, ({ sessionIds, ...changes }) =>
       Effect.forEach(sessionIds, (sessionId) =>
@@ -245,9 +243,7 @@ const make = Effect.gen(function* () {
     run: method(operations.run, ({ runId }) => reader.run(runId)),
     runRef: method(operations.runRef, ({ runId }) => Effect.map(reader.run(runId), refOf)),
     runs: method(operations.runs, reader.runs),
-    await: method(operations.await, (ref) =>
-      Effect.zipRight(Waiting.mayWait(ref, reader.run), orClosed(runtime.await(ref)))
-    ),
+    await: method(operations.await, (ref) => Effect.zipRight(Waiting.mayWait(ref, reader.run), runtime.await(ref))),
     events: (range) => Subscriptions.streamOf(subscribe(range)),
     changes: (query = {}) => Stream.unwrapScoped(changes(query)),
     subscribe,

@@ -39,6 +39,7 @@ import {
 import { Stretch } from "../Stretch.js"
 import { Boundary } from "./Boundary.js"
 import * as Claims from "./Claims.js"
+import * as Closed from "./Closed.js"
 import { Deletions } from "./Deletions.js"
 import { Drivers } from "./Drivers.js"
 import { type Import, type ImportedSession, Imports } from "./Imports.js"
@@ -128,6 +129,8 @@ const make = Effect.gen(function* () {
   const nextText = (yield* Stretch).oneOf(textsInStretch)
   const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
+  const orClosed = yield* Closed.orClosed
+  const settle = (sessionId: SessionId) => orClosed(claims.settle(sessionId))
 
   /** Runs work in the scope of the engine, because it must not end with its caller. It ends with the engine. */
   const detached = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
@@ -220,7 +223,7 @@ const make = Effect.gen(function* () {
     // A free session takes one commit. Only a busy session is looked at, and then claimed if possible.
     return yield* Effect.catchTag(begin(sessionId, null, false, admit("refuse")), "SessionBusy", () =>
       Effect.zipRight(
-        input.whenBusy === "refuse" ? claims.settle(sessionId) : Effect.void,
+        input.whenBusy === "refuse" ? settle(sessionId) : Effect.void,
         begin(sessionId, "client", false, admit(input.whenBusy))
       )
     )
@@ -228,7 +231,7 @@ const make = Effect.gen(function* () {
 
   const resume = Effect.fn("Runtime.resume")(function* (sessionId: SessionId, of: Resumption["of"]) {
     const runId = RunId.make(yield* ids.next("run"))
-    yield* claims.settle(sessionId)
+    yield* settle(sessionId)
     // If a run is named, storage decides whether it is the one that goes on.
     return yield* begin(sessionId, "resume", of === "newest", (presence) =>
       storage.resume({ sessionId, runId, of, presence })
@@ -277,8 +280,8 @@ const make = Effect.gen(function* () {
     send: (input) => Effect.zipRight(upkeep.start, send(input)),
     resume: (sessionId, of) => Effect.zipRight(upkeep.start, resume(sessionId, of)),
     recover: (limit, owner) => Effect.zipRight(upkeep.start, recovery.recover(limit ?? recoverRuns, owner)),
-    await: ({ runId }) => claims.awaitEnd(runId),
-    cancel,
+    await: ({ runId }) => orClosed(claims.awaitEnd(runId)),
+    cancel: (runId) => orClosed(cancel(runId)),
     answer: (questionId, answer) =>
       Effect.flatMap(reader.question(questionId), ({ sessionId }) =>
         changing(sessionId)(

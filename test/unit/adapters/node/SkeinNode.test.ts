@@ -192,6 +192,36 @@ describe("the preset for Node", () => {
     })
   )
 
+  for (const where of ["on disk", "in memory"] as const) {
+    it.scopedLive(`P9 whoever waits when it closes is told, even where nothing can be interrupted (${where})`, () =>
+      Effect.gen(function* () {
+        const data = join(yield* folder, "data")
+        const layer =
+          where === "on disk" ? SkeinNode.layer({ data, drainMillis: 0 }) : SkeinNode.layerMemory({ drainMillis: 0 })
+        const agents = Agents.layer({
+          models: Model.always(ScriptedModel.make([ScriptedModel.hang])),
+          policy: Permissions.allowAll
+        })
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(Layer.provide(layer, agents), scope)
+        const gateway = Context.get(context, Gateway.Gateway)
+        const { id: sessionId } = yield* gateway.create({})
+        const run = yield* gateway.send({ sessionId, text: "go" })
+        const waits: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          gateway.await(run),
+          Stream.runDrain(gateway.events({ sessionId })),
+          Stream.runDrain(gateway.changes())
+        ]
+        const waiting = yield* Effect.forEach(waits, (wait) => Effect.fork(Effect.uninterruptible(Effect.flip(wait))))
+        yield* Stream.runHead(Stream.filter(gateway.events({ sessionId }), SessionEvent.is("run.started")))
+        yield* Scope.close(scope, Exit.void)
+        for (const fiber of waiting) {
+          assert.deepInclude(yield* Fiber.join(fiber), { _tag: "StorageFailed", code: "CLOSED" })
+        }
+      })
+    )
+  }
+
   it.scopedLive("keeps nothing when it is in memory: another engine finds no session", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerMemory())), expected)

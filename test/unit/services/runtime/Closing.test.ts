@@ -5,7 +5,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { ground } from "./engines.js"
+import { ground, stopped } from "./engines.js"
 
 import { asked, interrupted, two, waiting } from "./leaving.js"
 
@@ -238,6 +238,13 @@ describe("P4 P5 an engine that closes during a run", () => {
 describe("P9 whoever waits for an engine that closes", () => {
   const closed = { _tag: "StorageFailed", code: "CLOSED" }
 
+  /** Begins to wait: for each, where it can be interrupted and where it cannot. */
+  const forked = (waits: ReadonlyArray<Effect.Effect<unknown, unknown>>) =>
+    Effect.forEach(
+      waits.flatMap((wait) => [wait, Effect.uninterruptible(wait)]),
+      (wait) => Effect.fork(Effect.flip(wait))
+    )
+
   it.scoped("P9 gets the end of a run that the engine waits for, and all its events", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
@@ -276,7 +283,7 @@ describe("P9 whoever waits for an engine that closes", () => {
         entries: Stream.runDrain(gateway.events({ sessionId, entries: true })),
         changes: Stream.runDrain(gateway.changes())
       }
-      const waiting = yield* Effect.forEach(Object.values(waits), (wait) => Effect.fork(Effect.flip(wait)))
+      const waiting = yield* forked(Object.values(waits))
       yield* Quiescence.idle
       expect(waiting.map((fiber) => fiber.unsafePoll())).toEqual(waiting.map(() => null))
       yield* close
@@ -286,4 +293,32 @@ describe("P9 whoever waits for an engine that closes", () => {
       }
     })
   )
+
+  for (const what of ["await", "cancel", "send", "resume", "delete"] as const) {
+    it.scoped(`P9 gets an error when it waits for another engine as well (${what})`, () =>
+      Effect.gen(function* () {
+        const { declare, model, open } = yield* ground
+        const one = yield* open("one", stopped)
+        const { close, gateway, send } = yield* open("other")
+        yield* declare("one", "unknown")
+        yield* model.play({ text: "half", hang: true })
+        const run = yield* one.begin("go")
+        const { runId, sessionId } = run
+        yield* one.seen(run, "text.delta")
+        yield* TestClock.adjust("1 minute")
+        const waits: Readonly<Record<typeof what, Effect.Effect<unknown, unknown>>> = {
+          await: gateway.await(run),
+          cancel: gateway.cancel(runId),
+          send: send(sessionId, "and?"),
+          resume: gateway.resume(sessionId),
+          delete: gateway.delete(sessionId)
+        }
+        const waiting = yield* forked([waits[what]])
+        yield* Quiescence.idle
+        expect(waiting.map((fiber) => fiber.unsafePoll())).toEqual(waiting.map(() => null))
+        yield* close
+        for (const fiber of waiting) expect(yield* Fiber.join(fiber)).toMatchObject(closed)
+      })
+    )
+  }
 })

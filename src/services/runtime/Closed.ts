@@ -7,10 +7,11 @@ import { StorageFailed } from "../../domain/SkeinError.js"
 
 export const failure = () => new StorageFailed({ operation: "wait for the engine", code: "CLOSED" })
 
-/** Waits for something, at most until the scope is closed. */
+/** Waits for something, at most until the scope is closed: then the wait is interrupted. */
 export const orClosed = Effect.gen(function* () {
   const closed = yield* Deferred.make<never, StorageFailed>()
   yield* Effect.addFinalizer(() => Deferred.fail(closed, failure()))
-  // Interruptible even where the caller is not, or the race would never be over.
-  return <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.raceFirst(wait, Effect.interruptible(Deferred.await(closed)))
+  // Both are interruptible even where the caller is not, or the race would never be over.
+  return <A, E, R>(wait: Effect.Effect<A, E, R>) =>
+    Effect.raceFirst(Effect.interruptible(wait), Effect.interruptible(Deferred.await(closed)))
 })
