@@ -19,7 +19,7 @@ const bounded = (bounds: MessageBounds.MessageBounds, onExcess: OnExcess): Trans
   return new TransformStream({
     transform: (chunk, controller) => {
       seen += chunk.byteLength
-      if (seen > most) return controller.error(new Error(`an answer of over ${most} bytes`))
+      if (seen > most) return controller.error(new MessageBounds.Misbehaved(`sent an answer of over ${most} bytes`))
       const excess = bounds.take(chunk)
       if (excess === null) return controller.enqueue(chunk)
       onExcess(excess)

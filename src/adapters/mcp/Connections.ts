@@ -6,15 +6,17 @@
  * whatever they do fails only the requests to them.
  */
 import type { AuthProvider, Client, Transport } from "@modelcontextprotocol/client"
-import { Clock, Duration, Effect, Predicate, RcMap, Runtime, Schema, type Scope } from "effect"
-import { codeOf } from "../ErrorCode.js"
-import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
+import { Clock, Duration, Effect, Either, RcMap, Runtime, Schema, type Scope } from "effect"
+import { fetchWithLogin } from "./BoundedFetch.js"
 import * as Elicitation from "./Elicitation.js"
+import * as Exchange from "./Exchange.js"
+import * as HttpTransport from "./HttpTransport.js"
 import * as Listing from "./Listing.js"
 import * as Logins from "./Logins.js"
 import * as Refreshing from "./Refreshing.js"
 import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
 import { Misbehaved } from "./MessageBounds.js"
+import * as Reasons from "./Reasons.js"
 import * as ResultForm from "./ResultForm.js"
 import type { ServerSettings, Servers } from "./Settings.js"
 import * as StdioTransport from "./StdioTransport.js"
@@ -79,66 +81,40 @@ export interface Service {
   ) => Effect.Effect<{ readonly name: string; readonly version: string }, McpFailed | McpUnknown>
 }
 
+/** A server to connect to: each of its connections has a key of its own. */
+interface Key {
+  readonly server: string
+}
+
 interface Connection {
+  readonly key: Key
   readonly client: Client
-  /** What went wrong first; null while nothing has. */
+  /** Why the server was given up; null while it was not. */
   why: string | null
+  /** Its tools; null when they must be listed. */
   tools: Listing.Listed<Listing.Tool> | null
+  /** How often its tools have changed. */
+  changes: number
+  /** What the server wants before it answers again; null while it answers. */
+  wants: "a new session" | "a login" | null
   /** The callers whose calls are in progress, oldest first. */
   readonly callers: Set<Caller>
 }
-
-/** Whether a server wants to know who the user is. */
-const isUnauthorized = (thrown: unknown): boolean =>
-  thrown instanceof Logins.LoginNeeded ||
-  (thrown instanceof Error && thrown.name === "UnauthorizedError") ||
-  (Predicate.hasProperty(thrown, "status") && thrown.status === 401)
-
-/** The SDK has no error of its own for this one. Its text is not passed on, because it holds what the server wrote. */
-const isUnknownVersion = (thrown: unknown): boolean =>
-  thrown instanceof Error && thrown.message.startsWith("Server's protocol version is not supported")
-
-const isInvalid = (thrown: unknown): boolean =>
-  Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT"
-
-const reasonOf = (thrown: unknown): string => {
-  if (isUnauthorized(thrown)) return "it requires a login: skein mcp login"
-  if (isUnknownVersion(thrown)) return "it speaks a version of the protocol that is not supported"
-  if (isInvalid(thrown)) return "its answer does not keep to the protocol"
-  return thrown instanceof Misbehaved ? thrown.message : codeOf(thrown)
-}
-
-/** Why an answer cannot be used; null for any other failure. */
-const wrongAnswer = (thrown: unknown): string | null =>
-  isAnswer(thrown) ? "it answered with an error" : isInvalid(thrown) ? reasonOf(thrown) : null
-
-/** Whether a server answered with an error: its text is for the model, like a result. */
-const isAnswer = (thrown: unknown): thrown is Error =>
-  thrown instanceof Error && "code" in thrown && typeof thrown.code === "number"
 
 const loaded = Effect.promise(() => import("@modelcontextprotocol/client"))
 
 type Loaded = typeof import("@modelcontextprotocol/client")
 
 const transportOf = (
-  { StreamableHTTPClientTransport }: Loaded,
+  sdk: Loaded,
   settings: ServerSettings,
   authProvider: AuthProvider | null,
   onErrorText: (text: string) => void
-): Transport => {
-  if (!("url" in settings)) return StdioTransport.make(settings, onErrorText)
-  const giveUp = (error: Misbehaved) => {
-    transport.onerror?.(error)
-    void transport.close()
-  }
-  const transport = new StreamableHTTPClientTransport(new URL(settings.url), {
-    fetch: authProvider === null ? boundedFetch(giveUp) : fetchWithLogin(settings.url, giveUp),
-    redirectPolicy: "same-origin",
-    ...(authProvider === null ? {} : { authProvider }),
-    requestInit: { headers: { ...settings.headers } }
-  })
-  return transport
-}
+): Transport =>
+  Exchange.over(
+    sdk,
+    "url" in settings ? HttpTransport.make(sdk, settings, authProvider) : StdioTransport.make(settings, onErrorText)
+  )
 
 /** Connects to servers by name, with the logins of a folder. All connections end with the scope. */
 export const make = (servers: Servers, logins: string | null): Effect.Effect<Service, never, Scope.Scope> =>
@@ -157,7 +133,8 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         failures.set(server, [...recent, yield* Clock.currentTimeMillis])
       })
 
-    const connect = Effect.fn("Mcp.connect")(function* (server: string) {
+    const connect = Effect.fn("Mcp.connect")(function* (key: Key) {
+      const { server } = key
       const settings = servers[server]
       if (settings === undefined) return yield* new McpUnknown({ server, known: Object.keys(servers) })
       const failed = (reason: string) => new McpFailed({ server, operation: "connect", reason })
@@ -171,14 +148,27 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         )
       const login = logins !== null && "url" in settings ? { folder: logins, url: settings.url } : null
       const found = login === null ? null : yield* Effect.promise(() => Logins.find(login.folder, server, login.url))
-      const provider = found === null ? null : Refreshing.make(sdk, found.login, found.lock)
+      const provider =
+        found === null || login === null
+          ? null
+          : Refreshing.make(sdk, found.login, found.lock, fetchWithLogin(login.url))
       const transport = transportOf(sdk, settings, provider, log)
       const client = new sdk.Client(
         { name: "skein", version: "0" },
         { capabilities: { elicitation: { form: {}, url: {} } } }
       )
-      const connection: Connection = { client, why: null, tools: null, callers: new Set() }
-      client.onerror = (error) => (connection.why ??= reasonOf(error))
+      const connection: Connection = {
+        key,
+        client,
+        why: null,
+        tools: null,
+        changes: 0,
+        wants: null,
+        callers: new Set()
+      }
+      client.onerror = (error) => {
+        if (error instanceof Misbehaved) connection.why ??= error.message
+      }
       client.setRequestHandler("elicitation/create", ({ params }, { mcpReq: { signal } }) =>
         Elicitation.answer(server, connection.callers, params, signal)
       )
@@ -186,7 +176,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       yield* Effect.acquireReleaseInterruptible(
         Effect.tryPromise({
           try: (signal) => client.connect(transport, { signal, timeout: patience }),
-          catch: (thrown) => failed(connection.why ?? reasonOf(thrown))
+          catch: (thrown) => failed(connection.why ?? Reasons.of(thrown))
         }).pipe(Effect.tapError(() => Effect.zipRight(close(client), noteFailure(server)))),
         () => close(client)
       )
@@ -197,37 +187,84 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
               server,
               why: connection.why ?? "it closed"
             }),
-            Effect.zipRight(noteFailure(server), forget(server))
+            Effect.zipRight(noteFailure(server), forget(key))
           )
         )
       client.setNotificationHandler("notifications/tools/list_changed", () => {
         connection.tools = null
+        connection.changes++
       })
       return connection
     })
 
+    const keys = new Map<string, Key>()
+    const keyOf = (server: string): Key => {
+      const key = keys.get(server) ?? { server }
+      keys.set(server, key)
+      return key
+    }
+
     /** Has the server started again when it is next asked for. */
-    const forget = (server: string): Effect.Effect<void> => RcMap.invalidate(connections, server)
+    const forget = (key: Key): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (keys.get(key.server) === key) keys.delete(key.server)
+        return RcMap.invalidate(connections, key)
+      })
 
     const connections = yield* RcMap.make({
       // A failure would be kept as a connection is.
-      lookup: (server: string) => Effect.tapErrorCause(connect(server), () => forget(server)),
+      lookup: (key: Key) => Effect.tapErrorCause(connect(key), () => forget(key)),
       idleTimeToLive: idle
     })
 
-    /** Uses the server's connection. A server that is ended because it is no longer used has not failed. */
-    const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) =>
-      Effect.scoped(Effect.flatMap(RcMap.get(connections, server), run))
+    /**
+     * Uses the server's connection. A server that is ended because it is no longer used has not failed. One that has
+     * forgotten the session is asked again in a new one, once.
+     */
+    const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) => {
+      const once = Effect.suspend(() => RcMap.get(connections, keyOf(server))).pipe(
+        Effect.flatMap((connection) =>
+          Effect.map(Effect.either(run(connection)), (result) => ({ connection, result }))
+        ),
+        Effect.scoped
+      )
+      return Effect.gen(function* () {
+        const { connection, result } = yield* once
+        if (Either.isRight(result) || connection.wants === null) return yield* result
+        yield* forget(connection.key)
+        return yield* connection.wants === "a new session" ? (yield* once).result : result
+      })
+    }
 
-    const list = <A>(server: string, { client }: Connection, what: Listing.List<A>) =>
+    const fail = (connection: Connection, operation: McpFailed["operation"], thrown: unknown) => {
+      if (Reasons.isUnauthorized(thrown)) connection.wants = "a login"
+      else if (connection.client.transport?.sessionId !== undefined && Reasons.isForgotten(thrown))
+        connection.wants = "a new session"
+      return new McpFailed({
+        server: connection.key.server,
+        operation,
+        reason: connection.why ?? Reasons.of(thrown)
+      })
+    }
+
+    const list = <A>(connection: Connection, what: Listing.List<A>) =>
       Effect.tryPromise({
-        try: (signal) => Listing.read(what, server, client, { signal, timeout: patience }, wrongAnswer),
-        catch: (thrown) => new McpFailed({ server, operation: "list", reason: reasonOf(thrown) })
+        try: (signal) => Listing.read(what, connection.key.server, connection.client, { signal, timeout: patience }),
+        catch: (thrown) => fail(connection, "list", thrown)
+      })
+
+    const listTools = (connection: Connection) =>
+      Effect.suspend(() => {
+        const { changes } = connection
+        return Effect.tap(list(connection, Listing.tools), (tools) =>
+          Effect.sync(() => {
+            if (connection.changes === changes) connection.tools = tools
+          })
+        )
       })
 
     /** Asks a server for one answer. A refusal is reported in the server's words. */
     const ask = <A>(
-      server: string,
       operation: McpFailed["operation"],
       connection: Connection,
       request: (signal: AbortSignal) => Promise<A>
@@ -235,26 +272,20 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
       Effect.tryPromise({
         try: request,
         catch: (thrown) =>
-          isAnswer(thrown)
-            ? new McpRefused({ text: thrown.message })
-            : new McpFailed({ server, operation, reason: connection.why ?? reasonOf(thrown) })
+          Reasons.isAnswer(thrown) ? new McpRefused({ text: thrown.message }) : fail(connection, operation, thrown)
       })
 
     return {
       tools: (server) =>
         use(server, (connection) =>
-          connection.tools === null
-            ? Effect.tap(list(server, connection, Listing.tools), (tools) =>
-                Effect.sync(() => void (connection.tools = tools))
-              )
-            : Effect.succeed(connection.tools)
+          connection.tools === null ? listTools(connection) : Effect.succeed(connection.tools)
         ),
       call: (server, name, input, caller) =>
         use(server, (connection) =>
           during(
             connection.callers,
             caller,
-            ask(server, "call", connection, (signal) =>
+            ask("call", connection, (signal) =>
               connection.client.request({ method: "tools/call", params: { name, arguments: { ...input } } }, callForm, {
                 signal,
                 timeout: noLimit,
@@ -267,11 +298,11 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         use(server, (connection) =>
           connection.client.getServerCapabilities()?.prompts === undefined
             ? Effect.succeed([])
-            : list(server, connection, Listing.prompts)
+            : list(connection, Listing.prompts)
         ),
       prompt: (server, name, given) =>
         use(server, (connection) =>
-          ask(server, "prompt", connection, (signal) =>
+          ask("prompt", connection, (signal) =>
             connection.client.request(
               { method: "prompts/get", params: { name, arguments: { ...given } } },
               promptForm,
@@ -283,11 +314,11 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         use(server, (connection) =>
           connection.client.getServerCapabilities()?.resources === undefined
             ? Effect.succeed([])
-            : list(server, connection, Listing.resources)
+            : list(connection, Listing.resources)
         ),
       resource: (server, uri) =>
         use(server, (connection) =>
-          ask(server, "read", connection, (signal) =>
+          ask("read", connection, (signal) =>
             connection.client.request({ method: "resources/read", params: { uri } }, resourceForm, {
               signal,
               timeout: patience

@@ -7,6 +7,7 @@ import { Array as Arr, Either, ParseResult, Predicate, Schema } from "effect"
 import * as OneLine from "../../domain/OneLine.js"
 import type { LeftOutEntry } from "./McpFailed.js"
 import * as Names from "./Names.js"
+import * as Reasons from "./Reasons.js"
 
 /** The most entries of a list that are read, and the most pages of them. */
 const mostEntries = 256
@@ -116,20 +117,19 @@ const entryOf = <A>({ nameOf, read }: List<A>, server: string, entry: unknown, p
 
 const rest = (reason: string) => Either.left<LeftOutEntry>({ name: "the rest", reason })
 
-/** Reads the pages of a list, up to the limits. `wrong` says why an answer is not a page; null for any other failure. */
+/** Reads the pages of a list, up to the limits. */
 export const read = async <A>(
   list: List<A>,
   server: string,
   client: Client,
-  options: RequestOptions,
-  wrong: (thrown: unknown) => string | null
+  options: RequestOptions
 ): Promise<Listed<A>> => {
   const all: Array<Either.Either<A, LeftOutEntry>> = []
   let cursor: string | undefined
   for (let count = 0; count < mostPages; count++) {
     const params = cursor === undefined ? {} : { cursor }
     const page = await client.request({ method: list.method, params }, list.page, options).catch((thrown: unknown) => {
-      const reason = count === 0 ? null : wrong(thrown)
+      const reason = count === 0 ? null : Reasons.ofAnswer(thrown)
       if (reason === null) throw thrown
       return reason
     })

@@ -5,7 +5,7 @@
  *
  * They take turns by an SQLite lock on an empty file, which is released when its holder dies.
  */
-import type { AuthProvider, OAuthClientProvider } from "@modelcontextprotocol/client"
+import type { AuthProvider, FetchLike, OAuthClientProvider } from "@modelcontextprotocol/client"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Driver from "../sqlite/Driver.js"
 import { LoginNeeded } from "./Logins.js"
@@ -36,17 +36,21 @@ const alone = async (file: string, work: () => Promise<void>): Promise<void> => 
   }
 }
 
-/** What a connection shows its server, and what it does when that is refused. */
+/**
+ * What a connection shows its server, and what it does when that is refused. `fetchFn` asks who grants access, and so
+ * must not send what is meant for the server.
+ */
 export const make = (
   { auth, extractWWWAuthenticateParams }: Sdk,
   login: OAuthClientProvider,
-  lock: string
+  lock: string,
+  fetchFn: FetchLike
 ): AuthProvider => {
   let shown: string | undefined
   const token = async () => (await login.tokens())?.access_token
   return {
     token: async () => (shown = await token()),
-    onUnauthorized: ({ fetchFn, response, serverUrl }) => {
+    onUnauthorized: ({ response, serverUrl }) => {
       const refused = shown
       return alone(lock, async () => {
         const known = await token()

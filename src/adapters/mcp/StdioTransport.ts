@@ -1,16 +1,19 @@
 /**
  * Speaks to a server that is a program, one JSON message per line. What the server can do to this side is bounded: the
- * size of a line and what is in it, how many messages are read before other work has its turn, and how many it sends that
- * nobody asked for. A server that sends more is ended. While messages are read, nothing more is taken from its pipe.
+ * size of a line and what is in it, and how many messages are read before other work has its turn. While messages are read,
+ * nothing more is taken from its pipe.
  *
- * The server gets the environment that commands of tools get. It ends with the process that started it, when its input
- * closes. When asked to end, it has two seconds and is then killed.
+ * The server gets the environment that commands of tools get. It leads a process group of its own, with what it starts:
+ * when it ends, so does the rest of the group. It ends with the process that started it, when its input closes. When
+ * asked to end, it and its group have two seconds and are then killed.
  */
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client"
+import { Effect } from "effect"
 import { spawn, type ChildProcessByStdio } from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "../node/ExecEnvironment.js"
+import * as ProcessGroup from "../node/ProcessGroup.js"
 import * as MessageBounds from "./MessageBounds.js"
 import { Misbehaved } from "./MessageBounds.js"
 import type { Program } from "./Settings.js"
@@ -20,10 +23,6 @@ const longestLine = 8 * 1024 * 1024
 
 /** Messages that are read in one turn of the event loop. */
 const atOnce = 16
-
-/** The most messages that are not answers, and the milliseconds within which they are counted. */
-const mostUnasked = 5_000
-const unaskedMillis = 10_000
 
 /** The most characters of its standard error that are passed on. */
 const mostError = 64 * 1024
@@ -43,9 +42,9 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
   const lines: Array<Buffer> = []
   let partial: Array<Buffer> = []
   let partialSize = 0
-  let unasked = 0
-  let unaskedSince = 0
   let errorText = 0
+  /** Done once the server and all that it started are gone. */
+  let ending: Promise<unknown> | null = null
 
   const end = (error?: Error) => {
     if (isOver) return
@@ -54,20 +53,15 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
     transport.onclose?.()
   }
 
+  const endGroup = () =>
+    (ending ??= Effect.runPromise(
+      running?.pid === undefined ? Effect.void : ProcessGroup.endRest(running.pid, graceMillis)
+    ))
+
   const giveUp = (error: Error) => {
     running?.kill("SIGKILL")
     running?.stdout.destroy()
     end(error)
-  }
-
-  const isFlood = (message: JSONRPCMessage): boolean => {
-    if ("id" in message && !("method" in message)) return false
-    const now = performance.now()
-    if (now - unaskedSince > unaskedMillis) {
-      unaskedSince = now
-      unasked = 0
-    }
-    return ++unasked > mostUnasked
   }
 
   const readLine = (line: Buffer) => {
@@ -76,9 +70,7 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
     const text = line.toString("utf8").trim()
     if (text === "") return
     const message = parse(text)
-    if (message === null) return
-    if (isFlood(message)) return giveUp(new Misbehaved(`sent over ${mostUnasked} messages that nobody asked for`))
-    transport.onmessage?.(message)
+    if (message !== null) transport.onmessage?.(message)
   }
 
   const readSome = () => {
@@ -114,6 +106,7 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
           env,
           cwd: program.cwd,
           stdio: ["pipe", "pipe", "pipe"],
+          detached: process.platform !== "win32",
           windowsHide: true
         })
         running = child
@@ -125,6 +118,7 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
         child.once("exit", (code, signal) => {
           const ended = new Misbehaved(`ended (${signal ?? `exit code ${code}`})`)
           setTimeout(() => end(ended), lastWordsMillis)
+          void endGroup()
         })
         child.stdin.on("error", () => {})
         child.stdout.on("data", take)
@@ -141,22 +135,13 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
           error ? reject(new Misbehaved(`does not read (${codeOf(error)})`)) : resolve()
         )
       }),
-    close: () =>
-      new Promise((resolve) => {
-        const child = running
-        if (child === null || child.exitCode !== null || child.signalCode !== null) {
-          end()
-          return resolve()
-        }
-        const timer = setTimeout(() => child.kill("SIGKILL"), graceMillis)
-        child.once("exit", () => {
-          clearTimeout(timer)
-          resolve()
-        })
-        end()
-        child.stdin.end()
-        child.kill("SIGTERM")
-      })
+    close: async () => {
+      const child = running
+      end()
+      child?.stdin.end()
+      if (process.platform === "win32" && child?.exitCode === null) child.kill("SIGTERM")
+      await endGroup()
+    }
   }
   return transport
 }

@@ -91,7 +91,7 @@ describe("skein mcp", () => {
           wrong.map(() => [2, 1])
         )
       }),
-    60_000
+    180_000
   )
 
   it.scopedLive(
@@ -113,7 +113,7 @@ describe("skein mcp", () => {
         expect(exported).toMatch(/"type":"asset"/)
         expect((yield* say("/every__args-prompt")).stderr).toMatch(/no city/)
       }),
-    60_000
+    180_000
   )
 
   it.scopedLive(
@@ -176,6 +176,6 @@ describe("skein mcp", () => {
         )
         expect((yield* home.run(["mcp", "list"])).stdout).not.toMatch(/blank/)
       }),
-    60_000
+    180_000
   )
 })

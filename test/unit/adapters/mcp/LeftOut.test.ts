@@ -169,11 +169,13 @@ describe("of what a server answers", () => {
       Effect.gen(function* () {
         const { run } = yield* withServers({
           odd: yield* answering({ "tools/list": { tools: [tool("go")] }, "tools/call": { content: 7 } }),
-          odder: yield* answering({ "tools/list": { tools: [tool("go")] }, "tools/call": { content: [], isError: 7 } })
+          odder: yield* answering({ "tools/list": { tools: [tool("go")] }, "tools/call": { content: [], isError: 7 } }),
+          oddest: yield* answering({ "tools/list": { tools: [tool("go")] }, "tools/call": { content: [], _meta: 7 } }),
+          bare: yield* answering({ "tools/list": { tools: [tool("go")] }, "tools/call": 7 })
         })
-        const { lines } = yield* run(["odd__go", {}], ["odder__go", {}])
+        const { lines } = yield* run(["odd__go", {}], ["odder__go", {}], ["oddest__go", {}], ["bare__go", {}])
         for (const line of lines) expect(line).toMatch(/failed to call: its answer does not keep to the protocol/)
-        expect(lines).toHaveLength(2)
+        expect(lines).toHaveLength(4)
       }),
     timeout
   )

@@ -1,17 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Ref, Schema, TestClock } from "effect"
+import { Effect, Fiber, Layer, Ref, TestClock } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { text } from "node:stream/consumers"
 import { Mcp } from "skein/mcp"
 import { ScriptedModel } from "skein/scripted-model"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { freePort } from "../../../support/postgres/Server.js"
+import { httpServer } from "./httpServer.js"
 import { withServers } from "./withServers.js"
 
 const timeout = 60_000
@@ -24,43 +23,13 @@ const programOf = (name: string) =>
 
 const everything = programOf("@modelcontextprotocol/server-everything")
 
-const Asked = Schema.parseJson(
-  Schema.Struct({
-    id: Schema.optional(Schema.Number),
-    method: Schema.String,
-    params: Schema.optional(Schema.Struct({ protocolVersion: Schema.optional(Schema.String) }))
-  })
-)
-const asked = Schema.decodeUnknownSync(Asked)
-
-/** A server over HTTP, which answers calls at each path with a text: events where the path says so. Returns its URL. */
-const httpServer = (calls: Readonly<Record<string, (id: number) => string>>) =>
-  Effect.gen(function* () {
-    const server = createServer((request, response) => {
-      void text(request).then((body) => {
-        if (request.method !== "POST") return response.writeHead(405).end()
-        const { id, method, params } = asked(body)
-        if (id === undefined) return response.writeHead(202).end()
-        const path = request.url?.slice(1) ?? ""
-        const isEvents = method === "tools/call" && path.startsWith("event")
-        response.setHeader("content-type", isEvents ? "text/event-stream" : "application/json")
-        if (method === "tools/call") return response.end(calls[path]?.(id))
-        const { protocolVersion } = params ?? {}
-        const serverInfo = { name: "hostile", version: "1" }
-        const result =
-          method === "initialize"
-            ? { protocolVersion, capabilities: { tools: {} }, serverInfo }
-            : { tools: [{ name: "go", inputSchema: { type: "object" } }] }
-        return response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
-      })
-    })
-    const port = yield* freePort
-    yield* Effect.acquireRelease(
-      Effect.promise(() => once(server.listen(port, "127.0.0.1"), "listening")),
-      () => Effect.sync(() => server.closeAllConnections())
-    )
-    yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
-    return `http://127.0.0.1:${port}`
+/** A server over HTTP that answers calls at each path with a text: events where the path says so. */
+const speaking = (calls: Readonly<Record<string, (id: number) => string>>) =>
+  httpServer(({ id, method, path }, response) => {
+    if (method !== "tools/call" || id === undefined) return false
+    response.setHeader("content-type", path.startsWith("event") ? "text/event-stream" : "application/json")
+    response.end(calls[path]?.(id))
+    return true
   })
 
 const newFolder = Effect.acquireRelease(
@@ -197,6 +166,7 @@ describe("a server that misbehaves", () => {
           good,
           dies: hostile("dies"),
           floods: hostile("floods"),
+          answers: hostile("answers"),
           huge: hostile("huge"),
           refuses: hostile("refuses"),
           asks: hostile("asks"),
@@ -214,7 +184,8 @@ describe("a server that misbehaves", () => {
           ["good__echo", { message: "unharmed" }],
           ["asks__go", {}],
           ["crowded__go", {}],
-          ["deep__go", {}]
+          ["deep__go", {}],
+          ["answers__go", {}]
         )
         expect(lines[0]).toMatch(/^dies__go failure: .*failed to call: ended \(exit code 7\)/)
         expect(lines[1]).toMatch(/^floods__go failure: .*failed to call: sent over 5000 messages/)
@@ -224,6 +195,7 @@ describe("a server that misbehaves", () => {
         expect(lines[5]).toBe("asks__go success: unasked decline wordy decline")
         expect(lines[6]).toMatch(/^crowded__go failure: .*failed to call: sent a message of over 20000 values/)
         expect(lines[7]).toMatch(/^deep__go failure: .*failed to call: sent a message nested more than 200 deep/)
+        expect(lines[8]).toMatch(/^answers__go failure: .*failed to call: sent over 5000 messages/)
         for (const [server, reason] of [
           ["stillborn", /ended \(exit code 3\)/],
           ["missing", /could not be started \(ENOENT\)/],
@@ -255,7 +227,7 @@ describe("a server that misbehaves", () => {
           const start = `data: {"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":{"a":`
           return `${start}${"[".repeat(150)}\n${between}\ndata: ${"[".repeat(150)}${"]".repeat(300)}}}}\n\n`
         }
-        const url = yield* httpServer({
+        const url = yield* speaking({
           answer: (id) => `{"jsonrpc":"2.0","id":${id},"result":{"content":${crowd}}}`,
           event: (id) => {
             const lines = [`: "`, `data: {"jsonrpc":"2.0","id":${id},`, `data: "result":{"content":${crowd}}}`]

@@ -27,6 +27,12 @@ const flood = () => {
   setImmediate(flood)
 }
 
+/** Answers that nobody asked for. */
+const answers = () => {
+  for (let count = 0; count < 200; count++) send({ id: 999_999, result: {} })
+  setImmediate(answers)
+}
+
 const endless = () => {
   process.stdout.write("z".repeat(1024 * 1024), () => setImmediate(endless))
 }
@@ -36,6 +42,9 @@ type Id = string | number | undefined
 /** The client's answer to each question, by the question's id. */
 const answered = new Map<Id, string>()
 let asking: Id
+/** A call that is not answered. */
+let waiting: Id
+let isCancelled = false
 
 const ask = (id: string, message: string) =>
   send({ id, method: "elicitation/create", params: { message, requestedSchema: schema } })
@@ -59,9 +68,17 @@ const call = (id: Id): void => {
       send({ id: 999_999, result: text("an answer that nobody asked for") })
       send({ id, result: { ...text("true"), structuredContent: { a: `${"a".repeat(40)}!` } } })
       return send({ id, result: text("twice") })
+    case "answers":
+      return answers()
     case "asks":
       asking = id
       return ask("wordy", "w".repeat(100_000))
+    case "waits":
+      if (waiting === undefined) {
+        waiting = id
+        return send({ method: "notifications/progress", params: { progressToken: id, progress: 1 } })
+      }
+      return send({ id, result: text(`the call before it was ${isCancelled ? "cancelled" : "not cancelled"}`) })
     case "refuses":
       return send({ id, error: { code: -32602, message: "there is no such thing" } })
   }
@@ -72,7 +89,12 @@ const Message = Schema.parseJson(
     id: Schema.optional(Schema.Union(Schema.String, Schema.Number)),
     method: Schema.optional(Schema.String),
     result: Schema.optional(Schema.Struct({ action: Schema.String })),
-    params: Schema.optional(Schema.Struct({ protocolVersion: Schema.optional(Schema.String) }))
+    params: Schema.optional(
+      Schema.Struct({
+        protocolVersion: Schema.optional(Schema.String),
+        requestId: Schema.optional(Schema.Union(Schema.String, Schema.Number))
+      })
+    )
   })
 )
 const decode = Schema.decodeUnknownSync(Message)
@@ -86,6 +108,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params, result } = decode(line)
   if (result !== undefined) answered.set(id, result.action)
   if (id === "wordy") send({ id: asking, result: text([...answered].flat().join(" ")) })
+  if (method === "notifications/cancelled" && params?.requestId === waiting) isCancelled = true
   if (method === "notifications/initialized" && way === "asks") ask("unasked", "Who are you?")
   if (method === "initialize" && way !== "silent") {
     process.stderr.write("e".repeat(1024 * 1024))

@@ -35,6 +35,8 @@ export const oauthServer = Effect.gen(function* () {
   const good = new Set<string>()
   const refreshers = new Set<string>()
   const seen = { registrations: 0, refreshes: 0 }
+  /** The headers of requests that are not for the server itself but for who grants access to it. */
+  const headersElsewhere: Array<string> = []
   let base = ""
 
   const grant = () => {
@@ -78,6 +80,7 @@ export const oauthServer = Effect.gen(function* () {
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const { pathname, searchParams } = new URL(request.url ?? "/", base)
     if (pathname === "/mcp") return mcp(request, response)
+    headersElsewhere.push(JSON.stringify(request.headers))
     if (pathname.startsWith("/.well-known/oauth-protected-resource"))
       return json(response, 200, { resource: `${base}/mcp`, authorization_servers: [base] })
     if (pathname === "/.well-known/oauth-authorization-server")
@@ -129,6 +132,7 @@ export const oauthServer = Effect.gen(function* () {
   return {
     url: `${base}/mcp`,
     seen,
+    headersElsewhere,
     /** Makes bearer tokens invalid; they can still be refreshed. */
     expire: () => good.clear(),
     /** Makes everything invalid that was issued. */

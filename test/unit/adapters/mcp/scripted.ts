@@ -1,6 +1,7 @@
 /**
  * A server of the Model Context Protocol, as a program, whose answers are its argument: JSON with a result, or an error,
- * for each method. A page of a list after the first is under the method and its cursor.
+ * for each method. A page of a list after the first is under the method and its cursor. Like some servers that exist, it
+ * puts a null error beside a result.
  */
 import { Schema } from "effect"
 import { createInterface } from "node:readline"
@@ -28,6 +29,8 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   const initialized = { protocolVersion, capabilities, serverInfo: { name: "scripted", version: "1" } }
   const answer = method === "initialize" ? initialized : answers[cursor === undefined ? method : `${method} ${cursor}`]
   const said =
-    answer === undefined ? { error: { code: -32601, message: "there is no such method" } } : { result: answer }
+    answer === undefined
+      ? { error: { code: -32601, message: "there is no such method" } }
+      : { result: answer, error: null }
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", id, ...said })}\n`)
 })
