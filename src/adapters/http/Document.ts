@@ -90,7 +90,7 @@ const amendments: Readonly<Record<string, (operation: Fields) => Fields>> = {
       ...fieldsOf(operation["responses"]),
       200: eventStream(
         "SessionEvent",
-        "Events: `id` is the cursor, for durable events only; `event` is the type; `data` is the JSON of a SessionEvent. Also, without an id: `synced { cursor }` once all earlier events have been sent, which is the end with `live=false`, `reload { oldest, newest }` if the events after the cursor are gone, `closing { retryMillis }` before the server stops, `error`, and comments as heartbeats."
+        "Events: `id` is the cursor, for durable events only; `event` is the type; `data` is the JSON of a SessionEvent. Also, without an id: `synced { cursor }` once all events have been sent that were there when the client connected, which is the end with `live=false`, `reload { oldest, newest }` if the events after the cursor are gone, `closing { retryMillis }` before the server stops, `error`, and comments as heartbeats."
       )
     }
   }),

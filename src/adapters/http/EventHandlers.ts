@@ -11,7 +11,7 @@
  * The session's hub sends the same chunk to everyone who watches it: its bytes are made once for all of them.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Chunk, Effect, Schema, type Scope, type Stream } from "effect"
+import { Chunk, Effect, Option, Schema, type Scope, type Stream } from "effect"
 import * as ExactCheck from "../../domain/ExactCheck.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
@@ -99,7 +99,9 @@ const subscribe = ({ after, deltas, entries, live, sessionId }: Wish) =>
         isSynced = true
         return Buffer.concat([told, encoder.encode(synced(Math.max(last, newest)))])
       }
-      const pull = asBytes(yield* Subscriptions.pullOf(events), bytes, lastFrame)
+      const all = yield* Subscriptions.pullOf(events)
+      const replay = Effect.suspend(() => (isSynced ? Effect.fail(Option.none()) : all))
+      const pull = asBytes(live ? all : replay, bytes, lastFrame)
       return { beginning: isSynced ? reload + synced(begin) : reload, pull }
     })
   )

@@ -76,7 +76,10 @@ export const EventRange = Schema.Struct({
   after: optional(Cursor),
   /** Whether events of messages carry the entry, and events of questions the question. Defaults to no. */
   entries: optional(Schema.Boolean),
-  /** Whether the stream goes on with new events once it has replayed what there is. Defaults to yes. */
+  /**
+   * Whether the stream goes on with new events once it has replayed what there was when it began. If not, it ends then,
+   * however fast the session is written. Defaults to yes.
+   */
   live: optional(Schema.Boolean)
 }).annotations({ identifier: "EventRange" })
 export type EventRange = Named<typeof EventRange.Type>

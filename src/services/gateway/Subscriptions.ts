@@ -193,18 +193,36 @@ export const make = Effect.gen(function* () {
     return { first: readOn, rest }
   }
 
-  /** The durable events that are there, chunk by chunk, without a hub. */
+  /**
+   * The durable events that are there, chunk by chunk, without a hub. A session may be written as fast as it is read, so
+   * a replay of more than one page ends with what was the newest event once the first was read.
+   */
   const replayOf = ({ after = beforeAll, entries = false, sessionId }: EventRange) => {
     const replayed = replayedOf(entries)
     let cursor: Cursor = after
+    let newest: number | null = null
     let isOver = false
 
-    const next = Effect.suspend(() =>
-      Effect.map(reader.events({ sessionId, after: cursor, limit: replayed, entries }), (rows) => {
+    const next = Effect.suspend(() => {
+      const limit = newest === null ? replayed : Math.min(replayed, newest - cursor)
+      return Effect.map(reader.events({ sessionId, after: cursor, limit, entries }), (rows) => {
         cursor = rows.at(-1)?.cursor ?? cursor
-        isOver = rows.length < (entries ? 1 : replayed)
+        isOver = rows.length < (entries ? 1 : limit) || cursor === newest
         return Chunk.unsafeFromArray<SessionEvent>(rows)
       })
+    })
+
+    const first = Effect.tap(next, () =>
+      isOver
+        ? Effect.void
+        : storage.session(sessionId).pipe(
+            Effect.map((session) => {
+              newest = session.cursor
+              isOver = cursor >= newest
+            }),
+            // The next page tells that it is gone.
+            Effect.catchTag("SessionNotFound", () => Effect.void)
+          )
     )
 
     const gone = Effect.sync(() => {
@@ -220,7 +238,7 @@ export const make = Effect.gen(function* () {
             Option.some
           )
     )
-    return { first: next, rest }
+    return { first, rest }
   }
 
   /**

@@ -40,6 +40,21 @@ describe("events over HTTP", () => {
     })
   )
 
+  it.scoped("P10 end with what was there when the client connected, if it wants nothing live", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { id } = yield* session()
+      const written = Effect.repeatN(Effect.orDie(gateway.patch({ sessionId: id, title: "more" })), 299)
+      const { port } = yield* serve({
+        ...gateway,
+        subscribe: (range) => Effect.zipRight(written, gateway.subscribe(range))
+      })
+      const { until } = yield* listen(port, `/v1/sessions/${id}/events?live=false`)
+      const frames = yield* until(() => false)
+      expect(frames.at(-1)).toMatchObject({ event: "synced", data: JSON.stringify({ cursor: frames.length - 1 }) })
+    })
+  )
+
   it.scoped("include deltas and entries only for clients that ask for them", () =>
     Effect.gen(function* () {
       const { gateway, model, port, send, session } = yield* served()

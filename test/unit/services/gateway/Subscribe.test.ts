@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Session, SkeinError } from "skein"
+import { ground } from "../runtime/engines.js"
 import { open } from "../runtime/fixture.js"
 
 describe("subscribe", () => {
@@ -44,6 +45,33 @@ describe("subscribe", () => {
       }
       const { cursor } = yield* gateway.session(id)
       expect([...(yield* Stream.runCollect(gateway.events({ sessionId: id, after: cursor, live: false })))]).toEqual([])
+    })
+  )
+
+  it.scoped("P10 that goes on with nothing live ends with what was there when it began, however much is written", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        reader: (reader) => ({
+          ...reader,
+          events: (page) => {
+            const written = Effect.repeatN(
+              Effect.orDie(storage.patch(page.sessionId, { title: "more" })),
+              page.limit - 1
+            )
+            return Effect.zipLeft(reader.events(page), page.after < 2_000 ? written : Effect.void)
+          }
+        })
+      })
+      const { id } = yield* session()
+      for (let count = 0; count < 299; count++) yield* storage.patch(id, { title: `${count}` })
+      for (const entries of [false, true]) {
+        const { cursor } = yield* gateway.session(id)
+        const events = yield* Stream.runCollect(gateway.events({ sessionId: id, entries, live: false }))
+        const last = [...events].at(-1)
+        expect(last).toMatchObject({ cursor: events.length })
+        expect(events.length - cursor).toBeLessThanOrEqual(256)
+      }
     })
   )
 })
