@@ -24,7 +24,7 @@ export type Location = Named<typeof Location.Type>
 /** How clients show a call. */
 export const CallDisplay = Schema.Struct({
   kind: Kind,
-  /** A few words; null when the tool provides none. */
+  /** A few words, on one line, with "…" at the end when the tool's title has more; null when the tool provides none. */
   title: Schema.NullOr(Schema.String),
   locations: Schema.Array(Location),
   /** For a question: the permission rule that `allow-always` stores. Absent where a call cannot be allowed for good. */
@@ -46,10 +46,13 @@ const most = { title: 256, path: 4096, locations: 64 }
 
 const isLine = Schema.is(Line)
 
+/** A title as it is kept. */
+export const titleOf = (title: string): string | null => OneLine.opening(title, most.title)
+
 /** Bounds a display before it is kept: tools make titles and paths from what a model wrote. */
 export const bounded = ({ kind, locations, title }: CallDisplay): CallDisplay => ({
   kind,
-  title: title === null ? null : OneLine.first(title, most.title),
+  title: title === null ? null : titleOf(title),
   locations: locations
     .filter(({ path }) => path.length <= most.path && SafeText.isStorable(path))
     .slice(0, most.locations)

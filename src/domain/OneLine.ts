@@ -39,3 +39,16 @@ export const first = (text: string, limit: number): string | null => {
         .join("")
         .trimEnd()}…`
 }
+
+/** Whether a text goes on after its first non-blank line with one that is not blank either. */
+const goesOn = (text: string): boolean => {
+  const from = Math.max(0, text.search(visible))
+  const end = text.slice(from).search(lineBreak)
+  return end !== -1 && visible.test(text.slice(from + end))
+}
+
+/** Like `first`, but ends in "…" also when other lines follow that are not blank: a shown text never hides that. */
+export const opening = (text: string, limit: number): string | null => {
+  const line = first(text, limit)
+  return line === null || line.endsWith("…") || !goesOn(text) ? line : first(`${line}…`, limit)
+}

@@ -91,4 +91,20 @@ describe("OneLine", () => {
       expect(OneLine.first(text, limit)).toBe(first)
     })
   })
+
+  describe("opening", () => {
+    it.each([
+      ["one\ntwo", 50, "one…"],
+      ["\n one \r\n\n two", 50, "one…"],
+      ["one\u2028two", 50, "one…"],
+      ["one\n \n\t", 50, "one"],
+      ["\n\none", 50, "one"],
+      ["one…\ntwo", 50, "one…"],
+      ["three\ntwo", 5, "thre…"],
+      ["three", 5, "three"],
+      ["\n \t", 50, null]
+    ])("of %j cut to %i is %j", (text, limit, opening) => {
+      expect(OneLine.opening(text, limit)).toBe(opening)
+    })
+  })
 })

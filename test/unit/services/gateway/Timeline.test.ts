@@ -32,7 +32,7 @@ const waiting = (gate: Gate.Gate) =>
     Effect.as(gate.pass(path), path)
   )
 
-const editing = (path: string) => ({ kind: "edit", title: `Edit ${path}`, locations: [{ path, line: 3 }] })
+const editing = (path: string) => ({ kind: "edit", title: `Edit ${path}…`, locations: [{ path, line: 3 }] })
 
 const timelineOf = ({ gateway }: Opened, sessionId: Session.Id) =>
   Effect.map(Stream.runCollect(gateway.timeline({ sessionId })), Chunk.toReadonlyArray)
@@ -82,8 +82,8 @@ describe("a call's display", () => {
       const told = (yield* eventsOf(engine, run.sessionId, false)).flatMap((event) =>
         event.type === "call.started" || event.type === "call.finished" ? [[event.type, event.display.title]] : []
       )
-      expect(told).toContainEqual(["call.started", "Edit a"])
-      expect(told).toContainEqual(["call.finished", "Edit a"])
+      expect(told).toContainEqual(["call.started", "Edit a…"])
+      expect(told).toContainEqual(["call.finished", "Edit a…"])
     })
   )
 
