@@ -61,6 +61,8 @@ export type Reply =
   | { readonly _tag: "Given"; readonly values: Values }
   /** `message` says why, if a reason was stated. */
   | { readonly _tag: "Declined"; readonly message: string | null }
+  /** A person closed the question without an answer. */
+  | { readonly _tag: "Dismissed" }
 
 /** What is wrong, and with which field. */
 interface Flaw {

@@ -57,7 +57,9 @@ export const Answer = Schema.Struct({
   /** Who answered, as the host names people. Null when the run ended before anybody did. */
   by: Schema.NullOr(Schema.String),
   /** What was filled in; with `allow-once`, where the question has an `inquiry`. */
-  values: Schema.optionalWith(Inquiry.Values, { exact: true })
+  values: Schema.optionalWith(Inquiry.Values, { exact: true }),
+  /** Whether the question was dismissed instead of answered; with a denial. Absent when it was not. */
+  isDismissed: Schema.optionalWith(Schema.Boolean, { exact: true })
 }).annotations({ identifier: "Answer" })
 export type Answer = Named<typeof Answer.Type, { readonly values: Inquiry.Values }>
 

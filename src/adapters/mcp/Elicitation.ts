@@ -97,7 +97,7 @@ export const answer = async (
   const asker = meant(askers)
   if (asker === null) return { action: "decline" }
   const reply = await asker.ask(inquiryOf(server, params), signal).catch(() => "over" as const)
-  if (reply === "over") return { action: "cancel" }
+  if (reply === "over" || reply?._tag === "Dismissed") return { action: "cancel" }
   if (reply?._tag !== "Given") return { action: "decline" }
   return params.mode === "url" ? { action: "accept" } : { action: "accept", content: contentOf(reply.values) }
 }

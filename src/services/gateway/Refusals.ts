@@ -9,6 +9,7 @@ const refused = (field: string, limit: string, actual: string) => new InvalidInp
 interface Given {
   readonly verdict: Verdict
   readonly values: Inquiry.Values | undefined
+  readonly isDismissed: boolean
 }
 
 const ofInquiry = (inquiry: Inquiry.Inquiry, { values = {}, verdict }: Given): InvalidInput | null => {
@@ -20,6 +21,8 @@ const ofInquiry = (inquiry: Inquiry.Inquiry, { values = {}, verdict }: Given): I
 /** Returns null when a question can be answered in this way, or already has its answer, which then counts. */
 export const ofAnswer = ({ answer, display: { always, inquiry } }: Question, given: Given): InvalidInput | null => {
   if (answer !== null) return null
+  if (given.isDismissed && given.verdict !== "deny")
+    return refused("verdict", "deny for a question that is dismissed", given.verdict)
   if (inquiry !== undefined && given.verdict !== "deny") return ofInquiry(inquiry, given)
   if (given.values !== undefined)
     return refused("values", "a question with an `inquiry`, and allow-once", "another kind of question")

@@ -136,6 +136,8 @@ export const Answer = Schema.Struct({
   message: optional(Schema.String),
   /** The values that were filled in; with `allow-once`, for a question with an `inquiry`. Defaults to none. */
   values: optional(Values),
+  /** Whether a person dismissed the question instead of answering it; with `deny`. Defaults to false. */
+  isDismissed: optional(Schema.Boolean),
   /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
 }).annotations({ identifier: "AnswerQuestion" })

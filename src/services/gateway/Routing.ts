@@ -254,16 +254,20 @@ const make = Effect.gen(function* () {
         ? reader.questions(null, owner)
         : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId, owner))
     ),
-    answer: method(operations.answer, ({ by, message, questionId, values, verdict }) =>
+    answer: method(operations.answer, ({ by, isDismissed = false, message, questionId, values, verdict }) =>
       Effect.gen(function* () {
         const actor = yield* Actor.Current
         const refusal =
           verdict === "deny" && values === undefined
             ? null
-            : Refusals.ofAnswer(yield* reader.question(questionId), { verdict, values })
+            : Refusals.ofAnswer(yield* reader.question(questionId), { verdict, values, isDismissed })
         if (refusal !== null) return yield* refusal
         const answer = { verdict, message: message ?? null, by: by ?? actor }
-        return yield* runtime.answer(questionId, values === undefined ? answer : { ...answer, values })
+        return yield* runtime.answer(questionId, {
+          ...answer,
+          ...(values === undefined ? {} : { values }),
+          ...(isDismissed ? { isDismissed } : {})
+        })
       })
     ),
     saveAsset: (input) =>

@@ -40,8 +40,10 @@ export const answers = Effect.gen(function* () {
     )
 })
 
-const replyOf = ({ message, values = {}, verdict }: Answer): Inquiry.Reply =>
-  verdict === "allow-once" ? { _tag: "Given", values } : { _tag: "Declined", message }
+const replyOf = ({ isDismissed = false, message, values = {}, verdict }: Answer): Inquiry.Reply => {
+  if (verdict === "allow-once") return { _tag: "Given", values }
+  return isDismissed ? { _tag: "Dismissed" } : { _tag: "Declined", message }
+}
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage

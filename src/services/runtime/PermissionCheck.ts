@@ -34,8 +34,10 @@ interface PermittedCall extends AcceptedCallParts {
 
 const allowing: ReadonlySet<AnyVerdict> = new Set(["allow-once", "allow-for-session", "allow-always"])
 
-const denialBy = (answer: Answer): string =>
-  `Denied${answer.by === null ? "" : ` by ${answer.by}`}: ${answer.message ?? "no reason was given"}`
+const denialBy = ({ by, isDismissed = false, message }: Answer): string => {
+  const unstated = isDismissed ? "the question was dismissed" : "no reason was given"
+  return `Denied${by === null ? "" : ` by ${by}`}: ${message ?? unstated}`
+}
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage

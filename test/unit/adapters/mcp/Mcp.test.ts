@@ -100,6 +100,8 @@ describe("MCP servers of others", () => {
         expect(yield* form.answer({ verdict: "allow-once", values })).toMatch(/fish-2/)
         const refused = yield* asked("every__trigger-elicitation-request", {})
         expect(yield* refused.answer({ verdict: "deny" })).toMatch(/"action": "decline"/)
+        const dismissed = yield* asked("every__trigger-elicitation-request", {})
+        expect(yield* dismissed.answer({ verdict: "deny", isDismissed: true })).toMatch(/"action": "cancel"/)
         const link = yield* asked("every__trigger-url-elicitation", { url: "https://example.com/x" })
         expect(link.question.display.inquiry).toMatchObject({ link: "https://example.com/x", fields: [] })
         expect(yield* link.answer({ verdict: "allow-once" })).toMatch(/accept/)

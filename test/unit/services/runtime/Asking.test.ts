@@ -59,6 +59,18 @@ describe("an inquiry of a running call", () => {
     })
   )
 
+  it.scoped("can be dismissed, which is not an answer", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, questionId, ref } = yield* asked(asks)
+      const both = { questionId, verdict: "allow-once", isDismissed: true, values: { path: "a" } } as const
+      expect(yield* Effect.flip(gateway.answer(both))).toMatchObject({ _tag: "InvalidInput", field: "verdict" })
+      yield* gateway.answer({ questionId, verdict: "deny", isDismissed: true })
+      expect((yield* gateway.question(questionId)).answer).toMatchObject({ verdict: "deny", isDismissed: true })
+      yield* gateway.await(ref)
+      expect((yield* lines(ref.sessionId))[2]).toBe('asks success: {"_tag":"Dismissed"}')
+    })
+  )
+
   it.scoped("P11 leaves no open question once the call stops waiting or the run is cancelled", () =>
     Effect.gen(function* () {
       const gate = yield* Effect.makeSemaphore(0)
