@@ -1,13 +1,13 @@
 /** What a call asks while it runs, as forms and links of the protocol, for editors that show them. Pure. */
 import type {
   CreateElicitationRequest,
-  CreateElicitationResponse,
   ElicitationCapabilities,
   ElicitationPropertySchema
 } from "@agentclientprotocol/sdk"
 import { Predicate, Schema } from "effect"
 import { type Field, type Inquiry, Value, type Values } from "../../domain/Inquiry.js"
 import type { Question } from "../../domain/Permission.js"
+import type { Answer } from "../../services/gateway/Gateway.js"
 
 const text = (value: Value | undefined) => (typeof value === "string" ? { default: value } : {})
 const number = (value: Value | undefined) => (typeof value === "number" ? { default: value } : {})
@@ -67,9 +67,11 @@ const valuesOf = (content: unknown): Values =>
     )
   )
 
-/** What the person answered; null when the question stays open for others. */
-export const answerOf = (response: CreateElicitationResponse) => {
-  if (response.action === "decline") return { verdict: "deny" as const }
-  if (response.action !== "accept") return null
-  return { verdict: "allow-once" as const, values: valuesOf("content" in response ? response.content : {}) }
+/** What the person answered. Whatever is no answer dismisses the question. */
+export const answerOf = (response: unknown): Omit<Answer, "questionId"> => {
+  const { action = null, content = null } = Predicate.isReadonlyRecord(response) ? response : {}
+  if (action === "decline") return { verdict: "deny" }
+  return action === "accept"
+    ? { verdict: "allow-once", values: valuesOf(content) }
+    : { verdict: "deny", isDismissed: true }
 }

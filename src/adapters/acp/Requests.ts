@@ -177,14 +177,15 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         if ((yield* FiberSet.size(expanding)) > 0) return yield* FiberSet.clear(expanding)
         const prompted = yield* watch.prompted
         const runId = prompted ?? (yield* gateway.snapshot(sessionId)).run?.run.id ?? null
-        if (runId !== null) yield* gateway.cancel(runId)
+        if (runId !== null) yield* watch.cancel(runId)
       })
 
     /** Closing a session stops only the editor's own prompt. */
     const stopPrompt = (sessionId: SessionId) =>
       Effect.gen(function* () {
-        const runId = yield* sessions.get(sessionId)?.watch.prompted ?? Effect.succeed(null)
-        if (runId !== null) yield* (yield* gatewayOf(sessionId)).cancel(runId)
+        const open = sessions.get(sessionId)
+        const runId = yield* open?.watch.prompted ?? Effect.succeed(null)
+        if (open !== undefined && runId !== null) yield* open.watch.cancel(runId)
       })
 
     const list = (cwd: string | null | undefined, cursor: string | null | undefined) =>

@@ -24,6 +24,8 @@ import * as Updates from "./Updates.js"
 export interface Watch {
   /** The run of the current prompt; null without one. Waits for a prompt that is being sent. */
   readonly prompted: Effect.Effect<RunId | null>
+  /** Cancels a run of the session. */
+  readonly cancel: (runId: RunId) => ReturnType<Service["cancel"]>
   /** Shows the editor's terminal in which a call runs, in place of the call's output. */
   readonly showTerminal: (callId: CallId, terminalId: string) => Effect.Effect<void>
   /** Tells which slash commands there are, including those of servers. */
@@ -65,13 +67,15 @@ export const open = ({
 }: Options): Effect.Effect<Watch, Effect.Effect.Error<ReturnType<Service["snapshot"]>> | Error, Scope.Scope> =>
   Effect.gen(function* () {
     const own = new Set<RunId>()
+    const cancelled = new Set<RunId>()
     const snapshot = yield* gateway.snapshot(sessionId)
     const questions = yield* Questions.make({
       gateway,
       client,
       workdir: snapshot.session.workdir,
       elicitation,
-      allowed: (runId) => own.has(runId) && allowsAll()
+      allowed: (runId) => own.has(runId) && allowsAll(),
+      isCancelled: (runId) => cancelled.has(runId)
     })
     const holder = snapshot.run?.run ?? null
     const begin = withHistory && holder !== null ? holder.cursor : snapshot.cursor
@@ -223,5 +227,11 @@ export const open = ({
         )
       })
 
-    return { prompted: sending(Effect.sync(() => prompted)), showTerminal, follow, tellCommands, tellLastUsage }
+    const cancel = (runId: RunId) =>
+      Effect.suspend(() => {
+        cancelled.add(runId)
+        return gateway.cancel(runId)
+      })
+
+    return { prompted: sending(Effect.sync(() => prompted)), cancel, showTerminal, follow, tellCommands, tellLastUsage }
   })

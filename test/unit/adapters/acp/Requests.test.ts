@@ -119,29 +119,6 @@ describe("an editor", () => {
     })
   )
 
-  it.scopedLive("answers with allow-always, and is not asked about the next call like it", () =>
-    Effect.gen(function* () {
-      const { workdir } = yield* TestWorkspace.make()
-      const asked: Array<ReadonlyArray<string>> = []
-      const places: Array<object> = []
-      const editor = yield* TestEditor.open({
-        policy: Permissions.byRules(Permissions.askToWrite),
-        handle: (app) =>
-          app.onRequest(methods.client.session.requestPermission, ({ params }) => {
-            asked.push(params.options.map(({ name, optionId }) => `${optionId}: ${name}`))
-            places.push(...(params.toolCall.locations ?? []))
-            return { outcome: { outcome: "selected", optionId: "allow-always" } }
-          })
-      })
-      const { sessionId } = yield* editor.session(workdir)
-      yield* editor.model.play(write("docs/a"), write("docs/a"), ScriptedModel.text("Done."))
-      yield* editor.prompt(sessionId, "Go")
-      expect(asked).toEqual([expect.arrayContaining([expect.stringMatching(/^allow-always: Always allow write: /)])])
-      expect(places).toEqual([{ path: `${workdir}/docs/a` }])
-      expect(TestEditor.results(editor.updates).map(({ status }) => status)).toEqual(["completed", "completed"])
-    })
-  )
-
   for (const how of ["cancel", "close"] as const)
     it.scopedLive(`ends a prompt that a server is still asked about as cancelled, and nothing is sent (${how})`, () =>
       Effect.gen(function* () {
@@ -201,70 +178,6 @@ describe("an editor", () => {
       expect(yield* request("session/prompt", { sessionId, prompt: [] })).toBe(-32602)
       yield* editor.model.play(ScriptedModel.text("Here."))
       expect(yield* editor.prompt(sessionId, "Go")).toMatchObject({ stopReason: "end_turn" })
-    })
-  )
-
-  const inquire = (link: boolean) => ScriptedModel.calls({ name: "inquire", input: JSON.stringify({ link }) })
-
-  it.scopedLive("is shown a running call's inquiry as a form, again if the answer does not fit, or as a link", () =>
-    Effect.gen(function* () {
-      const asked: Array<object> = []
-      const editor = yield* TestEditor.open({
-        capabilities: { elicitation: { form: {}, url: {} } },
-        handle: (app) =>
-          app.onRequest(methods.client.elicitation.create, ({ params }) => {
-            asked.push(params)
-            if (params.mode === "url") return { action: "decline" }
-            return { action: "accept", content: { colour: asked.length === 1 ? "blue" : "g" } }
-          })
-      })
-      const { sessionId } = yield* editor.session("/")
-      yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
-      yield* editor.prompt(sessionId, "Go")
-      expect(asked).toMatchObject([
-        {
-          message: "painter: Which one?",
-          requestedSchema: {
-            properties: { colour: { type: "string", title: "Colour", oneOf: [{ const: "r" }, { const: "g" }] } },
-            required: ["colour"]
-          }
-        },
-        { mode: "form" },
-        { mode: "url", url: "https://painter.example/" }
-      ])
-      const [colour, page] = yield* editor.answers(sessionId)
-      expect(colour).toContain('{"colour":"g"}')
-      expect(page).toContain("Declined")
-    })
-  )
-
-  it.scopedLive("without forms may deny a form or confirm a link; allowing every call answers neither", () =>
-    Effect.gen(function* () {
-      const options: Array<ReadonlyArray<string>> = []
-      const editor = yield* TestEditor.open({
-        handle: (app) =>
-          app.onRequest(methods.client.session.requestPermission, ({ params }) => {
-            options.push([params.toolCall.title ?? "", ...params.options.map(({ optionId }) => optionId)])
-            return { outcome: { outcome: "selected", optionId: params.options[0]?.optionId ?? "" } }
-          })
-      })
-      const { sessionId } = yield* editor.session("/")
-      yield* Effect.promise(() =>
-        editor.agent.request(methods.agent.session.setConfigOption, {
-          sessionId,
-          configId: "permission",
-          value: "allow"
-        })
-      )
-      yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
-      yield* editor.prompt(sessionId, "Go")
-      expect(options).toEqual([
-        ["painter: Which one?", "deny"],
-        ["painter: Which one? https://painter.example/", "allow-once", "deny"]
-      ])
-      const [colour, page] = yield* editor.answers(sessionId)
-      expect(colour).toContain("Declined")
-      expect(page).toContain("Given")
     })
   )
 })

@@ -12,7 +12,7 @@ import * as SkeinTest from "../../../../src/adapters/testing/SkeinTest.js"
 import * as Editors from "../../../../src/adapters/tools/Editors.js"
 import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
 import { type Session, SessionId } from "../../../../src/domain/Session.js"
-import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import { Gateway, type Service } from "../../../../src/services/gateway/Gateway.js"
 import * as Plan from "../../../../src/services/Plan.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as Tool from "../../../../src/services/Tool.js"
@@ -25,6 +25,8 @@ export interface Options {
   readonly policy?: Permissions.Policy<Permissions.Rules>
   /** Runs before a server says what one of its prompts stands for. Defaults to nothing. */
   readonly beforeExpand?: Effect.Effect<void>
+  /** Changes the gateway that the agent works on. Defaults to leaving it as it is. */
+  readonly change?: (gateway: Service) => Service
   /** Adds handlers to the client besides the one for updates. */
   readonly handle?: (app: acp.ClientApp) => acp.ClientApp
 }
@@ -82,6 +84,7 @@ const pipe = () => {
 export const open = ({
   beforeExpand = Effect.void,
   capabilities = {},
+  change = (gateway) => gateway,
   handle = (app) => app,
   policy = Permissions.allowAll
 }: Options = {}) =>
@@ -107,7 +110,7 @@ export const open = ({
       expand: (_: string, typed: string) => Effect.as(beforeExpand, { text: `${title} ${typed}.`, files: [] })
     })
     const engine = {
-      gateway: () => Effect.succeed(gateway),
+      gateway: () => Effect.succeed(change(gateway)),
       newSession: {},
       contextTokens: () => Effect.succeed(1000),
       readServers: (given: ReadonlyArray<acp.McpServer>, cwd: string) =>
