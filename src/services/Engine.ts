@@ -1,5 +1,6 @@
 /** An engine over its storage: Gateway, over Runtime, over what runs turns. */
 import { Context, Effect, Layer } from "effect"
+import { EngineConfig } from "./EngineConfig.js"
 import * as Boundary from "./runtime/Boundary.js"
 import { Gateway } from "./gateway/Gateway.js"
 import * as Routing from "./gateway/Routing.js"
@@ -16,7 +17,12 @@ import * as HostFibers from "./runtime/HostFibers.js"
 import * as Recovery from "./runtime/Recovery.js"
 import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
+import * as SpanEnds from "./SpanEnds.js"
 import * as Stretch from "./Stretch.js"
+
+/** Has the spans of the engine's own fibers end without what was said. */
+const quietly = <A, E, R>(making: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(EngineConfig, ({ traceContent }) => (traceContent ? making : SpanEnds.within(making)))
 
 /**
  * The whole engine, with the services that adapters need to have engines work together. It is drained first when it
@@ -32,7 +38,8 @@ export const layerOpen = Draining.layer.pipe(
   Layer.provideMerge(Drivers.layer),
   Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, HostFibers.layer]),
   Layer.provideMerge(LiveRuns.layer),
-  Layer.provide(Stretch.layer)
+  Layer.provide(Stretch.layer),
+  Layer.locallyEffect(quietly)
 )
 
 /** An engine that neither begins nor takes up runs: it reads, and makes changes that need no run. */

@@ -76,7 +76,10 @@ export const Settings = Schema.Struct({
   eventDays: Schema.Number.pipe(Schema.between(0, 36_500, { description: "a number of days from 0 to 36500" })),
   /** How many of a session's newest events are kept. Defaults to 100,000. */
   eventsKept: from(1),
-  /** Whether spans carry the texts of messages and of tools' inputs and results. Defaults to false. */
+  /**
+   * Whether spans carry the texts of messages, of tools' inputs and results, and of errors. Defaults to false: then a span
+   * that fails has only the error's name, code or status.
+   */
   traceContent: Schema.Boolean
 })
 /** All settings of an engine. */

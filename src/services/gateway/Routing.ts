@@ -16,6 +16,7 @@ import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
+import * as SpanEnds from "../SpanEnds.js"
 import { inPieces, Stretch } from "../Stretch.js"
 import * as Changes from "./Changes.js"
 import { Hashing } from "../Hashing.js"
@@ -51,28 +52,42 @@ const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }
     return payload
   })
 
+/** Has the span of a stream end without what was said. */
+const hideSpan = Effect.withFiberRuntime<void>(({ currentSpan }) =>
+  Effect.sync(() => void (currentSpan?._tag === "Span" && SpanEnds.hide(currentSpan)))
+)
+
 /**
  * Methods that check their input, within the operation's span. Many calls at the same time do not all begin in one
  * stretch: other work has its turn between them.
  */
-const methods = (stretch: Stretch["Type"]) => {
+const methods = (stretch: Stretch["Type"], traceContent: boolean) => {
   const begin = <P extends object, Args extends ReadonlyArray<unknown>>(operation: Callable<P, Args>, args: Args) =>
     Effect.zipRight(stretch.breathe(), checked(operation, args))
+  const traced = <A, E, R>(effect: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> => {
+    const inSpan = Effect.withSpan(effect, `Gateway.${name}`)
+    return traceContent ? inSpan : SpanEnds.within(inSpan)
+  }
   return {
+    traced,
     method:
       <P extends object, Args extends ReadonlyArray<unknown>, A, E, R = never>(
         operation: Callable<P, Args>,
         handle: (payload: P) => Effect.Effect<A, E, R>
       ) =>
       (...args: Args): Effect.Effect<A, E | SkeinError.InvalidInput, R> =>
-        Effect.withSpan(Effect.flatMap(begin(operation, args), handle), `Gateway.${operation.name}`),
+        traced(Effect.flatMap(begin(operation, args), handle), operation.name),
     streamMethod:
       <P extends object, Args extends ReadonlyArray<unknown>, A, E>(
         operation: Callable<P, Args>,
         handle: (payload: P) => Stream.Stream<A, E>
       ) =>
       (...args: Args): Stream.Stream<A, E | SkeinError.InvalidInput> =>
-        Stream.withSpan(Stream.unwrap(Effect.map(begin(operation, args), handle)), `Gateway.${operation.name}`)
+        (traceContent ? begin(operation, args) : Effect.zipRight(hideSpan, begin(operation, args))).pipe(
+          Effect.map(handle),
+          Stream.unwrap,
+          Stream.withSpan(`Gateway.${operation.name}`)
+        )
   }
 }
 
@@ -90,7 +105,7 @@ const make = Effect.gen(function* () {
   const { limits, traceContent } = yield* EngineConfig
   const { turn } = yield* EventLoop
   const stretch = yield* Stretch
-  const { method, streamMethod } = methods(stretch)
+  const { method, streamMethod, traced } = methods(stretch, traceContent)
   const nextMessage = stretch.oneOf(messagesInStretch)
 
   const checkedMessage = <M extends Message>(message: M) =>
@@ -275,7 +290,7 @@ const make = Effect.gen(function* () {
         Effect.flatMap(({ mediaType, name, sessionId }) =>
           runtime.saveAsset({ sessionId, name: name ?? null, mediaType, content: input.content })
         ),
-        Effect.withSpan("Gateway.saveAsset")
+        (saving) => traced(saving, operations.saveAsset.name)
       ),
     assets: method(operations.assets, ({ sessionId }) => reader.assets(sessionId)),
     // A missing session is reported as such, as by every operation of a session.
@@ -297,7 +312,7 @@ const make = Effect.gen(function* () {
             workdirFor: input.workdirFor ?? Effect.succeed
           })
         ),
-        Effect.withSpan("Gateway.importSessions")
+        (importing) => traced(importing, operations.importSessions.name)
       )
   } satisfies Service
 })

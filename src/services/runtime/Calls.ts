@@ -274,6 +274,8 @@ export const make = Effect.gen(function* () {
    */
   const run = (one: CallRun, plan: CallPlan) => {
     const { name, input } = one.part
+    // Any other name is the model's own words.
+    const isKnown = one.context.agent.toolbox.tools.has(name) || config.traceContent
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
@@ -286,7 +288,11 @@ export const make = Effect.gen(function* () {
       }).pipe(Effect.ensuring(leave(plan)))
     ).pipe(
       Effect.withSpan("Calls.run", {
-        attributes: { ...idsOf(one), tool: name, ...(config.traceContent ? { input } : {}) },
+        attributes: {
+          ...idsOf(one),
+          ...(isKnown ? { tool: name } : {}),
+          ...(config.traceContent ? { input } : {})
+        },
         captureStackTrace: false
       })
     )

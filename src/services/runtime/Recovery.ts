@@ -157,8 +157,11 @@ const make = Effect.gen(function* () {
     }
     // Claims may take a while, and must not delay the next search.
     yield* find(isTurn, waits).pipe(
-      Effect.flatMap((found) => Effect.forkIn(take(found, recoverRuns, null), scope)),
-      Effect.withSpan("Recovery.look"),
+      Effect.flatMap((found) =>
+        found.length === 0
+          ? Effect.void
+          : Effect.forkIn(Effect.withSpan(take(found, recoverRuns, null), "Recovery.take"), scope)
+      ),
       Effect.ignoreLogged
     )
     yield* Effect.sleep(Duration.millis(Math.max(spacing / 10, now + wait - elapsed())))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, TestClock, Tracer } from "effect"
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { Gateway, Permissions, Tool } from "skein"
@@ -10,6 +10,7 @@ import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as Metrics from "../../../src/services/Metrics.js"
+import { StorageFailed } from "../../../src/domain/SkeinError.js"
 import { Storage } from "../../../src/services/storage/Storage.js"
 import { open } from "./runtime/fixture.js"
 import { ground } from "./runtime/engines.js"
@@ -59,10 +60,15 @@ const recording = () => {
 interface Parts {
   readonly policy: Permissions.Policy
   readonly tool?: (text: string) => Effect.Effect<string, unknown>
+  /** What the model does first. Defaults to a call with the secret as its input. */
+  readonly step?: ReturnType<typeof ScriptedModel.text>
 }
 
 /** One turn with a call, as a host's tracer and logger see it. */
-const turn = (traceContent: boolean, { policy, tool = Effect.succeed }: Parts = { policy: Permissions.allowAll }) =>
+const turn = (
+  traceContent: boolean,
+  { policy, step, tool = Effect.succeed }: Parts = { policy: Permissions.allowAll }
+) =>
   Effect.gen(function* () {
     const echo = Tool.make("echo", { description: "echoes", input: { text: Schema.String } }).handle(({ text }) =>
       tool(text)
@@ -79,7 +85,8 @@ const turn = (traceContent: boolean, { policy, tool = Effect.succeed }: Parts = 
     const ref = yield* Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel
-      yield* model.play(ScriptedModel.calls(ScriptedModel.call(echo, { text: secret })), ScriptedModel.text(secret))
+      const call = ScriptedModel.calls(ScriptedModel.call(echo, { text: secret }))
+      yield* model.play(step ?? call, ScriptedModel.text(secret))
       const { id } = yield* gateway.create({ workdir: "/" })
       const ref = yield* gateway.send({ sessionId: id, text: secret })
       yield* gateway.await(ref)
@@ -139,12 +146,29 @@ describe("what is seen from outside", () => {
       policy: ({ input }) => Effect.zipRight(Effect.yieldNow(), Effect.dieMessage(`no rule for ${input}`))
     },
     "a tool that fails": { policy: Permissions.allowAll, tool: (text) => Effect.fail(`no ${text}`) },
-    "a tool that breaks": { policy: Permissions.allowAll, tool: (text) => Effect.dieMessage(`no ${text}`) }
+    "a tool that breaks": { policy: Permissions.allowAll, tool: (text) => Effect.dieMessage(`no ${text}`) },
+    "a tool with a span of its own that fails": {
+      policy: Permissions.allowAll,
+      tool: (text) => Effect.withSpan(Effect.fail(new Error(`no ${text}`)), "own")
+    },
+    "a tool with a span of its own that breaks": {
+      policy: Permissions.allowAll,
+      tool: (text) => Effect.withSpan(Effect.die({ [text]: text }), "own")
+    },
+    "a model that fails": {
+      policy: Permissions.allowAll,
+      step: { failure: { reason: "rejected", detail: `no ${secret}` } }
+    },
+    "a model that calls a tool by a name": {
+      policy: Permissions.allowAll,
+      step: ScriptedModel.calls({ name: `tool-${secret}`, input: {} })
+    }
   } satisfies Record<string, Parts>)) {
-    it.effect(`${name} with the input in its words puts it in no log line and no span`, () =>
+    it.effect(`${name} with what was said in its words puts it in no log line and no span`, () =>
       Effect.gen(function* () {
         const { lines, spans } = yield* turn(false, parts)
         expect(spans.map(({ name }) => name)).toContain("Turns.run")
+        if (parts.tool !== undefined) expect(spans.map(({ name }) => name)).toContain("Calls.run")
         expect(lines.join("\n")).not.toContain(secret)
         expect(spans.map(({ attributes, told }) => [...attributes, ...told].join())).not.toEqual(
           expect.arrayContaining([expect.stringContaining(secret)])
@@ -152,6 +176,42 @@ describe("what is seen from outside", () => {
       })
     )
   }
+
+  it.effect("a span that fails says what failed, and with what was said only if the host asks for it", () =>
+    Effect.gen(function* () {
+      const tool = () => Effect.withSpan(Effect.fail(new StorageFailed({ operation: secret, code: "EIO" })), "own")
+      const own = ({ spans }: Effect.Effect.Success<ReturnType<typeof turn>>) =>
+        spans.flatMap(({ name, told }) => (name === "own" ? told : [])).join("\n")
+      const parts = { policy: Permissions.allowAll, tool }
+      expect(own(yield* turn(false, parts))).toMatch(/^StorageFailed: EIO$/)
+      expect(own(yield* turn(true, parts))).toContain(secret)
+    })
+  )
+
+  it.effect("a refused request ends its span without what was given", () =>
+    Effect.gen(function* () {
+      const { layer, spans } = recording()
+      const engine = Layer.provide(SkeinTest.layer({ tools: [], policy: Permissions.allowAll }), layer)
+      yield* Effect.gen(function* () {
+        const { create } = yield* Gateway.Gateway
+        yield* Effect.flip(create({ workdir: `not absolute: ${secret}` }))
+      }).pipe(Effect.provide(engine), Effect.provide(layer))
+      const told = spans.flatMap(({ name, told }) => (name === "Gateway.create" ? told : []))
+      expect(told).toEqual(["InvalidInput: InvalidInput"])
+    })
+  )
+
+  it.effect("an idle engine that looks for runs that others left begins no span", () =>
+    Effect.gen(function* () {
+      const { layer, spans } = recording()
+      const engine = SkeinTest.layer({ tools: [], policy: Permissions.allowAll }, { recoverMillis: 1000 })
+      yield* Effect.gen(function* () {
+        const begun = spans.length
+        yield* TestClock.adjust("1 minute")
+        expect(spans.slice(begun).map(({ name }) => name)).toEqual([])
+      }).pipe(Effect.provide(Layer.provide(engine, layer)))
+    })
+  )
 
   it.effect("a host's logger gets what the engine logs", () =>
     Effect.gen(function* () {

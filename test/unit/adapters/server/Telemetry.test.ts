@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { createServer, type IncomingMessage } from "node:http"
+import { StorageFailed } from "../../../../src/domain/SkeinError.js"
 import * as Settings from "../../../../src/adapters/server/telemetry/Settings.js"
 import * as Telemetry from "../../../../src/adapters/server/telemetry/Telemetry.js"
 
@@ -53,6 +54,22 @@ it.scopedLive("spans and metrics reach the collector that the environment names 
     expect(spans?.headers["api-key"]).toBe("a b")
     for (const said of ["a span of the test", "tested"]) expect(spans?.body).toContain(said)
     for (const said of ["skein_test_sent", "tested"]) expect(metrics?.body).toContain(said)
+  })
+)
+
+it.scopedLive("a span that fails is sent with what failed, and not with the words of the error", () =>
+  Effect.gen(function* () {
+    const { received, url } = yield* collector
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }
+    const failing = Effect.fail(new StorageFailed({ operation: "SECRET", code: "EIO" }))
+    const breaking = Effect.dieMessage("SECRET")
+    yield* Effect.exit(Effect.withSpan(failing, "failing")).pipe(
+      Effect.zipRight(Effect.exit(Effect.withSpan(breaking, "breaking"))),
+      Effect.provide(Telemetry.layer(env))
+    )
+    const spans = received.filter(({ path }) => path === "/v1/traces").map(({ body }) => body)
+    for (const said of ["failing", "breaking", "StorageFailed", "EIO"]) expect(spans.join()).toContain(said)
+    expect(spans.join()).not.toContain("SECRET")
   })
 )
 
