@@ -3,6 +3,9 @@
  * on disk when no editor offers them. What may be read and changed is decided on disk in either case: the editor is
  * never asked for a file that leads out of the workspace, is binary or is too large.
  *
+ * Editors show a file's text, and many lose what is not text: its kind of line ends, its byte order mark, bytes that are
+ * not UTF-8. So these are kept as they are on disk, and a text is not replaced in a file that is not UTF-8 there.
+ *
  * The editor changes a file in its own way, not by a rename, and what somebody types between the last check of the
  * content and the change may be lost. A file that the editor does not know is read from disk; a file that it refuses to
  * read is not read.
@@ -13,6 +16,7 @@ import * as Editors from "./Editors.js"
 import * as FileContent from "./FileContent.js"
 import { type FileRefused, refuse } from "./FileErrors.js"
 import * as FileReplacement from "./FileReplacement.js"
+import * as LineEnds from "./LineEnds.js"
 import type { OpenFile, Place, Workspace } from "./WorkspaceFiles.js"
 import * as Files from "./WorkspaceFiles.js"
 
@@ -38,7 +42,8 @@ export const orOnDisk = Effect.fnUntraced(function* (place: Place, onDisk: Uint8
   )
   if (Option.isNone(text)) return onDisk
   if (text.value.length > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
-  return yield* FileContent.bytesOf(place.printed, text.value)
+  const shown = yield* FileContent.bytesOf(place.printed, text.value)
+  return LineEnds.isSame(onDisk, shown) ? onDisk : LineEnds.fit(onDisk, shown).bytes
 })
 
 /** The whole file. */
@@ -59,8 +64,10 @@ export const ofEditor = (file: OpenFile, place: Place) =>
 const checkUnchanged = (workspace: Workspace, place: Place, expected: string) =>
   Files.openPlace(workspace, place).pipe(
     Effect.flatMap(Files.asFile),
-    Effect.flatMap((file) => readWhole(file, place)),
+    Effect.flatMap((file) => FileContent.readWhole(file, FileReplacement.maxBytes)),
     Effect.scoped,
+    Effect.tap((onDisk) => FileContent.textOf(place.printed, onDisk)),
+    Effect.flatMap((onDisk) => orOnDisk(place, onDisk)),
     Effect.filterOrFail(
       (bytes) => FileContent.hash(bytes) === expected,
       () => refuse(place.printed, "changed")

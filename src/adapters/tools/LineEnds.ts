@@ -72,6 +72,13 @@ const byteOrderMark = [0xef, 0xbb, 0xbf]
 
 const startsWithMark = (bytes: Uint8Array): boolean => byteOrderMark.every((byte, index) => bytes[index] === byte)
 
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  startsWithMark(bytes) ? bytes.subarray(byteOrderMark.length) : bytes
+
+/** Whether two texts are the same but for their line ends and a byte order mark. */
+export const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  Buffer.compare(plain(withoutMark(one)).bytes, plain(withoutMark(other)).bytes) === 0
+
 /** A content, and what `fit` changed in it. */
 export interface Fit {
   readonly bytes: Uint8Array

@@ -77,6 +77,69 @@ describe("an editor's files", () => {
       })
   )
 
+  it.scopedLive("keep the line ends and the byte order mark that they have on disk, which editors do not show", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({
+        "saved.txt": "\ufeffone\r\ntwo\r\n",
+        "unsaved.txt": "one\r\ntwo\r\n",
+        "mixed.txt": "one\r\ntwo\n"
+      })
+      const buffers = new Map([
+        [at("saved.txt"), "one\ntwo\n"],
+        [at("unsaved.txt"), "one\ntwo\nthree\n"],
+        [at("mixed.txt"), "one\ntwo\n"]
+      ])
+      const editor = yield* TestEditor.open({
+        capabilities: { fs: { readTextFile: true, writeTextFile: true } },
+        handle: (app) =>
+          app
+            .onRequest(methods.client.fs.readTextFile, ({ params }) => ({ content: buffers.get(params.path) ?? "" }))
+            .onRequest(methods.client.fs.writeTextFile, ({ params }) => {
+              buffers.set(params.path, params.content)
+              return {}
+            })
+      })
+      const { sessionId } = yield* editor.session(workdir)
+      const edit = (path: string) => call("edit", { path, oldText: "two\n", newText: "2\n" })
+      yield* editor.model.play(
+        ScriptedModel.calls(edit("saved.txt"), edit("unsaved.txt"), edit("mixed.txt")),
+        ScriptedModel.text("Done.")
+      )
+      yield* editor.prompt(sessionId, "Go")
+      expect([...buffers.values()]).toEqual(["\ufeffone\r\n2\r\n", "one\r\n2\r\nthree\r\n", "one\r\n2\n"])
+    })
+  )
+
+  it.scopedLive(
+    "are not edited where they are not UTF-8 on disk, whatever the editor shows; `write` replaces them",
+    () =>
+      Effect.gen(function* () {
+        const { workdir } = yield* TestWorkspace.make({ "latin.txt": Buffer.from("caf\xe9\ntwo\n", "latin1") })
+        const written: Array<string> = []
+        const editor = yield* TestEditor.open({
+          capabilities: { fs: { readTextFile: true, writeTextFile: true } },
+          handle: (app) =>
+            app
+              .onRequest(methods.client.fs.readTextFile, () => ({ content: "caf\ufffd\ntwo\n" }))
+              .onRequest(methods.client.fs.writeTextFile, ({ params }) => {
+                written.push(params.content)
+                return {}
+              })
+        })
+        const { sessionId } = yield* editor.session(workdir)
+        yield* editor.model.play(
+          ScriptedModel.calls(call("edit", { path: "latin.txt", oldText: "two", newText: "2" })),
+          ScriptedModel.calls(call("write", { path: "latin.txt", content: "coffee\n" })),
+          ScriptedModel.text("Done.")
+        )
+        yield* editor.prompt(sessionId, "Go")
+        const [edited, replaced] = TestEditor.results(editor.updates)
+        expect(textOf(edited)).toContain("Cannot use latin.txt: it is not valid UTF-8 text")
+        expect(replaced?.status).toBe("completed")
+        expect(written).toEqual(["coffee\n"])
+      })
+  )
+
   it.scopedLive("stay unchanged when somebody has typed since the tool read them, or when the editor refuses", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "one\n", ".env": "KEY=1\n" })
