@@ -1,7 +1,9 @@
 /**
  * An editor made of the protocol's own SDK, with the agent behind it, in one process: a whole engine, no data on disk.
+ * All that the agent sends must be of the protocol's form.
  */
 import * as acp from "@agentclientprotocol/sdk"
+import { expect } from "@effect/vitest"
 import { Chunk, Effect, Layer, Schema, Stream } from "effect"
 import * as AcpServer from "../../../../src/adapters/acp/AcpServer.js"
 import * as ClientServers from "../../../../src/adapters/acp/ClientServers.js"
@@ -17,6 +19,7 @@ import * as Plan from "../../../../src/services/Plan.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as Tool from "../../../../src/services/Tool.js"
 import { ScriptedModel } from "../../../../src/services/ScriptedModel.js"
+import * as Wire from "./Wire.js"
 
 export const methods = acp.methods
 
@@ -145,8 +148,14 @@ export const open = ({
       updates.push(params.update)
       look()
     })
-    const connection = app.connect(acp.ndJsonStream(toAgent.writable, toEditor.readable))
-    yield* Effect.addFinalizer(() => Effect.sync(() => connection.close()))
+    const { flaws, stream } = Wire.watch(acp.ndJsonStream(toAgent.writable, toEditor.readable))
+    const connection = app.connect(stream)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        connection.close()
+        expect(flaws).toEqual([])
+      })
+    )
     const { agent } = connection
     const sent = (sessionId: string, text: string) =>
       agent.request(methods.agent.session.prompt, { sessionId, prompt: [{ type: "text", text }] })

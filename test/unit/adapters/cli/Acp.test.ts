@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Readable, Writable } from "node:stream"
+import * as Wire from "../acp/Wire.js"
 import * as Program from "./Program.js"
 
 const agentMethods = acp.methods.agent
@@ -113,12 +114,13 @@ const withEditor = <A>(
         return {}
       })
     const clientCapabilities = onWrite === null ? {} : { fs: { writeTextFile: true } }
-    const stream = acp.ndJsonStream(Writable.toWeb(child.stdin), Readable.toWeb(child.stdout))
+    const { flaws, stream } = Wire.watch(acp.ndJsonStream(Writable.toWeb(child.stdin), Readable.toWeb(child.stdout)))
     const value = await app.connectWith(stream, async (agent) => {
       await agent.request(agentMethods.initialize, { protocolVersion: 1, clientCapabilities })
       return use({ agent, updates, until, raw: () => raw, write: (line) => void child.stdin.write(line) })
     })
     child.stdin.end()
+    expect(flaws).toEqual([])
     return { value, code: await ended }
   })
 
