@@ -7,8 +7,9 @@
  * - `shell: git status*`: a command, where `*` stands for any characters. It is compared with each simple command that
  *   the call would run, in one canonical form: words with one blank between them, quoted where they are not plain.
  * - `write: docs/**`: a path, from the session's folder down; absolute where it lies outside. `*` and `?` stay within a
- *   name, `**` stands for any characters and, with a `/` after it, for any folders or none. Because a folder may have
- *   several names, a rule that asks or denies counts for a path outside if the path's end matches.
+ *   name, `**` stands for any characters and, with a `/` after it, for any folders or none. A rule that asks or denies
+ *   and names a folder counts for all that is in it; because a folder may have several names, it counts for a path
+ *   outside if the path's end matches.
  * - for other tools: the call's input, as JSON without blanks.
  *
  * `\` before a character makes that character literal. Deny wins over ask, ask over allow. Rules allow a call only when
@@ -17,7 +18,7 @@
  * pattern, and is asked about when a rule that asks or denies could apply.
  *
  * A call that looks through a folder is judged by that folder, and leaves out the paths in it that a rule denies it or
- * `read`.
+ * `read`: `read: secrets` the folder with its name, `read: secrets/**` what is in it.
  */
 import { Either, Schema } from "effect"
 import type { Hides } from "./Permission.js"
@@ -105,16 +106,17 @@ const pieces = (pattern: string, form: RegExp): ReadonlyArray<Piece> =>
 type Fits = (text: string, starts: ReadonlyArray<number>) => boolean
 
 /**
- * A pattern, to be compared with many texts. `?` and `*` do not step over `separator`. The work for a text is bounded by
- * the product of the lengths, and allocates nothing.
+ * A pattern, to be compared with many texts. `?` and `*` do not step over `separator`; with `within`, a text also matches
+ * if a part of it up to a separator does. The work for a text is bounded by the product of the lengths, and allocates
+ * nothing.
  */
-const compile = (all: ReadonlyArray<Piece>, separator: string | null): Fits => {
+const compile = (all: ReadonlyArray<Piece>, separator: string | null, within = false): Fits => {
   const [first, last] = [all[0], all.at(-1)]
 
   /** Whether the text holds the pieces that are literal, in their order. Most texts that do not fit fail here. */
   const mayFit: Fits = (text, starts) => {
     let at = starts[0] ?? 0
-    if (typeof last === "string" && !text.endsWith(last)) return false
+    if (!within && typeof last === "string" && !text.endsWith(last)) return false
     if (starts.length === 1 && typeof first === "string" && !text.startsWith(first, at)) return false
     for (const piece of all) {
       if (typeof piece !== "string") continue
@@ -155,7 +157,12 @@ const compile = (all: ReadonlyArray<Piece>, separator: string | null): Fits => {
       reached = next
       next = before
     }
-    return reached[text.length] === 1
+    if (reached[text.length] === 1) return true
+    if (!within) return false
+    for (let at = 1; at < text.length; at++) {
+      if (reached[at] === 1 && (text.charAt(at) === separator || text.charAt(at - 1) === separator)) return true
+    }
+    return false
   }
 }
 
@@ -163,16 +170,17 @@ const fromStart: ReadonlyArray<number> = [0]
 
 const isText = (pattern: string, text: string): boolean => compile(pieces(pattern, inText), null)(text, fromStart)
 
-const pathFits = (all: ReadonlyArray<Piece>): Fits => compile(all, "/")
+const isPath = (pattern: string, path: string): boolean => compile(pieces(pattern, inPath), "/")(path, fromStart)
 
-const isPath = (pattern: string, path: string): boolean => pathFits(pieces(pattern, inPath))(path, fromStart)
+/** Whether a path, or a folder that it is in, is what a pattern names. */
+const isWithin = (all: ReadonlyArray<Piece>): Fits => compile(all, "/", true)
 
 /**
- * Whether a path may be what a pattern names. A path that looks as if it were outside may start with another name of
+ * Whether a path may be what a pattern names, or in it. A path that looks as if it were outside may start with another name of
  * the session's folder, which a link gives it; so each end of it counts.
  */
 const mayBePath = (pattern: string, path: string): boolean =>
-  pathFits(pieces(pattern, inPath))(
+  isWithin(pieces(pattern, inPath))(
     path,
     /^(?:[A-Za-z]:)?\//.test(path) ? [0, ...Array.from(path.matchAll(/\//g), ({ index }) => index + 1)] : fromStart
   )
@@ -222,7 +230,7 @@ export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement |
 const reader = "read"
 
 /**
- * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down; null when they deny
+ * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down, or a folder above it; null when they deny
  * neither of them anything by a pattern.
  */
 export const hiding = (rules: ReadonlyArray<Rule>, tool: string): Hides | null => {
@@ -233,10 +241,16 @@ export const hiding = (rules: ReadonlyArray<Rule>, tool: string): Hides | null =
       : []
   })
   if (patterns.length === 0) return null
-  const fitting = patterns.map(pathFits)
+  const fitting = patterns.map(isWithin)
   const hides = (path: string) => fitting.some((fits) => fits(path, fromStart))
   return Object.assign(hides, { cost: patterns.reduce((cost, all) => cost + all.length, 0) })
 }
+
+/** Leaves out what either leaves out. */
+export const eitherHides = (one: Hides | undefined, other: Hides | undefined): Hides | undefined =>
+  one === undefined || other === undefined
+    ? (one ?? other)
+    : Object.assign((path: string) => one(path) || other(path), { cost: (one.cost ?? 1) + (other.cost ?? 1) })
 
 /** Returns the pattern for calls like this one and no others; null when one rule cannot express it. */
 export const patternFor = (subject: Subject): string | null => {

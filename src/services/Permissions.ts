@@ -93,8 +93,8 @@ const subjectOf = ({ commands, input, locations, session, tool }: Request): Effe
 /**
  * Decides by stored rules, deny before ask before allow. `otherwise` decides on calls that no rule covers. Where it
  * asks, the answer `allow-always` can allow such calls permanently. Calls that read leave out (`Tool.Call`'s `hides`) the
- * paths that a rule denies their tool or `read`. Paths are compared as calls name them: links are
- * not followed.
+ * paths that a rule denies their tool or `read`, and what `otherwise` hides from the calls that it decides on. Paths are
+ * compared as calls name them: links are not followed.
  */
 export const byRules =
   <R>(otherwise: Policy<R>): Policy<R | Rules> =>
@@ -104,22 +104,26 @@ export const byRules =
       const subject = yield* subjectOf(request)
       const stored = yield* rules.of(request.session)
       const judgement = PermissionRule.judge(stored, subject)
-      const hides = request.access === "read" ? PermissionRule.hiding(stored, request.tool) : null
-      const hiding = hides === null ? {} : { hides }
+      const own = request.access === "read" ? PermissionRule.hiding(stored, request.tool) : null
+      /** The decision, with what these rules hide too. */
+      const hiding = <D extends Exclude<Decision, { readonly _tag: "Deny" }>>(decision: D): D => {
+        const hides = PermissionRule.eitherHides(own ?? undefined, decision.hides)
+        return hides === undefined ? decision : { ...decision, hides }
+      }
       switch (judgement?.word) {
         case "allow":
-          return { ...allow, ...hiding }
+          return hiding(allow)
         case "ask":
-          return { ...ask, ...hiding }
+          return hiding(ask)
         case "deny":
           return deny(`a stored rule denies it${judgement.rule === null ? "" : `: ${judgement.rule.pattern}`}`)
         case undefined: {
           const decision = yield* otherwise(request)
           if (decision._tag === "Deny") return decision
           const pattern = PermissionRule.patternFor(subject)
-          if (decision._tag === "Allow" || pattern === null) return { ...decision, ...hiding }
+          if (decision._tag === "Allow" || pattern === null) return hiding(decision)
           const store = rules.store(request.session, { word: "allow", pattern })
-          return { ...decision, ...hiding, always: { pattern, store } }
+          return { ...hiding(decision), always: { pattern, store } }
         }
       }
     })

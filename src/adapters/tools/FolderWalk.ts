@@ -32,9 +32,9 @@ export interface Options {
   /** A path or pattern; the folders that it names are not left out. */
   readonly asked: string
   readonly onSkipped: Effect.Effect<void>
-  /** Which files are left out because the policy hides them, and what to do with the number of them. */
+  /** Which files and folders are left out because the policy hides them, and what to do with the number of them. */
   readonly hides: Hides
-  readonly onHidden: (files: number) => Effect.Effect<void>
+  readonly onHidden: (entries: number) => Effect.Effect<void>
 }
 
 /** Which folders a walk leaves out. */
@@ -61,11 +61,9 @@ export const filesBelow = (
       const look = (entry: FolderEntries.Entry) => {
         const { kind, name } = entry
         if (kind === "unreadable") isUnreadable = true
-        else if (kind === "folder") {
-          if (!skipped.includes(name)) folders.push(entry)
-        } else if (kind === "special" || isTemporary(name)) return
+        else if (kind === "folder" ? skipped.includes(name) : kind === "special" || isTemporary(name)) return
         else if (hides(Files.relativeOf(folder, name))) hidden++
-        else files.push(entry)
+        else (kind === "folder" ? folders : files).push(entry)
       }
       yield* FolderEntries.forEach(entries, look, hides.cost)
       if (hidden > 0) yield* onHidden(hidden)

@@ -73,6 +73,15 @@ describe("judge", () => {
     [["ask write: docs/*"], write("C:/other/name/docs/a"), "ask"],
     [["deny write: docs/*"], write("/other/mydocs/a"), null],
     [["deny write: docs/*"], write("other/docs/a"), null],
+    [["deny write: docs"], write("docs/a/b"), "deny"],
+    [["deny write: docs/"], write("docs/a/b"), "deny"],
+    [["ask write: docs"], write("docs/a"), "ask"],
+    [["deny write: docs"], write("docs.md"), null],
+    [["deny write: docs/a"], write("docs"), null],
+    [["deny write: docs"], write("/other/name/docs/a"), "deny"],
+    [["allow write: docs"], write("docs/a"), null],
+    [["deny write: **/node_modules"], write("a/node_modules/b/c"), "deny"],
+    [["deny shell: rm"], shell("rm/a"), null],
     [["allow write: docs/**"], write("docs/a", "src/b"), null],
     [["allow write: docs/**", "allow write: src/**"], write("docs/a", "src/b"), "allow"],
     [["allow write", "deny write: .env*"], write("docs/a", ".env.local"), "deny"],
@@ -144,7 +153,9 @@ describe("patterns of paths", () => {
       for (const path of paths) {
         const judged = PermissionRule.judge([{ word: "allow", pattern: `write: ${pattern}` }], write(path))
         expect(judged?.word === "allow").toBe(named.test(path))
-        expect(hides?.(path)).toBe(named.test(path))
+        const above = Array.from(path.matchAll(/\//g), ({ index }) => [path.slice(0, index), path.slice(0, index + 1)])
+        const hidden = [path, ...above.flat().filter((folder) => folder !== "")]
+        expect(hides?.(path)).toBe(hidden.some((folder) => named.test(folder)))
       }
     },
     { fastCheck: { examples: [["**/a/**/b", ["a/b", "a/b/a", "b", "a/a/b"]]], numRuns: 2_000 } }

@@ -10,16 +10,23 @@ import * as Counting from "../../services/counting.js"
 import { open } from "../../services/runtime/fixture.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
-/** What the model hears about calls in a folder, by an agent that may do whatever no rule decides. */
-const calls = Effect.fnUntraced(function* (
-  workdir: string,
-  patterns: Readonly<Record<string, Permissions.Rule["word"]>>,
-  ...asked: ReadonlyArray<readonly [tool: string, input: Readonly<Record<string, string>>]>
-) {
+type Patterns = Readonly<Record<string, Permissions.Rule["word"]>>
+type Asked = readonly [tool: string, input: Readonly<Record<string, string>>]
+
+/** A policy by stored rules. */
+const ruled = Effect.fnUntraced(function* (patterns: Patterns, otherwise: Permissions.Policy = Permissions.allowAll) {
   const rules = Object.entries(patterns).map(([pattern, word]) => ({ word, pattern }))
   const context = yield* Layer.build(Permissions.layerRules(rules))
-  const policy: Permissions.Policy = (request) =>
-    Effect.provide(Permissions.byRules(Permissions.allowAll)(request), context)
+  const policy: Permissions.Policy = (request) => Effect.provide(Permissions.byRules(otherwise)(request), context)
+  return policy
+})
+
+/** What the model hears about calls in a folder. */
+const callsBy = Effect.fnUntraced(function* (
+  policy: Permissions.Policy,
+  workdir: string,
+  ...asked: ReadonlyArray<Asked>
+) {
   const { gateway, lines, model, send, session } = yield* open({ tools: WorkspaceTools.files, policy })
   const { id } = yield* session({ workdir })
   yield* model.play(
@@ -29,6 +36,10 @@ const calls = Effect.fnUntraced(function* (
   yield* gateway.await(yield* send(id, "go"))
   return (yield* lines(id)).slice(2, -1)
 })
+
+/** The same, by an agent that may do whatever no rule decides. */
+const calls = (workdir: string, patterns: Patterns, ...asked: ReadonlyArray<Asked>) =>
+  Effect.flatMap(ruled(patterns), (policy) => callsBy(policy, workdir, ...asked))
 
 const files = { "secrets/key.pem": "hush", "src/main.ts": "main" }
 
@@ -77,6 +88,57 @@ describe("rules about paths", () => {
     })
   )
 
+  it.scoped("that deny a folder deny all that is in it, and hide it whole", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ ...files, "secrets/deep/er": "hush" })
+      const note = (count: number) => `[left out, because a stored rule denies them: ${count}]`
+      for (const [pattern, names] of [
+        ["secrets", "src/\n[left out, because a stored rule denies them: 1]"],
+        ["s*rets", "src/\n[left out, because a stored rule denies them: 1]"],
+        ["secrets/", "secrets/\nsrc/"]
+      ] as const) {
+        const said = yield* calls(
+          workdir,
+          { [`read: ${pattern}`]: "deny" },
+          ["read", { path: "secrets/key.pem" }],
+          ["grep", { pattern: "." }],
+          ["glob", { pattern: "**" }],
+          ["list", {}],
+          ["list", { path: "secrets" }],
+          ["grep", { pattern: ".", path: "secrets/deep" }],
+          ["list", { path: "src" }]
+        )
+        const inside = note(names.startsWith("src") ? 1 : 2)
+        expect([pattern, ...said]).toEqual([
+          pattern,
+          `read denied: Denied: a stored rule denies it: read: ${pattern}`,
+          `grep success: src/main.ts:1: main\n${inside}`,
+          `glob success: src/main.ts\n${inside}`,
+          `list success: ${names}`,
+          `list success: ${note(2)}`,
+          `grep success: [nothing found]\n${note(1)}`,
+          "list success: src/main.ts"
+        ])
+      }
+    })
+  )
+
+  it.scoped("hide together what the rules behind them hide, too", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ ...files, "own/a": "a", "b.txt": "b" })
+      const said = yield* callsBy(
+        yield* ruled({ "read: secrets/**": "deny" }, yield* ruled({ "read: own/**": "deny" })),
+        workdir,
+        ["glob", { pattern: "**" }],
+        ["read", { path: "own/a" }]
+      )
+      expect(said).toEqual([
+        "glob success: b.txt\nsrc/main.ts\n[left out, because a stored rule denies them: 2]",
+        "read denied: Denied: a stored rule denies it: read: own/**"
+      ])
+    })
+  )
+
   it.scoped("are compared with few files between two turns of the event loop, the more there are the fewer", () =>
     Effect.gen(function* () {
       const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`folder/${n}`, ""]))
@@ -93,7 +155,7 @@ describe("rules about paths", () => {
       const { gateway, model, send, session } = yield* open({ tools: WorkspaceTools.files, policy })
       const { id } = yield* session({ workdir })
       for (const [name, input] of [
-        ["glob", { pattern: "**" }],
+        ["glob", { pattern: "*", path: "folder" }],
         ["list", { path: "folder" }]
       ] as const) {
         compared = 0
