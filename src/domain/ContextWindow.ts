@@ -6,11 +6,13 @@
  * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes like this:
  * 1. shorten the results of earlier turns, oldest first;
  * 2. if that made little room, leave out earlier turns, oldest first;
- * 3. if it still does not fit, shorten the results of the last turn, oldest first;
- * 4. if it does not fit because of a new message of the user, leave out the user's messages right before it, oldest first:
- *    one that was too long to be answered must not keep the next one from being answered.
- * The rest of the last turn is never left out, so what remains may still be larger than the limit. Of a turn, 4 leaves out
- * the same messages whatever came before it, and none once the turn has an answer.
+ * 3. if it still does not fit, shorten the results of the last turn, oldest first.
+ *
+ * A message of the user that was too long to be answered must not keep the next one from being answered, nor cost what
+ * was said before it. So the messages that begin the last turn are left out, oldest first, when they do not fit together
+ * with a newer one, whatever came before them; one that is longer than the limit is left out once the next turn begins.
+ * A note takes their place, and the conversation is cut as if they had never been there: what was cut for their sake
+ * comes back, as it was. The rest of the last turn is never left out, so what remains may still be larger than the limit.
  *
  * What lies far back is not considered (`begin`): the conversation begins at a turn early enough that the turns from it
  * up to the last one, results shortened, exceed the limit. That turn stays the same for many turns to come, and it is
@@ -29,17 +31,17 @@ export interface Piece {
 export interface Cut {
   /** How many of the oldest turns are left out. */
   readonly turns: number
-  /** How many of the user's messages are left out with which the first turn after those begins. */
-  readonly messages: number
+  /** By turn, how many of the user's messages are left out with which it begins. */
+  readonly messages: ReadonlyMap<number, number>
   /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
   readonly results: number
-  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. The number
-   * is different for each cut. */
+  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. Until
+   * messages are left out the number is different for each cut. */
   readonly pieces: number
 }
 
 /** Nothing is left out or shortened. */
-export const whole: Cut = { turns: 0, messages: 0, results: 0, pieces: 0 }
+export const whole: Cut = { turns: 0, messages: new Map(), results: 0, pieces: 0 }
 
 /** Each way of cutting back goes down to this fraction of the limit, if it can. */
 const lowWatermark = 0.7
@@ -54,7 +56,7 @@ export const farthest = 1.5
 export interface EarlierTurn {
   /** Its first place. */
   readonly first: number
-  /** Its size with all results shortened, and without the messages that were left out when it was the last turn. */
+  /** Its size with all results shortened, and without the messages that are left out of it. */
   readonly shortSize: number
 }
 
@@ -85,9 +87,6 @@ export const begin = (earlier: ReadonlyArray<EarlierTurn>, end: number, limit: n
   return null
 }
 
-const isMore = (cut: Cut, before: Cut): boolean =>
-  cut.turns > before.turns || cut.messages > before.messages || cut.results > before.results
-
 /** A conversation that grows. */
 export interface Growing {
   readonly beginTurn: () => void
@@ -97,18 +96,20 @@ export interface Growing {
   readonly cut: () => Cut
 }
 
-/** Starts a conversation without a turn, to be cut to fit `limit`. Adding a piece costs the same at any length. */
-export const grow = (limit: number): Growing => {
+/**
+ * Starts a conversation without a turn, to be cut to fit `limit`. `note` is the size of the note in the place of messages
+ * that are left out. Adding a piece costs the same at any length.
+ */
+export const grow = (limit: number, note: number): Growing => {
   const low = limit * lowWatermark
   const savings: Array<number> = []
   const shortSizes: Array<number> = []
-  /** The sizes of the user's messages in the last turn, which begin it. */
-  let questions: Array<number> = []
   let cut = whole
   let size = 0
   let pieces = 0
-  /** How many results come before the last turn. */
-  let earlier = 0
+  /** How the conversation was before the last turn, how many results it had, and what is shown of the turn. */
+  let before = { cut, size, results: 0 }
+  let shown: Array<Piece> = []
 
   const shorten = (end: number): void => {
     let { results } = cut
@@ -118,39 +119,52 @@ export const grow = (limit: number): Growing => {
   const leaveOut = (end: number): void => {
     let { turns } = cut
     for (; size > low && turns < end; turns++) size -= shortSizes[turns] ?? 0
-    cut = { ...cut, turns, messages: turns > cut.turns ? 0 : cut.messages }
+    cut = { ...cut, turns }
   }
-  /** For when all earlier turns are left out. */
-  const leaveOutQuestions = (last: number): void => {
-    let { messages } = cut
-    for (; size > low && messages < questions.length - 1; messages++) {
-      const question = questions[messages] ?? 0
-      size -= question
-      shortSizes[last] = (shortSizes[last] ?? 0) - question
-    }
-    cut = { ...cut, messages }
+  const append = (piece: Omit<Piece, "isUsers">): void => {
+    const last = shortSizes.length - 1
+    const { results, turns } = cut
+    savings.push(...piece.savings)
+    shortSizes[last] = (shortSizes[last] ?? 0) + shortSize(piece)
+    size += piece.size
+    if (size <= limit) return
+    shorten(before.results)
+    if (size > limit * littleRoom) leaveOut(last)
+    if (size > limit) shorten(savings.length)
+    if (cut.turns > turns || cut.results > results) cut = { ...cut, pieces }
+  }
+  /** Goes on as if these messages, with which the last turn begins, had never been there. */
+  const leaveOutMessages = (count: number): void => {
+    const last = shortSizes.length - 1
+    const left = count + (cut.messages.get(last) ?? 0)
+    size = before.size
+    cut = { ...before.cut, messages: new Map([...before.cut.messages, [last, left]]) }
+    savings.length = before.results
+    shortSizes[last] = 0
+    shown = shown.slice(count)
+    append({ size: note, savings: [] })
+    shown.forEach(append)
   }
 
   return {
     beginTurn: () => {
-      earlier = savings.length
+      if (shown[0]?.isUsers === true && shown[0].size > limit) {
+        leaveOutMessages(1)
+        cut = { ...cut, pieces }
+      }
+      before = { cut, size, results: savings.length }
+      shown = []
       shortSizes.push(0)
-      questions = []
     },
     add: (piece) => {
-      const last = shortSizes.length - 1
       pieces++
-      if (piece.isUsers) questions.push(piece.size)
-      savings.push(...piece.savings)
-      shortSizes[last] = (shortSizes[last] ?? 0) + shortSize(piece)
-      size += piece.size
-      if (size <= limit) return
-      const before = cut
-      shorten(earlier)
-      if (size > limit * littleRoom) leaveOut(last)
-      if (size > limit) shorten(savings.length)
-      if (size > limit && piece.isUsers) leaveOutQuestions(last)
-      if (isMore(cut, before)) cut = { ...cut, pieces }
+      shown.push(piece)
+      append(piece)
+      let rest = shortSizes.at(-1) ?? 0
+      if (!piece.isUsers || rest <= limit) return
+      let count = 0
+      for (; rest > low && count < shown.length - 1; count++) rest -= shown[count]?.size ?? 0
+      if (count > 0) leaveOutMessages(count)
     },
     cut: () => cut
   }
@@ -161,8 +175,8 @@ export const grow = (limit: number): Growing => {
  *
  * @internal
  */
-export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
-  const conversation = grow(limit)
+export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number, note: number): Cut => {
+  const conversation = grow(limit, note)
   for (const turn of turns) {
     conversation.beginTurn()
     turn.forEach(conversation.add)
@@ -171,11 +185,14 @@ export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): 
 }
 
 /** The size of a piece with all its results shortened. */
-const shortSize = ({ savings, size }: Piece): number => savings.reduce((rest, saving) => rest - saving, size)
+const shortSize = ({ savings, size }: Omit<Piece, "isUsers">): number =>
+  savings.reduce((rest, saving) => rest - saving, size)
 
 /** The `EarlierTurn.shortSize` of a turn of these pieces. */
-export const shortSizeOf = (turn: ReadonlyArray<Piece>, limit: number): number =>
-  turn.slice(fit([turn], limit).messages).reduce((sum, piece) => sum + shortSize(piece), 0)
+export const shortSizeOf = (turn: ReadonlyArray<Piece>, limit: number, note: number): number => {
+  const left = fit([turn.filter(({ isUsers }) => isUsers), []], limit, note).messages.get(0) ?? 0
+  return turn.slice(left).reduce((sum, piece) => sum + shortSize(piece), left > 0 ? note : 0)
+}
 
 /**
  * The least `EarlierTurn.shortSize` of a turn that ends with these pieces: the messages that it begins with may be left

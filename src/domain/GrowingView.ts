@@ -33,7 +33,7 @@ export const make = (start: Start, options: ViewPiece.Options): GrowingView => I
 /** Does the same as `make`, in pieces, for a beginning of many turns or of a long one. */
 export function* making({ beginning, turns }: Start, options: ViewPiece.Options): InPieces.InPieces<GrowingView> {
   const limit = ViewPiece.limitOf(options)
-  const conversation = limit === null ? null : ContextWindow.grow(limit)
+  const conversation = limit === null ? null : ContextWindow.grow(limit, ViewPiece.noteSize)
   const named = ViewPiece.uniqueIds()
   const pieces: Array<View> = []
   /** How many pieces come before each turn. */
@@ -64,9 +64,15 @@ export function* making({ beginning, turns }: Start, options: ViewPiece.Options)
     const isSame = cut.pieces === shown.cut.pieces
     let { results } = isSame ? shown : { results: 0 }
     const items = isSame ? shown.items : []
-    const shownFrom = (starts[cut.turns] ?? 0) + cut.messages
+    const shownFrom = starts[cut.turns] ?? 0
+    const leftOut = new Map([...cut.messages].map(([turn, count]) => [starts[turn], count]))
+    let leftUntil = 0
     for (let at = isSame ? shown.pieces : 0; at < pieces.length; at++) {
       if (at % atATime === atATime - 1) yield
+      const left = leftOut.get(at) ?? 0
+      if (left > 0) leftUntil = at + left
+      if (left > 0 && at >= shownFrom) items.push(ViewPiece.userNote(ViewPiece.leftOutHere(left)))
+      if (at < leftUntil) continue
       for (const item of cutPiece(pieces[at] ?? [], at, cut)) {
         const whole = item.role === "tool" ? Math.max(cut.results - results, 0) : 0
         if (item.role === "tool") results += item.results.length
@@ -88,8 +94,7 @@ export function* making({ beginning, turns }: Start, options: ViewPiece.Options)
     },
     view: () => {
       const { cut, items } = InPieces.atOnce(show())
-      // The messages that a turn begins with have places next to each other.
-      const left = (turns[cut.turns]?.first ?? first) + cut.messages - beginning
+      const left = (turns[cut.turns]?.first ?? first) - beginning
       return [
         ...(left > 0 ? [ViewPiece.userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),
         ...(left === 0 && items[0]?.role !== "user" ? [ViewPiece.userNote(ViewPiece.opening)] : []),

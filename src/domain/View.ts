@@ -30,9 +30,9 @@ export type { Options }
 
 /**
  * Returns the view of a transcript. If it is larger than `maxCharacters`, results of earlier turns are shortened, then
- * earlier turns are left out, then results of the last turn are shortened. If the user's messages that it begins with do
- * not fit together, the older ones are left out. The rest of it stays, so a view may still be larger. A run makes its
- * view from the transcript's end and lets it grow (`TranscriptEnd`, `GrowingView`), with the same result.
+ * earlier turns are left out, then results of the last turn are shortened. A user's message that was too long is left
+ * out once another follows. The rest of the last turn stays, so a view may still be larger. A run makes its view from the
+ * transcript's end and lets it grow (`TranscriptEnd`, `GrowingView`), with the same result.
  *
  * @internal
  */

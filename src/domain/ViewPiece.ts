@@ -71,6 +71,7 @@ const brokeOff = "[The step was cut off here. The content above is what had arri
 const unreadable = "[A message without any content that can be shown.]"
 const noOutput = "[no output]"
 const onlyFiles = "[no text]"
+export const leftOutHere = (count: number): string => `[Messages left out here to fit the context: ${count}.]`
 const refusedTurn = "[A message and its answer are left out here, because the answer was refused.]"
 
 /** Room kept for the notes that are added once a view is cut. */
@@ -94,7 +95,7 @@ export const turn = (
   options: Options
 ): Turn => {
   const pieces = isLeftOut(answer, options) ? [piece([userNote(refusedTurn)], [])] : all
-  return { first: seq, pieces, shortSize: ContextWindow.shortSizeOf(pieces, limitOf(options) ?? Infinity) }
+  return { first: seq, pieces, shortSize: ContextWindow.shortSizeOf(pieces, limitOf(options) ?? Infinity, noteSize) }
 }
 
 /** The pieces of entries that belong to one turn. */
@@ -229,6 +230,9 @@ const isBlank = (text: string): boolean => text.trim() === ""
 const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
 
 export const userNote = (note: string): ViewItem => ({ role: "user", parts: [textPart(note)] })
+
+/** At most the size of the note in the place of messages that are left out. */
+export const noteSize = characters([userNote(leftOutHere(Number.MAX_SAFE_INTEGER))])
 
 const userItem = (message: UserMessage, seq: Seq, options: Options): ViewItem => {
   const parts = message.parts.flatMap((part): ReadonlyArray<ViewText | FilePart> => {

@@ -8,33 +8,14 @@ import * as View from "../../../src/domain/View.js"
 import * as ViewPiece from "../../../src/domain/ViewPiece.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
 import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
+import { shortTurns } from "../../support/fixtures/turns.js"
 import { all, options as anyOptions } from "../../support/fixtures/views.js"
 
 const anything = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { maxLength: 4 }).map((parts) =>
   entriesOf(parts.flat().map(({ message }) => message))
 )
 
-/** Many short turns, with results of varying length, and now and then after messages that have no answer. */
-const unanswered = FastCheck.oneof(
-  { weight: 4, arbitrary: FastCheck.constant<ReadonlyArray<number>>([]) },
-  FastCheck.array(FastCheck.nat(9_000), { maxLength: 3 })
-)
-const short = FastCheck.array(FastCheck.tuple(unanswered, FastCheck.array(FastCheck.nat(1_500), { maxLength: 5 })), {
-  maxLength: 30
-}).map((turns) =>
-  entriesOf(
-    turns.flatMap(([unanswered, results], at) => [
-      ...unanswered.map((length) => userText("x".repeat(length))),
-      userText(`question ${at}`),
-      ...results.flatMap((length, step) => [
-        assistant([{ type: "reasoning", text: "why" }, call(`c${at}-${step}`)]),
-        result(`c${at}-${step}`, "y".repeat(length))
-      ]),
-      assistant([{ type: "text", text: "answer" }], at % 5 === 0 ? { finish: "content-filter" } : {})
-    ])
-  )
-)
-const entries = FastCheck.oneof(anything, short)
+const entries = FastCheck.oneof(anything, shortTurns)
 const options = FastCheck.tuple(
   anyOptions,
   FastCheck.option(FastCheck.integer({ min: 200, max: 12_000 })),
@@ -164,21 +145,25 @@ describe("GrowingView", () => {
     for (let turns = 50; turns <= 80; turns++) expect(reasoningOf(turns)).toBeLessThanOrEqual(1)
   })
 
-  it("changes its beginning only rarely, and shows at least half of what fits when turns are short", () => {
-    const options = { ...all, maxCharacters: 10_000 }
-    const entries = longTurns(600)
-    let changes = 0
-    let before: View.View = []
-    for (let turns = 60; turns <= 600; turns++) {
-      const view = View.make(entries.slice(0, turns * 4), options)
-      expect(View.characters(view)).toBeGreaterThan(5_000)
-      expect(View.characters(view)).toBeLessThanOrEqual(10_000)
-      if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
-      before = view
+  it(
+    "changes its beginning only rarely, and shows at least half of what fits when turns are short",
+    { timeout: 60_000 },
+    () => {
+      const options = { ...all, maxCharacters: 10_000 }
+      const entries = longTurns(600)
+      let changes = 0
+      let before: View.View = []
+      for (let turns = 60; turns <= 600; turns++) {
+        const view = View.make(entries.slice(0, turns * 4), options)
+        expect(View.characters(view)).toBeGreaterThan(5_000)
+        expect(View.characters(view)).toBeLessThanOrEqual(10_000)
+        if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
+        before = view
+      }
+      // The transcript grows by some 250 characters per turn: sixteen windows in all.
+      expect(changes).toBeLessThan(16 * 8)
     }
-    // The transcript grows by some 250 characters per turn: sixteen windows in all.
-    expect(changes).toBeLessThan(16 * 8)
-  })
+  )
 
   it("refuses to grow by a new turn, or by the result of a call that it shows", () => {
     const [user, asking, answer] = longTurns(1)

@@ -7,6 +7,7 @@ import * as View from "../../../src/domain/View.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
 import { stringsIn } from "../../support/verdicts/providerRules.js"
 import { entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
+import { shortTurns } from "../../support/fixtures/turns.js"
 import { all, options, results, view } from "../../support/fixtures/views.js"
 
 const withoutLastNote = (view: View.View) =>
@@ -61,7 +62,7 @@ describe("View, as the transcript grows", () => {
   describe("in a full context", () => {
     it.prop(
       "fits, or shows only the last turn with its results shortened",
-      [settledEntries, FastCheck.integer({ min: 500, max: 30_000 })],
+      [FastCheck.oneof(settledEntries, shortTurns), FastCheck.integer({ min: 500, max: 30_000 })],
       ([entries, maxCharacters]) => {
         const shown = View.make(entries, { ...all, maxCharacters })
         if (View.characters(shown) > maxCharacters) {
@@ -102,7 +103,7 @@ describe("View, as the transcript grows", () => {
 
     it.prop(
       "reasoning is shown only after exactly what was shown when it was written",
-      [settledEntries, FastCheck.integer({ min: 500, max: 30_000 })],
+      [FastCheck.oneof(settledEntries, shortTurns), FastCheck.integer({ min: 500, max: 30_000 })],
       ([generated, maxCharacters]) => {
         const options = { ...all, maxCharacters }
         const entries = generated.map((entry) => ({ ...entry, message: named(entry) }))
@@ -183,18 +184,22 @@ describe("View, as the transcript grows", () => {
       expect(shown).toContain("[Earlier messages left out to fit the context: 8.]")
     })
 
-    it("a message that was too long is left out once another follows, and what follows stays", () => {
+    it("a message that was too long is left out once another follows, and what came before it is shown again", () => {
       const long = "l".repeat(20_000)
       const answer = assistant([{ type: "text", text: "answer" }])
-      const shown = (...messages: ReadonlyArray<Message>) =>
-        view([...turn("t1"), userText(long), ...messages], { maxCharacters: 14_000 }).flatMap((item) =>
+      const texts = (messages: ReadonlyArray<Message>) =>
+        view(messages, { maxCharacters: 14_000 }).flatMap((item) =>
           item.role === "tool" ? [] : item.parts.flatMap((part) => (part.type === "text" ? [part.text] : []))
         )
-      const note = (left: number) => `[Earlier messages left out to fit the context: ${left}.]`
-      expect(shown()).toEqual([note(4), long])
-      expect(shown(userText("sorry"))).toEqual([note(5), "sorry"])
-      expect(shown(userText("sorry"), answer)).toEqual([note(5), "sorry", "answer", "Continue."])
-      expect(shown(userText("sorry"), answer, userText("so?"))).toEqual([note(5), "sorry", "answer", "so?"])
+      const shown = (...messages: ReadonlyArray<Message>) => texts([...turn("t1"), userText(long), ...messages])
+      const before = texts(turn("t1")).slice(0, -1)
+      const note = "[Messages left out here to fit the context: 1.]"
+      expect(before).toEqual(["question t1", "answer"])
+      expect(shown()).toEqual(["[Earlier messages left out to fit the context: 4.]", long])
+      expect(shown(userText("sorry"))).toEqual([...before, note, "sorry"])
+      expect(shown(userText("sorry"), answer)).toEqual([...before, note, "sorry", "answer", "Continue."])
+      expect(shown(userText("sorry"), answer, userText("so?"))).toEqual([...before, note, "sorry", "answer", "so?"])
+      expect(shown(answer, userText("so?"))).toEqual([...before, note, "answer", "so?"])
     })
 
     it("then the results of the last turn are shortened; its question stays", () => {

@@ -99,6 +99,29 @@ describe("a request that does not fit into the model's context", () => {
     })
   )
 
+  it.scoped("costs nothing of what was said before, and leaves the beginning as the provider has it in its cache", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        ({ view }) =>
+          size(view) > 15_000
+            ? Stream.fail(refused("Your input exceeds the context window of this model."))
+            : Stream.fromIterable(said("so")),
+        { contextTokens: 5_000 }
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("the first")
+      yield* gateway.await(run)
+      const end = (text: string) => Effect.flatMap(send(run.sessionId, text), gateway.await)
+      for (let turn = 0; turn < 11; turn++) yield* end("y".repeat(700))
+      const before = requests.at(-1)?.view ?? []
+      expect((yield* end("x".repeat(60_000))).stopReason).toBe("failed")
+      for (const text of ["sorry, 1 + 1?", "and 1 + 2?"]) {
+        expect((yield* end(text)).stopReason).toBe("completed")
+        expect(requests.at(-1)?.view.slice(0, before.length)).toEqual(before)
+      }
+    })
+  )
+
   it.scoped("is cut to fit denser text when the provider gives no size and the model's context is known", () =>
     Effect.gen(function* () {
       const isDense = (view: View.View) => JSON.stringify(view).includes("天")
