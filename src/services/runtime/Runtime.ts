@@ -15,7 +15,7 @@ import * as CanonicalJson from "../../domain/CanonicalJson.js"
 import type { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { Presence } from "../../domain/Lease.js"
-import type { Entry, Message, UserMessage } from "../../domain/Message.js"
+import { type Entry, isFile, type Message, type UserMessage } from "../../domain/Message.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
 import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
@@ -108,6 +108,12 @@ export interface Service {
 
 export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
 
+/** A message without the types of its files: those of their assets count, as long as these are there. */
+const withoutTypes = ({ parts, ...message }: UserMessage) => ({
+  ...message,
+  parts: parts.map((part) => (isFile(part) ? { ...part, mediaType: null } : part))
+})
+
 /** Texts that are hashed in one stretch, each with up to 100 items of a list. */
 const textsInStretch = 8
 
@@ -167,10 +173,10 @@ const make = Effect.gen(function* () {
     // They are only compared when there is a key.
     if (idempotencyKey === null) return Effect.succeed({ hash: "", textHash: "" })
     // Without an output the hash is what it was before there were outputs.
-    const sent = [message, metadata, ...(output === null ? [] : [output])]
+    const rest = [metadata, ...(output === null ? [] : [output])]
     return Effect.all({
-      hash: hashOf(() => CanonicalJson.pieces(sent.map(({ value }) => value))),
-      textHash: hashOf(() => [`[${sent.map(({ json }) => json).join(",")}]`])
+      hash: hashOf(() => CanonicalJson.pieces([withoutTypes(message.value), ...rest.map(({ value }) => value)])),
+      textHash: hashOf(() => [`[${[message, ...rest].map(({ json }) => json).join(",")}]`])
     })
   }
 

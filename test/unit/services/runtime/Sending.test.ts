@@ -286,6 +286,28 @@ describe("an idempotency key", () => {
     })
   )
 
+  it.scoped("belongs to its message once a file of it is deleted, whatever type the message gives the file", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send, session } = yield* open()
+      yield* model.play(ScriptedModel.text("I see"))
+      const { id } = yield* session()
+      const save = (text: string) =>
+        gateway.saveAsset({
+          sessionId: id,
+          mediaType: "text/plain",
+          content: Stream.make(new TextEncoder().encode(text))
+        })
+      const [one, other] = [yield* save("one"), yield* save("other")]
+      const look = ({ id: assetId }: Asset.Asset, mediaType: string) =>
+        send(id, "look", { idempotencyKey: "k", files: [{ assetId, mediaType }] })
+      const run = yield* look(one, "image/png")
+      yield* gateway.await(run)
+      yield* gateway.deleteAsset(id, one.id)
+      for (const mediaType of ["image/png", "text/plain"]) expect(yield* look(one, mediaType)).toEqual(run)
+      expect((yield* Effect.flip(look(other, "image/png")))._tag).toBe("IdempotencyConflict")
+    })
+  )
+
   it.scoped("belongs to the message that an earlier version stored under it", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
