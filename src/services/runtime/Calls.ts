@@ -235,7 +235,12 @@ export const make = Effect.gen(function* () {
     })
 
   /** Runs a permitted call once it is admitted, and stores what it returned. */
-  const perform = (one: CallRun, plan: PlannedCall, hides: Hides | undefined, restore: Restore) =>
+  const perform = (
+    one: CallRun,
+    plan: PlannedCall,
+    { hides, notes }: { readonly hides: Hides | undefined; readonly notes: ReadonlyArray<string> },
+    restore: Restore
+  ) =>
     Effect.suspend(() => {
       const { call, context, part } = one
       const limit = readings.limitOf(plan.tool)
@@ -264,7 +269,7 @@ export const make = Effect.gen(function* () {
           Effect.timed
         )
         yield* Metric.update(timeOf(plan.tool.name), Duration.toMillis(took))
-        return yield* results.store(one, result)
+        return yield* results.store(one, result, notes)
       }).pipe(Effect.ensuring(Effect.sync(() => plan.slot?.leave())))
     })
 
@@ -279,12 +284,12 @@ export const make = Effect.gen(function* () {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
-        const denial = yield* restore(permissions.denial(one, plan))
-        if (denial !== null) return yield* results.store(one, HandlerResult.make("denied", denial))
+        const permission = yield* restore(permissions.permission(one, plan))
+        if (Either.isLeft(permission)) return yield* results.store(one, HandlerResult.make("denied", permission.left))
         const hiding = plan.tool.access === "read" ? yield* restore(permissions.hiding(one, plan)) : hidesNothing
         return yield* Either.isLeft(hiding)
           ? results.store(one, HandlerResult.make("denied", hiding.left))
-          : perform(one, plan, hiding.right, restore)
+          : perform(one, plan, { hides: hiding.right, notes: permission.right }, restore)
       }).pipe(Effect.ensuring(leave(plan)))
     ).pipe(
       Effect.withSpan("Calls.run", {

@@ -39,6 +39,12 @@ const denialBy = ({ by, isDismissed = false, message }: Answer): string => {
   return `Denied${by === null ? "" : ` by ${by}`}: ${message ?? unstated}`
 }
 
+type Permission = Either.Either<ReadonlyArray<string>, string>
+
+const permitted: Permission = Either.right([])
+
+const notStored = (why: string): string => `[The call was allowed only this once: its rule could not be stored: ${why}]`
+
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
@@ -87,26 +93,30 @@ export const make = Effect.gen(function* () {
     return (yield* storage.ask(context.lease, asked)) === null ? null : id
   })
 
-  /** Stores the rule of a question. If another engine asked the question, the policy is asked for the rule. */
+  /**
+   * Stores the rule of a question, and returns what the result has to say if that fails. If another engine asked the
+   * question, the policy is asked for the rule.
+   */
   const store = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall, known: Always | null) {
     const decision = known === null ? yield* decidingNow(context, part, about) : null
     const always = decision?._tag === "Ask" ? decision.always : known
-    if (always === null) return yield* Effect.logWarning("a call was allowed for good, and its agent stores no rules")
-    yield* Effect.catchAllCause(fibers.doing(always.store), (cause) =>
-      Effect.logError("the rule of a call that was allowed for good could not be stored", cause)
-    )
+    if (always === null) return [notStored("its agent stores no rules")]
+    const exit = yield* Effect.exit(fibers.doing(always.store))
+    if (Exit.isSuccess(exit)) return []
+    yield* Effect.logError("the rule of a call that was allowed for good could not be stored", exit.cause)
+    return [notStored(HandlerResult.describe(Cause.squash(exit.cause)))]
   })
 
-  const decide = Effect.fn("PermissionCheck.denial")(function* (one: CallRun, about: PermittedCall) {
+  const decide = Effect.fn("PermissionCheck.permission")(function* (one: CallRun, about: PermittedCall) {
     const { deciding } = about
     const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
-    if (decision._tag === "Allow") return null
-    if (decision._tag === "Deny") return `Denied: ${decision.message}`
+    if (decision._tag === "Allow") return permitted
+    if (decision._tag === "Deny") return Either.left(`Denied: ${decision.message}`)
     const asked = yield* question(one, about, decision.always)
-    if (asked === null) return null
+    if (asked === null) return permitted
     const answer = yield* answerTo(asked, one.context.session.id)
-    if (answer.verdict === "allow-always") yield* store(one, about, decision.always)
-    return allowing.has(answer.verdict) ? null : denialBy(answer)
+    if (!allowing.has(answer.verdict)) return Either.left(denialBy(answer))
+    return answer.verdict === "allow-always" ? Either.right(yield* store(one, about, decision.always)) : permitted
   })
 
   /** Whether the policy has allowed a call by now. */
@@ -115,9 +125,9 @@ export const make = Effect.gen(function* () {
     return exit !== null && Exit.isSuccess(exit) && exit.value._tag === "Allow"
   }
 
-  /** Returns null when the call may run, else the text for the model. */
-  const denial = (one: CallRun, about: PermittedCall) =>
-    about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(null) : decide(one, about)
+  /** Whether a call may run: the notes for its result, or why not, as a text for the model. */
+  const permission = (one: CallRun, about: PermittedCall) =>
+    about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(permitted) : decide(one, about)
 
   /**
    * Returns what a permitted call must leave out, or why it must not run after all. If a human was asked about the call
@@ -131,5 +141,5 @@ export const make = Effect.gen(function* () {
       decision._tag === "Deny" ? Either.left(`Denied: ${decision.message}`) : Either.right(decision.hides)
     )
 
-  return { begin, denial, hiding, isAllowed }
+  return { begin, permission, hiding, isAllowed }
 })

@@ -78,7 +78,11 @@ export const make = Effect.gen(function* () {
     return { text, files: [...kept, ...late] }
   })
 
-  const keep = Effect.fnUntraced(function* (one: CallRun, { outcome, output }: HandlerResult.HandlerResult) {
+  const keep = Effect.fnUntraced(function* (
+    one: CallRun,
+    { outcome, output }: HandlerResult.HandlerResult,
+    own: ReadonlyArray<string>
+  ) {
     const { files = [] } = output
     const { missing, text } = ResultText.bound(output.text, limits.resultCharacters)
     const kept = ResultParts.keep(output, limits)
@@ -86,6 +90,7 @@ export const make = Effect.gen(function* () {
     const saved = yield* keepAssets(one, whole, files.slice(0, ResultParts.mostFiles))
     const parts = [...saved.files.filter((file) => typeof file !== "string"), ...kept.parts]
     const notes = [
+      ...own,
       ...saved.files.filter((file) => typeof file === "string"),
       ...(files.length > ResultParts.mostFiles ? [ResultParts.tooMany("files", ResultParts.mostFiles)] : []),
       ...kept.notes
@@ -101,10 +106,10 @@ export const make = Effect.gen(function* () {
     })
   })
 
-  /** Returns the stored result, which is another result if that was stored first. */
-  const store = (one: CallRun, result: HandlerResult.HandlerResult) => {
+  /** Returns the stored result, which is another result if that was stored first. `notes` end its text. */
+  const store = (one: CallRun, result: HandlerResult.HandlerResult, notes: ReadonlyArray<string> = []) => {
     const { outcome, output } = result
-    return Effect.withSpan(keep(one, result), "ResultStore.store", {
+    return Effect.withSpan(keep(one, result, notes), "ResultStore.store", {
       attributes: { ...idsOf(one), outcome, ...(traceContent ? { text: output.text } : {}) },
       captureStackTrace: false
     })

@@ -416,6 +416,26 @@ describe("stored rules", () => {
     })
   )
 
+  it.scoped("that cannot be stored allow the call once, and its result says so", () =>
+    Effect.gen(function* () {
+      const full = Layer.succeed(Permissions.Rules, {
+        of: () => Effect.succeed([]),
+        store: () => Effect.dieMessage("the rules' disk is read-only")
+      })
+      const policy: Permissions.Policy = (request) =>
+        Effect.provide(Permissions.byRules(Permissions.askToWrite)(request), full)
+      const { begin, gateway, lines, model, seen } = yield* open({ tools: [run], policy })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(run, { line: "npm test" })), ScriptedModel.text("done"))
+      const ref = yield* begin("go")
+      const { questionId } = yield* seen(ref, "permission.asked")
+      yield* gateway.answer({ questionId, verdict: "allow-always" })
+      yield* gateway.await(ref)
+      expect((yield* lines(ref.sessionId))[2]).toMatch(
+        /^run success: ran npm test\n\[.*only this once.*the rules' disk is read-only.*\]$/
+      )
+    })
+  )
+
   it.scoped("cannot be created where no single rule covers the call: allow-always is refused, others count", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* ruled()
