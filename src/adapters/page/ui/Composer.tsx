@@ -8,12 +8,55 @@ import * as Pointing from "../state/Pointing.js"
 import { useStore } from "../state/Store.js"
 import * as Unsent from "../state/Unsent.js"
 import { Failure, wordsOf } from "./Failure.js"
+import { useGrace } from "./Grace.js"
 
 /** What the person may want to know while writing. */
 const hint = ({ sending, text }: Unsent.State): string => {
   if (sending !== null) return `Sending “${Visible.line(sending.text.slice(0, 40))}”…`
   return text.length > 1000 ? `${Words.count(text.length)} characters` : "Enter sends, Shift+Enter adds a line"
 }
+
+/** The messages that wait for their turn. */
+const Queue = ({
+  queued,
+  withdraw
+}: {
+  readonly queued: SessionView["queued"]
+  readonly withdraw: (runId: string) => void
+}) => (
+  <p class="queue" ref={useGrace<HTMLParagraphElement>()}>
+    {queued.length === 1 ? "One message is waiting" : `${queued.length} messages are waiting`}
+    {queued.map(({ createdAt, id }) => (
+      <button type="button" class="quiet" key={id} onClick={() => withdraw(id)}>
+        Withdraw{queued.length === 1 ? "" : ` the one from ${new Date(createdAt).toLocaleTimeString()}`}
+      </button>
+    ))}
+  </p>
+)
+
+/** The files of the message. */
+const Attachments = ({
+  detach,
+  files
+}: {
+  readonly files: ReadonlyArray<Unsent.Attached>
+  readonly detach: (assetId: string) => void
+}) => (
+  <ul class="attached" ref={useGrace<HTMLUListElement>()}>
+    {files.map(({ file, name }) =>
+      file === null ? (
+        <li class="note">{name} …</li>
+      ) : (
+        <li key={file.assetId}>
+          {name}
+          <button type="button" class="quiet" aria-label={`Remove ${name}`} onClick={() => detach(file.assetId)}>
+            ✕
+          </button>
+        </li>
+      )
+    )}
+  </ul>
+)
 
 export const Composer = ({ view }: { readonly view: SessionView }) => {
   const unsent = Unsent.of(view.session.id)
@@ -40,39 +83,10 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
         send()
       }}
     >
-      {view.queued.length === 0 ? null : (
-        <p class="queue">
-          {view.queued.length === 1 ? "One message is waiting" : `${view.queued.length} messages are waiting`}
-          {view.queued.map(({ createdAt, id }) => (
-            <button type="button" class="quiet" key={id} onClick={() => cancel(id)}>
-              Withdraw{view.queued.length === 1 ? "" : ` the one from ${new Date(createdAt).toLocaleTimeString()}`}
-            </button>
-          ))}
-        </p>
-      )}
+      {view.queued.length === 0 ? null : <Queue queued={view.queued} withdraw={cancel} />}
       <Failure text={failed} />
       <Failure text={message.failed} />
-      {message.files.length === 0 ? null : (
-        <ul class="attached">
-          {message.files.map(({ file, name }) =>
-            file === null ? (
-              <li class="note">{name} …</li>
-            ) : (
-              <li key={file.assetId}>
-                {name}
-                <button
-                  type="button"
-                  class="quiet"
-                  aria-label={`Remove ${name}`}
-                  onClick={() => unsent.detach(file.assetId)}
-                >
-                  ✕
-                </button>
-              </li>
-            )
-          )}
-        </ul>
-      )}
+      {message.files.length === 0 ? null : <Attachments files={message.files} detach={(id) => unsent.detach(id)} />}
       <textarea
         id="message"
         rows={Math.min(10, Math.max(2, message.text.split("\n").length))}

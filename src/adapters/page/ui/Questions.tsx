@@ -9,6 +9,7 @@ import * as Api from "../net/Api.js"
 import * as Pointing from "../state/Pointing.js"
 import { useAnswer } from "./Answering.js"
 import { Failure } from "./Failure.js"
+import { useGrace } from "./Grace.js"
 import { Input } from "./Input.js"
 import { InquiryCard } from "./Inquiry.js"
 import { Mark } from "./Mark.js"
@@ -89,10 +90,13 @@ const Card = ({ question }: { readonly question: Question }) => {
   )
 }
 
-export const Questions = ({ questions }: { readonly questions: ReadonlyArray<Question> }) =>
-  questions.length === 0 ? null : (
-    <section class="questions" aria-label="Questions waiting for you" aria-live="polite">
-      {questions.length > 1 ? <p class="note">{questions.length} questions are waiting for you</p> : null}
+/** The section stays when it is empty: its buttons are guarded from the moment in which they come. */
+export const Questions = ({ questions }: { readonly questions: ReadonlyArray<Question> }) => {
+  const box = useGrace<HTMLElement>()
+  const count = questions.length
+  return (
+    <section class="questions" aria-label="Questions waiting for you" aria-live="polite" ref={box}>
+      {count > 1 ? <p class="note">{count} questions are waiting for you</p> : null}
       {questions.map((question) => {
         const { inquiry } = question.display
         return inquiry === undefined ? (
@@ -103,3 +107,4 @@ export const Questions = ({ questions }: { readonly questions: ReadonlyArray<Que
       })}
     </section>
   )
+}

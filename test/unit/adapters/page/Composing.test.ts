@@ -4,9 +4,23 @@
  */
 import { Effect } from "effect"
 import type { Page, Route } from "playwright-core"
+import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, choosing, live, patience, send, visit, world, World } from "./visiting.js"
+import {
+  at,
+  choosing,
+  drawn,
+  live,
+  look,
+  opens,
+  patience,
+  send,
+  stopClock,
+  visit,
+  world,
+  World
+} from "./visiting.js"
 
 const run = world()
 
@@ -159,6 +173,48 @@ Chromium.describe("the message field", () => {
           "user: do not delete it",
           "assistant: three"
         ])
+      })
+    ),
+    patience
+  )
+
+  it(
+    "removes one file, and withdraws one message, by a double-click",
+    run(
+      Effect.gen(function* () {
+        const { gateway, model, session } = yield* World
+        const made = yield* session({ title: "Clicked twice" })
+        yield* model.play({ calls: [ScriptedModel.call(look, { at: "twice" })] })
+        const page = yield* visit(at(made))
+        const button = (name: string) => page.getByRole("button", { name, disabled: false })
+        const doubleClick = async (box: string, left: string) => {
+          await stopClock(page)
+          const target = await page.locator(`${box} button`).first().boundingBox()
+          const { x, y } = target ?? { x: 0, y: 0 }
+          await page.mouse.click(x + 4, y + 4)
+          await drawn(page, () => page.getByText(left).first().isVisible())
+          await page.mouse.click(x + 4, y + 4)
+          await page.clock.resume()
+        }
+        yield* Effect.promise(async () => {
+          await live(page)
+          await send(page, "go")
+          await page.locator(".lane.running").waitFor()
+          for (const waiting of ["One message is", "2 messages are", "3 messages are"]) {
+            await send(page, "later")
+            await page.getByText(`${waiting} waiting`).waitFor()
+          }
+          await button("Withdraw").nth(2).waitFor()
+          await doubleClick(".queue", "2 messages are waiting")
+          await page.locator("input[type=file]").setInputFiles(["a", "b", "c"].map((name) => ({ ...note, name })))
+          await button("Remove c").waitFor()
+          await doubleClick(".attached", "b✕")
+          await button("Remove c").waitFor()
+          expect(await attached(page)).toEqual(["b✕", "c✕"])
+        })
+        expect(new Set((yield* gateway.assets(made.id)).map(({ name }) => name))).toEqual(new Set(["b", "c"]))
+        expect((yield* gateway.snapshot(made.id)).queued).toHaveLength(2)
+        yield* opens("twice")
       })
     ),
     patience

@@ -139,6 +139,18 @@ export const choosing = async (page: Page, title: string) => {
   await page.getByRole("heading", { name: title }).waitFor()
 }
 
+/** Stops the page's clock: its timers and frames wait for `page.clock`. */
+export const stopClock = async (page: Page) => {
+  await page.clock.install()
+  const inAnHour = "Date.now() + 3_600_000"
+  await page.clock.pauseAt(await page.evaluate<number>(inAnHour))
+}
+
+/** Draws frames of a page whose clock is stopped until something is so. */
+export const drawn = async (page: Page, isSo: () => Promise<boolean>) => {
+  while (!(await isSo())) await page.clock.runFor(16)
+}
+
 export const at = ({ id }: Session.Session) => `#/${id}`
 export const send = async (page: Page, text: string) => {
   await page.getByLabel("Message", { exact: true }).fill(text)

@@ -1,0 +1,76 @@
+/** Questions on the page: what a person reads is what an answer is about, and all of it can be read. */
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { ScriptedModel } from "skein/scripted-model"
+import { expect, it } from "vitest"
+import * as Chromium from "../../../support/browser/Browser.js"
+import { at, drawn, live, patience, send, shell, stopClock, visit, world, World } from "./visiting.js"
+
+const run = world()
+
+const cards = (page: Page) => page.locator(".question")
+const commands = (...all: ReadonlyArray<string>) => ({
+  calls: all.map((command) => ScriptedModel.call(shell, { command }))
+})
+
+/** The middle of a card's first answer. */
+const middleOf = async (page: Page, nth: number) => {
+  const box = await cards(page).nth(nth).getByRole("button", { name: "Allow once" }).boundingBox()
+  if (box === null) throw new Error("The answer is not in sight")
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+}
+
+Chromium.describe("a question", () => {
+  it(
+    "takes no answer that was meant for the one before it, whoever answered that",
+    run(
+      Effect.gen(function* () {
+        const { gateway, lines, model, session } = yield* World
+        const made = yield* session({ title: "Four at once" })
+        yield* model.play(commands("one", "two", "three", "four"), { text: "Done." })
+        const page = yield* visit(at(made))
+        const place = yield* Effect.promise(async () => {
+          // So low that the cards scroll, and the next one moves to the place of one that goes.
+          await page.setViewportSize({ width: 1280, height: 500 })
+          await live(page)
+          await send(page, "go")
+          await cards(page).nth(3).waitFor()
+          await page.evaluate(`document.querySelector(".questions").scrollTop = 0`)
+          await page.getByRole("button", { name: "Allow once", disabled: false }).nth(3).waitFor()
+          await stopClock(page)
+          const { x, y } = await middleOf(page, 0)
+          await page.mouse.click(x, y)
+          await drawn(page, async () => (await cards(page).count()) === 3)
+          expect(await middleOf(page, 0)).toEqual({ x, y })
+          await page.mouse.click(x, y)
+          await cards(page).first().getByRole("button", { name: "Allow once" }).focus()
+          await page.keyboard.press("Enter")
+          await page.clock.runFor(1000)
+          return { x, y }
+        })
+        const [second] = yield* gateway.questions(made.id)
+        expect(second?.input).toBe(`{"command":"two"}`)
+        if (second !== undefined) yield* gateway.answer({ questionId: second.id, verdict: "allow-once" })
+        yield* Effect.promise(async () => {
+          await drawn(page, async () => (await cards(page).count()) === 2)
+          await page.mouse.click(place.x, place.y)
+          await page.clock.resume()
+          for (const left of [1, 0]) {
+            await cards(page).first().getByRole("button", { name: "Deny…" }).click()
+            await page.getByLabel("Reason for the denial").fill("not this one")
+            await page.getByRole("button", { name: "Deny", exact: true }).click()
+            await cards(page).nth(left).waitFor({ state: "detached" })
+          }
+          await page.getByText("Done.").waitFor()
+        })
+        expect((yield* lines(made.id)).slice(2, 6)).toEqual([
+          "shell success: ran one",
+          "shell success: ran two",
+          expect.stringMatching(/^shell denied: .*not this one/),
+          expect.stringMatching(/^shell denied: .*not this one/)
+        ])
+      })
+    ),
+    patience
+  )
+})
