@@ -1,4 +1,4 @@
-/** The browser's own dialog: it keeps the focus, and Escape closes it. */
+/** The browser's own dialog: it keeps the focus, and Escape closes it. The focus returns to where it was. */
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 
@@ -13,9 +13,12 @@ export const Dialog = ({
 }) => {
   const element = useRef<HTMLDialogElement>(null)
   useEffect(() => {
-    const dialog = element.current
+    const [dialog, before] = [element.current, document.activeElement]
     dialog?.showModal()
-    return () => dialog?.close()
+    return () => {
+      dialog?.close()
+      if (before instanceof HTMLElement) before.focus()
+    }
   }, [])
   return (
     <dialog ref={element} onCancel={close} onClose={close} aria-label={title}>

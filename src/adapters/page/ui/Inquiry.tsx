@@ -128,7 +128,7 @@ export const InquiryCard = ({ inquiry, question }: Asked) => {
   const { answer, failed, isSent } = useAnswer()
   const from = Visible.line(inquiry.from)
   return (
-    <article class="question" aria-label={`Question from ${from}`}>
+    <article class="question" aria-label={`Question from ${from}`} aria-busy={isSent}>
       <header>
         <Mark state="asked" />
         <h3>
@@ -150,17 +150,16 @@ export const InquiryCard = ({ inquiry, question }: Asked) => {
         class="inquiry"
         onSubmit={(event) => {
           event.preventDefault()
-          answer(Api.fillIn(question.id, valuesOf(inquiry, new FormData(event.currentTarget))))
+          const values = valuesOf(inquiry, new FormData(event.currentTarget))
+          answer(() => Api.fillIn(question.id, values))
         }}
       >
         {inquiry.fields.map((field) => (
           <Labelled key={field.name} field={field} />
         ))}
         <div class="answers">
-          <button class="primary" disabled={isSent}>
-            {inquiry.fields.length === 0 ? "Yes" : "Answer"}
-          </button>
-          <button type="button" disabled={isSent} onClick={() => answer(Api.answer(question.id, "deny"))}>
+          <button class="primary">{inquiry.fields.length === 0 ? "Yes" : "Answer"}</button>
+          <button type="button" onClick={() => answer(() => Api.answer(question.id, "deny"))}>
             Decline
           </button>
         </div>

@@ -127,12 +127,17 @@ export const SessionHead = ({
   const [failed, fail] = useState<string | null>(null)
   const menu = useRef<HTMLDetailsElement>(null)
   const close = () => show(null)
+  /** The focus of what is hidden with the menu goes to what opens it. */
+  const closeMenu = () => {
+    if (menu.current === null) return
+    if (menu.current.contains(document.activeElement)) menu.current.querySelector("summary")?.focus()
+    menu.current.open = false
+  }
   useEffect(() => {
     const look = (event: Event) => {
       const isElsewhere = event.target instanceof Node && menu.current?.contains(event.target) !== true
       const isEscape = event instanceof KeyboardEvent && event.key === "Escape"
-      if (menu.current !== null && (isEscape || (isElsewhere && event.type === "pointerdown")))
-        menu.current.open = false
+      if (isEscape || (isElsewhere && event.type === "pointerdown")) closeMenu()
     }
     document.addEventListener("pointerdown", look)
     document.addEventListener("keydown", look)
@@ -142,7 +147,7 @@ export const SessionHead = ({
     }
   }, [])
   const choose = (what: () => void) => () => {
-    if (menu.current !== null) menu.current.open = false
+    closeMenu()
     what()
   }
   const exported = async (form: "json" | "md") => {
@@ -160,9 +165,9 @@ export const SessionHead = ({
       <button class="quiet only-narrow" onClick={back} aria-label="All sessions">
         ‹
       </button>
-      <h2 dir="auto" title={titleOf(session)}>
+      <h1 dir="auto" title={titleOf(session)}>
         {titleOf(session)}
-      </h2>
+      </h1>
       <BadgeMark badge={badge} />
       <span class="note about">
         <button

@@ -191,6 +191,7 @@ const Shown = ({
         panes={{ isStrands, toggle: () => setStrands(!isStrands) }}
       />
       <section class="work" aria-label="Session">
+        <h2 class="unseen">Transcript</h2>
         <Filter
           kind={kind}
           text={text}
@@ -256,6 +257,7 @@ export const SessionPage = ({
   if (view !== null) return <Shown key={open.id} open={open} sessions={sessions} view={view} seq={seq} back={back} />
   return (
     <main class="open alone">
+      <h1 class="unseen">Session</h1>
       <p class="empty">
         {failed === null
           ? "Loading…"

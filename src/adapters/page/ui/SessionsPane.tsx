@@ -101,10 +101,12 @@ export const SessionsPane = ({
     const timer = window.setInterval(() => tick(Date.now()), 30_000)
     return () => window.clearInterval(timer)
   }, [])
+  // An open session has the first heading.
+  const Name = openId === null ? "h1" : "p"
   return (
     <nav class="sessions" aria-label="Sessions">
       <header>
-        <h1>Skein</h1>
+        <Name class="name">Skein</Name>
         <button class="primary" onClick={() => setCreating(true)}>
           New
         </button>

@@ -182,7 +182,12 @@ export const Transcript = ({
     <div class="scroller">
       <div class="transcript" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label="Transcript">
         {rows.length === 0 ? empty : null}
-        <div class="rows" role="feed" aria-label="Messages and results" ref={content}>
+        <div
+          class="rows"
+          role={rows.length === 0 ? undefined : "feed"}
+          aria-label={rows.length === 0 ? undefined : "Messages and results"}
+          ref={content}
+        >
           <div style={{ height: `${offsets[first] ?? 0}px` }} />
           {shown.map((row, index) => (
             <div
