@@ -7,20 +7,7 @@ import type { Page, Route } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import {
-  at,
-  choosing,
-  drawn,
-  live,
-  look,
-  opens,
-  patience,
-  send,
-  stopClock,
-  visit,
-  world,
-  World
-} from "./visiting.js"
+import { at, choosing, drawn, live, look, opens, patience, send, stopClock, visit, world, World } from "./visiting.js"
 
 const run = world()
 

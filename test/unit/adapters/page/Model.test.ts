@@ -155,6 +155,30 @@ describe("texts", () => {
   })
 })
 
+describe("changes of line ends", () => {
+  const shown = (before: string | null, after: string) =>
+    LineDiff.of(before, after).map(({ end, sign, text }) => `${sign}${text}${end === null ? "" : ` <${end}>`}`)
+
+  it("are shown where two texts differ in them", () => {
+    expect(shown("a\nb\n", "a\nb")).toEqual([" a", "-b", "+b <no newline at the end>"])
+    expect(shown("a", "a\n")).toEqual(["-a <no newline at the end>", "+a"])
+    expect(shown("a\r\nb\r\n", "a\nb\n")).toEqual(["-a <CRLF>", "-b <CRLF>", "+a", "+b"])
+    expect(shown("a\nb\nc\n", "a\nb\r\nc\n")).toEqual([" a", "-b", "+b <CRLF>", " c"])
+    expect(shown(null, "a\r\nb")).toEqual(["+a <CRLF>", "+b <no newline at the end>"])
+    expect(shown("a\n", "a\r")).toEqual(["-a", "+a\r <no newline at the end>"])
+  })
+
+  it("are not shown where both texts have the same", () => {
+    expect(shown("a\r\nb\r\n", "a\r\nc\r\n")).toEqual([" a", "-b", "+c"])
+    expect(shown("a\r\nb", "a\r\nb\r\nc")).toEqual([" a", " b", "+c"])
+    expect(shown("a", "a\nb")).toEqual([" a", "+b"])
+    expect(shown("a", "")).toEqual(["-a"])
+    expect(shown("", "a")).toEqual(["+a"])
+    expect(shown(null, "")).toEqual([])
+    expect(shown("same\n", "same\n")).toEqual([" same"])
+  })
+})
+
 describe("the list of sessions", () => {
   const usage = {
     steps: 0,

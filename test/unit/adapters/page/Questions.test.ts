@@ -4,7 +4,21 @@ import type { Page } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, drawn, live, patience, send, shell, stopClock, visit, world, World } from "./visiting.js"
+import {
+  at,
+  audit,
+  choose,
+  drawn,
+  live,
+  patience,
+  send,
+  shell,
+  stopClock,
+  visit,
+  world,
+  World,
+  write
+} from "./visiting.js"
 
 const run = world()
 
@@ -69,6 +83,73 @@ Chromium.describe("a question", () => {
           expect.stringMatching(/^shell denied: .*not this one/),
           expect.stringMatching(/^shell denied: .*not this one/)
         ])
+      })
+    ),
+    patience
+  )
+
+  it(
+    "shows all of a long change, a part at a time, and how its lines end",
+    run(
+      Effect.gen(function* () {
+        const { model, session } = yield* World
+        const made = yield* session({ title: "Long change" })
+        const content = Array.from({ length: 5000 }, (_, n) => `line ${n + 1}`).join("\n")
+        yield* model.play({ calls: [ScriptedModel.call(write, { path: "long.txt", content })] }, { text: "Done." })
+        const page = yield* visit(at(made))
+        yield* Effect.promise(async () => {
+          await live(page)
+          await send(page, "go")
+          const change = cards(page).getByRole("group", { name: "change" })
+          await change.waitFor()
+          expect(await change.innerText()).not.toContain("line 2001")
+          await cards(page).getByRole("button", { name: "Show 3000 more lines" }).click()
+          expect((await change.innerText()).trimEnd()).toMatch(/line 2001\n[^]*line 5000no newline at the end$/)
+          expect(await cards(page).getByRole("button", { name: "more" }).count()).toBe(0)
+          await cards(page).getByRole("button", { name: "Allow once" }).click()
+          await page.getByText("Done.").waitFor()
+        })
+      })
+    ),
+    patience
+  )
+
+  it(
+    "fits into its pane, on wide and on narrow screens, however long its texts are",
+    run(
+      Effect.gen(function* () {
+        const { model, session } = yield* World
+        const made = yield* session({ title: "Long texts" })
+        const words = `git commit --message '${"Nothing else is changed here. ".repeat(12)}' --author ${"x".repeat(300)}`
+        yield* model.play({
+          calls: [
+            ScriptedModel.call(shell, { command: `${words} --amend` }),
+            ScriptedModel.call(write, { path: `src/${"folder/".repeat(60)}${"n".repeat(200)}.ts`, content: words }),
+            ScriptedModel.call(choose, {})
+          ]
+        })
+        const page = yield* visit(at(made))
+        /** How far texts and elements reach beyond the pane, in pixels. */
+        const beyond = () =>
+          page.evaluate<number>(`(() => {
+            const pane = document.querySelector(".questions")
+            const texts = document.createRange()
+            texts.selectNodeContents(pane)
+            const edges = [...pane.querySelectorAll("*"), texts].map((one) => one.getBoundingClientRect().right)
+            const { right } = pane.getBoundingClientRect()
+            return Math.max(0, pane.scrollWidth - pane.clientWidth, ...edges.map((edge) => edge - right))
+          })()`)
+        yield* Effect.promise(async () => {
+          await live(page)
+          await send(page, "go")
+          await cards(page).nth(2).waitFor()
+          for (const width of [1280, 400]) {
+            await page.setViewportSize({ width, height: 800 })
+            expect(await beyond()).toBe(0)
+            await cards(page).first().getByText("--amend").first().scrollIntoViewIfNeeded()
+            await audit(page)
+          }
+        })
       })
     ),
     patience

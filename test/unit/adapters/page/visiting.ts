@@ -37,6 +37,12 @@ export const shell = Tool.make("shell", {
   commands: ({ command }) => Effect.succeed({ commands: [command], isWhole: !command.includes("\u202E") })
 })
 
+export const write = Tool.make("write", {
+  description: "writes",
+  kind: "edit",
+  input: { path: Schema.String, content: Schema.String }
+}).handle(({ path }) => Effect.succeed(`wrote ${path}`))
+
 /** What an MCP server may ask in the middle of a call. */
 const inquiry: Inquiry.Inquiry = {
   from: "files",
@@ -58,7 +64,7 @@ const make = Effect.gen(function* () {
   const rules = Context.get(yield* Layer.build(Permissions.layerRules([])), Permissions.Rules)
   const ruled = Permissions.byRules(Permissions.askToWrite)
   const policy: Permissions.Policy = (request) => Effect.provideService(ruled(request), Permissions.Rules, rules)
-  const server = yield* served({ tools: [look, shell, choose], policy, offered })
+  const server = yield* served({ tools: [look, shell, write, choose], policy, offered })
   const browser = yield* Chromium.launched
   const newContext = Effect.promise(() => browser.newContext({ viewport: { width: 1280, height: 800 } }))
   /** The browser of a person who has signed in. */
