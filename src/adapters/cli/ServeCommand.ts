@@ -4,14 +4,16 @@
  *
  * The first signal stops it in good order: new runs are refused while running ones have time to end; then event streams
  * are ended, and the file by which clients find the server is removed. The second signal ends it immediately.
+ *
+ * When a newer version has migrated the sessions, the server ends with an error: one of that version has to take its place.
  */
 import * as Path from "@effect/platform/Path"
 import { Cache, Deferred, Effect, Layer } from "effect"
 import { realpathSync } from "node:fs"
 import { AgentName } from "../../domain/AgentName.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
-import { InvalidInput } from "../../domain/SkeinError.js"
-import { Leaving } from "../../services/runtime/Draining.js"
+import { InvalidInput, type StorageUnusable } from "../../domain/SkeinError.js"
+import { Leaving } from "../../services/runtime/Leaving.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as PageLink from "../server/access/PageLink.js"
@@ -55,11 +57,15 @@ const rootOf = ({ root }: Input) =>
 const makeLeaving = Effect.gen(function* () {
   const wanted = yield* Deferred.make<void>()
   const drained = yield* Deferred.make<void>()
+  const outdated = yield* Deferred.make<never, StorageUnusable>()
   return {
     layer: Layer.succeed(Leaving, {
       wanted: Deferred.await(wanted),
-      drained: Effect.asVoid(Deferred.succeed(drained, undefined))
+      drained: Effect.asVoid(Deferred.succeed(drained, undefined)),
+      outdated: (refusal) => Effect.asVoid(Deferred.fail(outdated, refusal))
     }),
+    /** Fails once the engine is outdated. */
+    outdated: Deferred.await(outdated),
     leave: Effect.zipRight(Deferred.succeed(wanted, undefined), Deferred.await(drained))
   }
 })
@@ -136,15 +142,14 @@ export const run = Effect.fn("ServeCommand.run")(function* (input: Input) {
   yield* Effect.scoped(
     Effect.gen(function* () {
       const server = yield* Effect.provide(Server.Server, yield* Layer.build(served))
-      yield* Effect.scoped(
-        untilSignal(input, server, {
-          folder,
-          host: reached.host,
-          proxied: ServeSettings.proxied(reached),
-          root,
-          standard
-        })
-      )
+      const serving = untilSignal(input, server, {
+        folder,
+        host: reached.host,
+        proxied: ServeSettings.proxied(reached),
+        root,
+        standard
+      })
+      yield* Effect.raceFirst(Effect.scoped(serving), leaving.outdated)
       yield* screen.writeError(`skein: ${Texts.stopping(drainMillis / 1000)}\n`)
       yield* leaving.leave
       yield* Effect.sleep(lastWords)

@@ -16,11 +16,12 @@ export const inspect = (path: string, newestSchema: number): number => {
   const { applicationId: mark, schema, tables } = read(path)
   if (mark === 0 && schema === 0 && tables === 0) return 0
   if (mark !== applicationId) throw new StorageUnusable({ path, reason: "foreign-database", detail: "" })
-  if (schema > newestSchema) {
-    throw new StorageUnusable({ path, reason: "newer-version", detail: `${schema}, at most ${newestSchema} is known` })
-  }
+  if (schema > newestSchema) throw newerVersion(path, schema, newestSchema)
   return schema
 }
+
+export const newerVersion = (path: string, schema: number, newestSchema: number): StorageUnusable =>
+  new StorageUnusable({ path, reason: "newer-version", detail: `${schema}, at most ${newestSchema} is known` })
 
 interface Marks {
   readonly applicationId: number

@@ -11,11 +11,11 @@ import type Sqlite from "better-sqlite3"
 import { Effect, Layer } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
-import { Database, type Writer } from "../../services/storage/sql/Database.js"
+import { Database } from "../../services/storage/sql/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
 import * as DataLayout from "./DataLayout.js"
 import * as Driver from "./Driver.js"
-import { inspect } from "./Inspection.js"
+import { inspect, newerVersion } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
 import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
@@ -69,6 +69,14 @@ const openReader = (path: string) =>
     )
   )
 
+/** The open writer. */
+interface Open {
+  readonly connection: Sqlite.Database
+  readonly writer: ReturnType<typeof SqliteWriter.make>
+  /** Its `foreignVersion` when it last looked at the version of the schema. */
+  seen: number | null
+}
+
 const make = Effect.gen(function* () {
   const directory = yield* DataDirectory
   const { busyMaxMillis, synchronous } = yield* EngineConfig
@@ -82,11 +90,11 @@ const make = Effect.gen(function* () {
   const inspection = attempt(path, () => inspect(path, Migrations.newest))
   const schema = yield* patiently(inspection)
 
-  let open: { readonly connection: Sqlite.Database; readonly writer: Writer } | null = null
+  let open: Open | null = null
   const openWriter = (isNew: boolean) =>
     attempt(path, () => {
       const connection = connect(file, synchronous, isNew)
-      return (open = { connection, writer: SqliteWriter.make(connection) }).writer
+      return (open = { connection, writer: SqliteWriter.make(connection), seen: null }).writer
     })
   const discard = Effect.sync(() => {
     open?.connection.close()
@@ -103,6 +111,22 @@ const make = Effect.gen(function* () {
     }
   }
 
+  /** The version is read only after others have committed, so writes that nobody comes between cost no more. */
+  const newerSchema = (): number | null => {
+    if (open === null) return null
+    const commits = open.writer.foreignVersion()
+    if (commits === open.seen) return null
+    const version = open.writer.schemaVersion()
+    open.seen = commits
+    return version > Migrations.newest ? version : null
+  }
+  let refusal: StorageUnusable | null = null
+  const outdated = () => {
+    const version = refusal === null ? newerSchema() : null
+    if (version !== null) refusal = newerVersion(path, version, Migrations.newest)
+    return refusal
+  }
+
   const reader = yield* patiently(openReader(path))
   const beside = SqliteFile.beside(file)
   const checkpoint = attempt(path, () => open?.connection.pragma("wal_checkpoint(TRUNCATE)"))
@@ -113,6 +137,7 @@ const make = Effect.gen(function* () {
     writer: Effect.suspend(() => (open === null ? openWriter(false) : Effect.succeed(open.writer))),
     discard,
     isReplaced: () => [file, ...beside].some(SqliteFile.isReplaced),
+    outdated,
     reader
   })
 })

@@ -14,7 +14,12 @@ const keptStatements = 256
 /** The most pages by which one call shortens the file. */
 const releasedPages = 500
 
-export const make = (connection: Sqlite.Database): Writer & Reader => {
+interface Connection extends Writer, Reader {
+  /** The schema version that the file is marked with. */
+  readonly schemaVersion: () => number
+}
+
+export const make = (connection: Sqlite.Database): Connection => {
   const statements = new Map<string, Statement>()
   let changes = 0
 
@@ -88,6 +93,7 @@ export const make = (connection: Sqlite.Database): Writer & Reader => {
       changes += pages
     },
     foreignVersion: () => pragma("data_version"),
+    schemaVersion: () => pragma("user_version"),
     inTransaction: () => connection.inTransaction,
     changes: () => changes
   }

@@ -6,7 +6,8 @@
  * Drivers belong to the engine and not to the fiber that sent the message.
  *
  * An engine that is closed drains: it begins no more runs, gives those that it drives some time to end, and releases
- * the rest, for another engine to go on with.
+ * the rest, for another engine to go on with. An engine that is outdated can store nothing any more, so it lets go of
+ * them as they are.
  *
  * Where engines of other hosts may take over its runs, an engine whose sign of life is overdue in storage releases them
  * as well: see `Checkpoints`.
@@ -81,6 +82,8 @@ export interface Service {
    * for a human; then releases those that still go on.
    */
   readonly drain: Effect.Effect<void>
+  /** Begins to close without storing anything: lets go of all runs. */
+  readonly abandon: Effect.Effect<void>
   /** Lets go of a run whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
   readonly lose: (runId: RunId) => Effect.Effect<void>
 }
@@ -355,6 +358,13 @@ const make = Effect.gen(function* () {
     yield* releaseAll([...driven.values()])
   })
 
+  /** From now on nothing of the run is stored. */
+  const lose = (entry: DrivenRun) => {
+    const { lease, run } = entry.started
+    entry.lost ??= new SkeinError.LeaseLost({ sessionId: lease.sessionId, runId: run.id })
+    return entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
+  }
+
   const entryOf = (runId: RunId) => [...driven.values()].find(({ started }) => started.run.id === runId)
 
   return {
@@ -380,12 +390,14 @@ const make = Effect.gen(function* () {
       }),
     isClosing: () => closing,
     drain,
+    abandon: Effect.suspend(() => {
+      closing = true
+      return Effect.forEach([...driven.values()], lose, { discard: true })
+    }),
     lose: (runId) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)
-        if (entry === undefined) return Effect.void
-        entry.lost ??= new SkeinError.LeaseLost({ sessionId: entry.started.lease.sessionId, runId })
-        return entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
+        return entry === undefined ? Effect.void : lose(entry)
       })
   } satisfies Service
 })

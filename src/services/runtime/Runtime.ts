@@ -36,6 +36,7 @@ import {
   Storage,
   StorageReader
 } from "../storage/Storage.js"
+import { Outdated } from "../storage/Outdated.js"
 import { Stretch } from "../Stretch.js"
 import { Boundary } from "./Boundary.js"
 import * as Claims from "./Claims.js"
@@ -131,6 +132,7 @@ const make = Effect.gen(function* () {
   const imports = yield* Imports
   const upkeep = yield* Upkeep
   const recovery = yield* Recovery
+  const { refusal } = yield* Outdated
   const { turn } = yield* EventLoop
   const nextText = (yield* Stretch).oneOf(textsInStretch)
   const { recoverRuns } = yield* EngineConfig
@@ -197,7 +199,7 @@ const make = Effect.gen(function* () {
     admit: (presence: Presence) => Effect.Effect<AdmissionOutcome, E>
   ) =>
     Effect.gen(function* () {
-      if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
+      if (drivers.isClosing()) return yield* refusal() ?? new SkeinError.EngineClosing({ sessionId })
       const continued = claimant === null ? Option.none() : yield* claims.claim(sessionId, claimant)
       if (goesOn && Option.isSome(continued)) return continued.value
       const presence = yield* leases.presence

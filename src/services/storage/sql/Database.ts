@@ -86,6 +86,11 @@ export interface Service {
   readonly discard: Effect.Effect<void>
   /** Whether the path, or that of a file next to it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
+  /**
+   * Why this version may not write any more, because a newer one has migrated the database; null as long as it may. In a
+   * transaction of the writer the answer holds until its end. Throws `SqlFailure`.
+   */
+  readonly outdated: () => StorageUnusable | null
   readonly reader: Reader
 }
 

@@ -9,6 +9,7 @@ import * as Title from "../../../domain/Title.js"
 import { EngineConfig } from "../../EngineConfig.js"
 import { EventLoop, type Turn } from "../../EventLoop.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
+import * as Outdated from "../Outdated.js"
 import { StorageClock } from "../StorageClock.js"
 import { type Subject, WriteLane } from "./lane/WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
@@ -32,33 +33,34 @@ import * as Steps from "./Steps.js"
 import * as Timeline from "./Timeline.js"
 import * as Transcripts from "./Transcripts.js"
 
-const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
-  session: (sessionId) => Sessions.find(query, sessionId),
-  sessions: (filter) => SessionLists.page(query, turn, filter),
-  tenancies: RunRows.tenancies(query),
-  states: (sessionIds) => SessionStates.read(query, sessionIds),
-  changes: (range) => SessionStates.changes(query, range),
-  transcript: (range) => Transcripts.stream(query, turn, range),
-  timeline: (range) => Timeline.stream(query, turn, range),
-  run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),
-  runs: (asked) => RunRows.list(query, asked),
-  entry: (place) => Transcripts.entry(query, place),
-  oldestCursor: (sessionId) => Sessions.oldestCursor(query, sessionId),
-  activity: (sessionId) => RunRows.activity(query, sessionId),
-  occupancy: (sessionId) => RunRows.occupancy(query, sessionId),
-  openBatch: (sessionId) => Batches.openBatch(query, turn, sessionId),
-  unsettled: (since) => RunRows.unsettled(query, since),
-  heldRuns: (instance) => RunRows.heldRuns(query, instance),
-  draft: (sessionId) => Drafts.find(query, sessionId),
-  events: (range) => Events.read(query, range),
-  questions: (sessionId, owner) => Questions.open(query, sessionId, owner),
-  question: (questionId) => Questions.find(query, questionId),
-  granted: (sessionId) => Questions.granted(query, sessionId),
-  asset: (sessionId, assetId) => AssetRows.find(query, sessionId, assetId),
-  assets: (sessionId) => AssetRows.list(query, sessionId),
-  exported: (sessionId) => Exported.stream(query, turn, sessionId),
-  deleting: Deletion.deleting(query),
-  storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
+/** Everything is refused once the engine is outdated. */
+const makeReader = (query: Query.Query, turn: Turn, { effect, stream }: Outdated.Guard): ReaderService => ({
+  session: (sessionId) => effect(Sessions.find(query, sessionId)),
+  sessions: (filter) => effect(SessionLists.page(query, turn, filter)),
+  tenancies: effect(RunRows.tenancies(query)),
+  states: (sessionIds) => effect(SessionStates.read(query, sessionIds)),
+  changes: (range) => effect(SessionStates.changes(query, range)),
+  transcript: (range) => stream(Transcripts.stream(query, turn, range)),
+  timeline: (range) => stream(Timeline.stream(query, turn, range)),
+  run: (runId) => effect(Effect.map(RunRows.find(query, runId), ({ run }) => run)),
+  runs: (asked) => effect(RunRows.list(query, asked)),
+  entry: (place) => effect(Transcripts.entry(query, place)),
+  oldestCursor: (sessionId) => effect(Sessions.oldestCursor(query, sessionId)),
+  activity: (sessionId) => effect(RunRows.activity(query, sessionId)),
+  occupancy: (sessionId) => effect(RunRows.occupancy(query, sessionId)),
+  openBatch: (sessionId) => effect(Batches.openBatch(query, turn, sessionId)),
+  unsettled: (since) => effect(RunRows.unsettled(query, since)),
+  heldRuns: (instance) => effect(RunRows.heldRuns(query, instance)),
+  draft: (sessionId) => effect(Drafts.find(query, sessionId)),
+  events: (range) => effect(Events.read(query, range)),
+  questions: (sessionId, owner) => effect(Questions.open(query, sessionId, owner)),
+  question: (questionId) => effect(Questions.find(query, questionId)),
+  granted: (sessionId) => effect(Questions.granted(query, sessionId)),
+  asset: (sessionId, assetId) => effect(AssetRows.find(query, sessionId, assetId)),
+  assets: (sessionId) => effect(AssetRows.list(query, sessionId)),
+  exported: (sessionId) => stream(Exported.stream(query, turn, sessionId)),
+  deleting: effect(Deletion.deleting(query)),
+  storedRows: (sessionId) => effect(Deletion.storedRows(query, sessionId))
 })
 
 /** The sessions that a write changes. */
@@ -134,8 +136,9 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Query.Queries | 
     const { limits } = yield* EngineConfig
     const { turn } = yield* EventLoop
     const { ahead } = yield* StorageClock
+    const guard = Outdated.guard(yield* Outdated.Outdated)
     return Context.make(Storage, makeStorage(lane, query, limits, turn, ahead)).pipe(
-      Context.add(StorageReader, makeReader(query, turn))
+      Context.add(StorageReader, makeReader(query, turn, guard))
     )
   })
 )

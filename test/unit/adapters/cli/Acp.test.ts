@@ -7,6 +7,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import * as Wire from "../acp/Wire.js"
+import * as NewerVersion from "../../../support/NewerVersion.js"
 import * as Program from "./Program.js"
 
 const agentMethods = acp.methods.agent
@@ -135,6 +136,29 @@ const codeOf = async (asked: Promise<unknown>) =>
 const timeout = 60_000
 
 describe("skein acp", () => {
+  it.scopedLive(
+    "P13 ends when a newer version has migrated its data folder, and stores nothing more",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "script.json": JSON.stringify([{ text: "Wait", hang: true }]) })
+        const { code, value } = yield* withEditor(
+          home,
+          () => null,
+          async ({ agent, until }) => {
+            const { sessionId } = await agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
+            const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") })
+            await until((update) => lineOf(update) === "agent_message_chunk Wait")
+            const before = NewerVersion.migrate(home.data)
+            return { before, answered: await codeOf(prompt) }
+          }
+        )
+        expect(code).toBe(1)
+        expect(value.answered).not.toBe(0)
+        expect(NewerVersion.rows(home.data)).toEqual(value.before)
+      }),
+    timeout
+  )
+
   it.scopedLive(
     "is an editor's agent, and shows another editor what was said",
     () =>

@@ -8,7 +8,8 @@
  */
 import type { Actor } from "../../../../domain/Actor.js"
 import type { InPieces } from "../../../../domain/InPieces.js"
-import { SqlFailure, type Writer } from "../Database.js"
+import type { StorageUnusable } from "../../../../domain/SkeinError.js"
+import { type Service, SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
 import * as Marks from "./Marks.js"
 import { type Common, type MarkedRow, Notes, Transaction, type Wakeups } from "./Transaction.js"
@@ -48,8 +49,19 @@ export interface FailedCommit {
   readonly markedRow: MarkedRow | null
 }
 
-/** Takes the lock. Returns why it was refused. */
-export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
+/**
+ * Takes the lock, and makes sure that this version may still write. Returns why it was refused, or may not. Unless the
+ * lock was refused, the transaction is open.
+ */
+export const begin = (writer: Writer, { outdated }: Pick<Service, "outdated">): SqlFailure | StorageUnusable | null => {
+  try {
+    writer.run("BEGIN IMMEDIATE")
+    return outdated()
+  } catch (thrown) {
+    if (thrown instanceof SqlFailure) return thrown
+    throw thrown
+  }
+}
 
 /**
  * Runs the members in the open transaction. When isolated, each member has a savepoint of its own. That doubles the

@@ -22,6 +22,8 @@
  * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for the whole group. If the
  *    mark cannot be looked up within `busyMaxMillis`, the writes fail with `OutcomeUnknown`.
  *
+ * Each group makes sure in its transaction that no newer version has migrated the database; else all writes are refused.
+ *
  * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the
  * outcome. Closing the lane first commits the waiting writes.
  */
@@ -41,6 +43,7 @@ import * as Actor from "../../../Actor.js"
 import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
+import { Outdated } from "../../Outdated.js"
 import * as GroupCommit from "./GroupCommit.js"
 import { type Body, type QueuedWrite, PendingWrite } from "./PendingWrite.js"
 import type { Wakeups } from "./Transaction.js"
@@ -132,6 +135,7 @@ const make = Effect.gen(function* () {
   const database = yield* Database
   const signals = yield* EventSignals
   const { busyMaxMillis } = yield* EngineConfig
+  const { found } = yield* Outdated
   const lane = yield* (yield* Ids).next("lane")
   const marks = (Hash.string(lane) & 0xffffff) * marksOfLane
   const permit = yield* Effect.makeSemaphore(1)
@@ -336,12 +340,19 @@ const make = Effect.gen(function* () {
     const busy = (): Attempt => ({ busy: true, finish: expire(Math.trunc(begun)) })
     return Effect.matchEffect(database.writer, {
       onSuccess: (writer) => {
-        const refusal = GroupCommit.begin(writer)
+        const refusal = GroupCommit.begin(writer, database)
         if (refusal === null) {
           return Effect.map(advance(writer, clock.unsafeCurrentTimeMillis()), (attempt) => {
             Metrics.writeHold.unsafeUpdate(elapsed() - begun, [])
             return attempt
           })
+        }
+        if (refusal._tag === "StorageUnusable") {
+          found(refusal)
+          return rollBack(
+            writer,
+            failAll(() => refusal)
+          )
         }
         return refusal.kind === "busy"
           ? Effect.succeed(busy())

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Either, Exit, Fiber, Layer, TestClock } from "effect"
 import { Quiescence } from "skein/testing"
 import { renameSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import type { Program } from "../../../../../../src/services/storage/sql/lane/Program.js"
@@ -9,6 +10,7 @@ import { WriteLane } from "../../../../../../src/services/storage/sql/lane/Write
 import { folder } from "../../disk.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
 import { refused, s1 } from "../../../../../../src/adapters/testing/storage/fixture.js"
+import * as NewerVersion from "../../../../../support/NewerVersion.js"
 import { fail, Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, nobody, put, stored, write, writeAndRefuse } from "./fixture.js"
 
@@ -318,3 +320,40 @@ it.scoped("a database file that was replaced takes no more writes, and they fail
     expect(yield* stored).toEqual(["a", "c"])
   }).pipe(Effect.provide(lane()))
 )
+
+describe("P13 once a newer version has migrated the database", () => {
+  const migrated = Effect.flatMap(Database, ({ path }) => Effect.sync(() => NewerVersion.migrate(dirname(path))))
+  const outdated = { _tag: "StorageUnusable", reason: "newer-version" }
+
+  it.scopedLive("all waiting and later writes are refused, and nothing is stored", () =>
+    Effect.gen(function* () {
+      const faults = yield* Faults
+      yield* write("a")
+      // It commits between the lane's turn and its lock.
+      faults.onRun = (statement, proceed) => {
+        if (statement === "BEGIN IMMEDIATE") {
+          faults.onRun = (_, proceed) => proceed()
+          Effect.runSync(Effect.provideService(migrated, Database, database))
+        }
+        return proceed()
+      }
+      const database = yield* Database
+      const refusals = yield* Effect.forEach(["b", "c"], (value) => refused(write(value)), atOnce)
+      expect([...refusals, yield* refused(write("d"))]).toMatchObject([outdated, outdated, outdated])
+      expect(yield* stored).toEqual(["a"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a group whose COMMIT failed before has an unknown outcome, and leaves no mark", () =>
+    Effect.gen(function* () {
+      yield* onNextCommit(() => fail("SQLITE_IOERR_FSYNC"))
+      const faults = yield* Faults
+      const database = yield* Database
+      faults.onReopen = Effect.asVoid(Effect.provideService(migrated, Database, database))
+      expect(yield* refused(write("a"))).toMatchObject(unknown("SQLITE_IOERR_FSYNC"))
+      expect(yield* refused(write("b"))).toMatchObject(outdated)
+      expect(yield* stored).toEqual([])
+      expect(faults.statements.slice(-2)).toEqual(["BEGIN IMMEDIATE", "ROLLBACK"])
+    }).pipe(Effect.provide(lane()))
+  )
+})
