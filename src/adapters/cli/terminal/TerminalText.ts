@@ -3,9 +3,9 @@
  * taken for a control sequence, moves the cursor, is invisible, or hides or reorders what is around it. A sign in the
  * place of each such character shows that something was there; `Hidden` says which these are.
  */
+import * as Hidden from "../../../domain/Hidden.js"
 import * as SafeText from "../../../domain/SafeText.js"
 import * as Columns from "./Columns.js"
-import * as Hidden from "./Hidden.js"
 
 const signOf = (character: string): string => {
   const code = character.codePointAt(0) ?? 0

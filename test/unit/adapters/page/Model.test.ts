@@ -89,8 +89,11 @@ describe("texts", () => {
     expect(shown(formed)).toBe(formed)
     expect(Visible.line(formed)).toBe(formed)
     expect(shown("1\uFE0F 葛\uFE0F 葛\u{E0100}\u{E0101} a\u{E0100}\uFE0F\u20E3")).toBe(
-      "1<U+FE0F> 葛<U+FE0F> 葛\u{E0100}<U+E0101> a<U+E0100><U+FE0F>\u20E3"
+      "1<U+FE0F> 葛<U+FE0F> 葛\u{E0100}<U+E0101> a<U+E0100><U+FE0F><U+20E3>"
     )
+    const joined = "می\u200Cخواهم क्\u200Dष 👩🏽\u200D💻 🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}"
+    expect(shown(joined)).toBe(joined)
+    expect(Visible.line(joined)).toBe(joined)
     const ignorable = "\u034F\u115F\u1160\u17B4\u180B\uFE00\uFE0F\uFFA0\u{E0080}\u{E0FFF}\u{1D173}"
     expect(Visible.pieces(`rm${ignorable}`).slice(1)).toEqual(
       Array.from(ignorable, (character) => ({

@@ -44,6 +44,7 @@ const special = FastCheck.constantFrom(
   "\ude00",
   "😀",
   "日本",
+  "葛\u{e0100}",
   "é"
 )
 
@@ -68,6 +69,7 @@ const emoji = new RegExp("\\p{RGI_Emoji}", "gv")
 const hidden = (text: string) =>
   text
     .replace(emoji, "x")
+    .replace(/\p{Ideographic}[\ufe00-\ufe02\u{e0100}-\u{e01ef}]/gu, "x")
     .replace(/(?<=[\p{Script=Arabic}\p{Script=Devanagari}]\p{M}{0,4})[\u200c\u200d]/gu, "")
     .match(/\p{Default_Ignorable_Code_Point}|\p{M}{5,}|^\p{M}|(?<=[\n\t])\p{M}/gu)
 
