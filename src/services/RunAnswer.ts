@@ -9,27 +9,27 @@ import { Array as Arr, Effect, Either, JSONSchema, Option, Schema, Stream } from
 import * as AbsentFields from "../domain/AbsentFields.js"
 import * as Issues from "../domain/Issues.js"
 import type { JsonRecord } from "../domain/Json.js"
-import { textOf } from "../domain/Message.js"
+import { type Entry, textOf } from "../domain/Message.js"
 import * as Output from "../domain/Output.js"
 import { type EndedRun, type Ref, refOf } from "../domain/Run.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway } from "./gateway/Gateway.js"
+import * as NewestEntry from "./NewestEntry.js"
 import { await as await_, events, goOn, isCutOff, mayWaitForNext } from "./RunEnd.js"
 
 /** The place of a run's last answer, found in its events, or in the transcript once events of the run have aged out. */
 const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
-  const gateway = yield* Gateway
   const byEvents = events(ref).pipe(
     Stream.filter(SessionEvent.is("message.appended")),
     Stream.filter(({ role }) => role === "assistant"),
     Stream.map(({ seq }) => seq),
     Stream.runLast
   )
-  const byTranscript = gateway.transcript({ sessionId: ref.sessionId }).pipe(
-    Stream.filter(({ message, runId }) => runId === ref.runId && message.role === "assistant"),
-    Stream.map(({ seq }) => seq),
-    Stream.runLast
+  const isAnswer = ({ message, runId }: Entry) => runId === ref.runId && message.role === "assistant"
+  const byTranscript = Effect.map(
+    NewestEntry.find(ref.sessionId, isAnswer),
+    Option.map(({ seq }) => seq)
   )
   return yield* Effect.catchTag(byEvents, "CursorGone", () => byTranscript)
 })

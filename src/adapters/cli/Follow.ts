@@ -10,6 +10,7 @@ import type { Seq, SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
+import * as NewestEntry from "../../services/NewestEntry.js"
 import { type InputEnded, OutputFailed } from "./Failure.js"
 import * as JsonLines from "./JsonLines.js"
 import * as Questions from "./Questions.js"
@@ -44,11 +45,7 @@ export interface Options {
 
 /** The newest message that asks for calls: these are what a run that is followed from its middle has open. */
 export const openerOf = Effect.fn("Follow.openerOf")(function* (sessionId: SessionId) {
-  const gateway = yield* Gateway
-  const opener = yield* gateway.transcript({ sessionId }).pipe(
-    Stream.filter(({ message }) => message.role === "assistant"),
-    Stream.runLast
-  )
+  const opener = yield* NewestEntry.find(sessionId, ({ message }) => message.role === "assistant")
   return Option.isSome(opener) ? { opener: opener.value.message } : {}
 })
 

@@ -6,7 +6,7 @@ import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
 import * as Gate from "../../../../src/adapters/testing/Gate.js"
 import * as Quiescence from "../../../../src/adapters/testing/Quiescence.js"
 import * as SkeinTest from "../../../../src/adapters/testing/SkeinTest.js"
-import { textOf } from "../../../../src/domain/Message.js"
+import { textOf, userText } from "../../../../src/domain/Message.js"
 import { QuestionId } from "../../../../src/domain/Permission.js"
 import type { Script } from "../../../../src/domain/Script.js"
 import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
@@ -16,6 +16,8 @@ import * as Permissions from "../../../../src/services/Permissions.js"
 import { calls, hang, ScriptedModel, text } from "../../../../src/services/ScriptedModel.js"
 import * as Tool from "../../../../src/services/Tool.js"
 import { Screen } from "../../../../src/adapters/cli/terminal/Screen.js"
+import { assistant, call, result } from "../../../support/fixtures/messages.js"
+import { readingOf } from "../../services/runtime/fixture.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 /** An engine whose tools wait at the gate that their input names. */
@@ -47,6 +49,28 @@ const look = (name: string) => ({ name: "look", input: { name } })
 const change = (name: string) => ({ name: "change", input: { name } })
 
 const decodeLine = Schema.decodeUnknownSync(Schema.parseJson(SessionEvent.SessionEvent))
+
+describe("the message whose calls are open", () => {
+  it.effect("is found without reading the whole transcript", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      yield* Effect.gen(function* () {
+        const { gateway, id } = yield* begin()
+        const { counted, read } = readingOf(gateway)
+        const opener = Effect.provideService(Follow.openerOf(id), Gateway, counted)
+        expect(yield* opener).toEqual({})
+        const asked = assistant([call("call_1")])
+        const others = (length: number) => Array.from({ length }, () => userText("hm"))
+        yield* gateway.append(id, others(1_000))
+        yield* gateway.append(id, [asked, result("call_1", "done"), ...others(40)])
+        expect(yield* opener).toMatchObject({ opener: { parts: [{ name: "read" }] } })
+        expect(read()).toBeLessThan(200)
+        yield* gateway.append(id, others(500))
+        expect(yield* opener).toMatchObject({ opener: { parts: [{ name: "read" }] } })
+      }).pipe(Effect.provide(layer))
+    })
+  )
+})
 
 describe("Follow", () => {
   it.effect("P3 never late: a call is shown when it ends, before its slow sibling", () =>

@@ -1,10 +1,10 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Option, Schema, Stream, TestClock, type Tracer } from "effect"
-import { Run, Session, SessionEvent, SkeinError, Tool } from "skein"
+import { Gateway, Message, Run, Session, SessionEvent, SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
-import { open } from "./fixture.js"
+import { open, readingOf } from "./fixture.js"
 
 class Secret extends Context.Tag("test/Secret")<Secret, string>() {}
 
@@ -233,9 +233,14 @@ describe("a run belongs to the engine and not to the sender of the message", () 
 
   it.scoped("its answer can be read even if its events have aged out", () =>
     Effect.gen(function* () {
-      const { begin, context, gateway, model, send } = yield* open({ config: { eventsKept: 1 } })
+      const { gateway, model, send, session } = yield* open({ config: { eventsKept: 1 } })
       yield* model.play(ScriptedModel.text("first"), ScriptedModel.text("second"))
-      const run = yield* begin("one")
+      const { id } = yield* session()
+      yield* gateway.append(
+        id,
+        Array.from({ length: 1_000 }, () => Message.userText("before"))
+      )
+      const run = yield* send(id, "one")
       yield* gateway.await(run)
       yield* gateway.await(yield* send(run.sessionId, "two"))
       yield* TestClock.adjust("3 hours")
@@ -243,7 +248,9 @@ describe("a run belongs to the engine and not to the sender of the message", () 
         Effect.flip,
         Effect.map(({ _tag }) => expect(_tag).toBe("CursorGone"))
       )
-      expect(yield* Effect.provide(Run.answer(run), context)).toBe("first")
+      const { counted, read } = readingOf(gateway)
+      expect(yield* Effect.provideService(Run.answer(run), Gateway.Gateway, counted)).toBe("first")
+      expect(read()).toBeLessThan(100)
     })
   )
 })

@@ -89,6 +89,16 @@ export const of = (gateway: Gateway.Service) => {
 }
 export type Opened = ReturnType<typeof of>
 
+/** A gateway that counts the entries of transcripts that are read. */
+export const readingOf = (gateway: Gateway.Service) => {
+  let count = 0
+  const counted: Gateway.Service = {
+    ...gateway,
+    transcript: (range) => Stream.tap(gateway.transcript(range), () => Effect.sync(() => count++))
+  }
+  return { counted, read: () => count }
+}
+
 const lineOf = ({ message }: Message.Entry): string => {
   if (message.role === "tool") return `${message.name} ${message.outcome}: ${message.text}`
   if (message.role === "other") return `${message.role} ${message.unknownRole}`
