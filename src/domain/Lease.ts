@@ -65,4 +65,5 @@ export interface Presence {
  * Why a session is taken over: its engine is dead, has given no sign of life for the time of a lease, or has released
  * the run.
  */
-export type TakeoverReason = "crashed" | "lease-lost" | "released"
+export const takeoverReasons = ["crashed", "lease-lost", "released"] as const
+export type TakeoverReason = (typeof takeoverReasons)[number]

@@ -2,7 +2,7 @@
  * What the process counts and measures, in the text format of Prometheus: Skein's Effect metrics, and the process's
  * own. Names and units follow Prometheus: times in seconds, counters that end with `_total`. Pure.
  */
-import { Array as Arr, type MetricPair, MetricState } from "effect"
+import { type MetricPair, MetricState } from "effect"
 
 /** A measurement of the process itself. */
 export interface Reading {
@@ -25,9 +25,6 @@ interface Family {
   readonly samples: ReadonlyArray<Sample>
 }
 
-/** How descriptions of metrics in milliseconds end. */
-const millis = /, ms$/
-
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
 
 const numeral = (value: number): string => (value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : `${value}`)
@@ -36,12 +33,12 @@ const numeral = (value: number): string => (value === Infinity ? "+Inf" : value 
 const seconds = (value: number): number => Number((value / 1000).toPrecision(12))
 
 const familyOf = ({ metricKey, metricState }: MetricPair.MetricPair.Untyped): Family | null => {
-  const description = metricKey.description._tag === "Some" ? metricKey.description.value : ""
-  const isTime = millis.test(description)
+  const help = metricKey.description._tag === "Some" ? metricKey.description.value : ""
+  const isTime = metricKey.tags.some(({ key, value }) => key === "unit" && value === "ms")
   const scale = isTime ? seconds : (value: number) => value
   const name = metricKey.name.replaceAll(/[^a-zA-Z0-9_]/g, "_") + (isTime ? "_seconds" : "")
-  const help = description.replace(millis, "")
-  const labels = Arr.map(metricKey.tags, ({ key, value }) => [key.replaceAll(/\W/g, "_"), value] as const)
+  const tags = metricKey.tags.filter(({ key }) => key !== "unit")
+  const labels = tags.map(({ key, value }) => [key.replaceAll(/\W/g, "_"), value] as const)
   const one = (value: number) => [{ suffix: "", labels, value: scale(value) }]
   if (MetricState.isCounterState(metricState)) {
     return { name: `${name}_total`, help, type: "counter", samples: one(Number(metricState.count)) }

@@ -6,6 +6,7 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Metric } from "effect"
+import { takeoverReasons } from "../../domain/Lease.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as Metrics from "../../services/Metrics.js"
 import { MethodNotAllowed, NoSuchRoute } from "../http/RequestErrors.js"
@@ -41,7 +42,10 @@ const readings = Effect.sync((): ReadonlyArray<MetricsText.Reading> => {
   ]
 })
 
-/** A metric exists only from its first value on. Those without a value start at 0 here, so that rates begin with it. */
+/**
+ * A metric exists only from its first value on. Those without a value start at 0 here, so that rates begin with it, with
+ * each of their tags. Which tools there are nobody knows.
+ */
 const begun = Effect.all(
   [
     Metric.value(Metrics.writeWait),
@@ -50,10 +54,9 @@ const begun = Effect.all(
     Metric.value(Metrics.commitTime),
     Metric.value(Metrics.busyRetries),
     Metric.value(Metrics.liveRuns),
-    Metric.value(Metrics.toolTime),
     Metric.value(Metrics.eventLag),
     Metric.value(Metrics.fencedRuns),
-    Metric.value(Metrics.recoveredRuns)
+    ...takeoverReasons.map((reason) => Metric.value(Metric.tagged(Metrics.recoveredRuns, "reason", reason)))
   ],
   { discard: true }
 )

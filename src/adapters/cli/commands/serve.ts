@@ -1,8 +1,22 @@
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import * as Telemetry from "../../server/telemetry/Telemetry.js"
 import type { ValuesOf } from "../CommandLine.js"
 import * as ServeCommand from "../ServeCommand.js"
+import { Screen } from "../terminal/Screen.js"
+import * as TerminalText from "../terminal/TerminalText.js"
 import type * as Commands from "../texts/Commands.js"
+import * as Texts from "../texts/Serve.js"
+
+const telemetry = Layer.unwrapEffect(
+  Effect.map(Screen, ({ writeError }) => {
+    const tell = (text: string) => writeError(`skein: ${TerminalText.line(text)}\n`)
+    return Telemetry.layer(process.env, {
+      unread: (names) => tell(Texts.unreadVariables(names)),
+      failed: (what, host, why) => tell(Texts.unsent(what, host, why)),
+      works: (what, host) => tell(Texts.sentAgain(what, host))
+    })
+  })
+)
 
 export const run = (given: ValuesOf<typeof Commands.serve>) =>
   ServeCommand.run({
@@ -21,4 +35,4 @@ export const run = (given: ValuesOf<typeof Commands.serve>) =>
     address: given.value("address"),
     json: given.has("json"),
     place: given
-  }).pipe(Effect.provide(Telemetry.layer(process.env)))
+  }).pipe(Effect.provide(telemetry))

@@ -10,6 +10,14 @@ export const opens = (host: string): string =>
 export const stopping = (seconds: number): string =>
   `stopping: runs have ${seconds} s to end; a second signal stops the server immediately`
 
+export const unreadVariables = (names: ReadonlyArray<string>): string =>
+  `these variables are set and have no effect: ${names.join(", ")}`
+
+export const unsent = (what: string, host: string, why: string): string =>
+  `cannot send ${what} to ${host}: ${why}; what is not taken is lost`
+
+export const sentAgain = (what: string, host: string): string => `${what} are sent to ${host} again`
+
 export const portForm = "must be a whole number from 0 to 65535"
 
 export const nowhere = "--port none needs --socket: otherwise the server would listen nowhere"

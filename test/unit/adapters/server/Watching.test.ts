@@ -1,11 +1,13 @@
 /** What a server shows to the outside: whether it is well, and numbers in the form that Prometheus reads. */
 import { describe, expect } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Metric } from "effect"
 import { Session } from "skein"
 import { readFileSync } from "node:fs"
 import { ScriptedModel } from "skein/scripted-model"
 import * as TokenFolder from "../../../../src/adapters/server/access/TokenFolder.js"
 import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import * as Metrics from "../../../../src/services/Metrics.js"
 import * as Server from "./guarded.js"
 
 interface Family {
@@ -85,6 +87,22 @@ describe("metrics and health", () => {
       expect(families.get("process_resident_memory_bytes")?.samples.size).toBe(1)
       const seconds = [...(families.get("skein_tool_time_seconds")?.samples.keys() ?? [])].join()
       expect(seconds === "" || seconds.includes(`le="0.00025"`)).toBe(true)
+    }))
+
+  it("have no series without its tag, and buckets for whatever a tool may take", () =>
+    Effect.gen(function* () {
+      const { known, send } = yield* Server.Guarded
+      yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", "slow"), EngineConfig.defaults.toolTimeoutMillis)
+      const families = parse(Server.whole(yield* send("GET", "/metrics", known)))
+      const tools = families.get("skein_tool_time_seconds")?.samples ?? new Map<string, number>()
+      const counts = [...tools].filter(([key]) => key.includes("_count"))
+      expect(counts).toEqual([[`skein_tool_time_seconds_count{tool="slow"}`, 1]])
+      const bounds = [...tools].flatMap(([key, below]) => (below === 1 ? (/le="(.*)"/.exec(key)?.[1] ?? []) : []))
+      expect(bounds.length).toBeGreaterThan(1)
+      const recovered = families.get("skein_recovered_runs_total")?.samples ?? new Map<string, number>()
+      expect([...recovered.keys()].toSorted()).toEqual(
+        ["crashed", "lease-lost", "released"].map((reason) => `skein_recovered_runs_total{reason="${reason}"}`)
+      )
     }))
 
   it("require a token, and metrics one that sees the sessions of all owners", () =>
