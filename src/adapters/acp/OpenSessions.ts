@@ -1,6 +1,6 @@
 /**
  * The sessions that an editor has open. Until it is closed, each is watched, and steered by the editor as far as it
- * offers files and terminals.
+ * offers files and terminals. One whose gateway is gone is no longer open; the next request for it finds another way.
  */
 import type {
   AgentContext,
@@ -18,6 +18,8 @@ import type { TerminalCommands } from "../node/TerminalCommands.js"
 import type { Registry } from "../tools/Editors.js"
 import * as ClientEditor from "./ClientEditor.js"
 import * as ConfigOptions from "./ConfigOptions.js"
+import * as PromptedRuns from "./PromptedRuns.js"
+import * as Refusals from "./Refusals.js"
 import * as Watch from "./Watch.js"
 
 /** What a gateway is needed for. */
@@ -30,10 +32,17 @@ export interface Wish {
   readonly here: boolean
 }
 
+/** A way to sessions. */
+interface Access {
+  readonly gateway: Service
+  /** Returns when the gateway is gone for good, such as with its server. */
+  readonly gone: Effect.Effect<void>
+}
+
 /** What gives access to the sessions. */
 export interface Engine<E> {
-  /** The gateway for a wish. */
-  readonly gateway: (wish: Wish) => Effect.Effect<Service, E>
+  /** The access for a wish, as it can be had now. */
+  readonly access: (wish: Wish) => Effect.Effect<Access, E>
   /** What each session is created with besides its folder. */
   readonly newSession: Partial<Create>
   /** Tokens that the context of a session's model holds; null when that is unknown. */
@@ -64,6 +73,8 @@ export interface OpenSession {
   readonly prompts: ReadonlyArray<Prompts>
   readonly gateway: Service
   readonly watch: Watch.Watch
+  /** The runs of the editor's prompts. */
+  readonly runs: PromptedRuns.PromptedRuns
   readonly scope: Scope.CloseableScope
   /** Commands of the editor's prompts whose content a server is asked for; nothing is sent yet. */
   readonly expanding: FiberSet.FiberSet<Content, unknown>
@@ -78,7 +89,7 @@ interface Choices {
 }
 
 interface Opening {
-  readonly gateway: Service
+  readonly access: Access
   readonly sessionId: SessionId
   readonly client: AgentContext
   readonly servers: typeof Servers.Encoded
@@ -91,14 +102,29 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
   Effect.gen(function* () {
     const outer = yield* Effect.scope
     const opened = new Map<SessionId, OpenSession>()
+    const promptedRuns = new Map<SessionId, PromptedRuns.PromptedRuns>()
 
-    const gatewayFor = (wish: Wish) => Effect.flatMap(engine, ({ gateway }) => gateway(wish))
+    const accessFor = (wish: Wish) => Effect.flatMap(engine, ({ access }) => access(wish))
+
+    const runsOf = (sessionId: SessionId) => {
+      const runs = promptedRuns.get(sessionId) ?? PromptedRuns.make()
+      promptedRuns.set(sessionId, runs)
+      return runs
+    }
+
+    /** Closes a session, if it is still open in this way. `end` tells its prompts. */
+    const leave = (open: OpenSession, sessionId: SessionId, end: Effect.Effect<void>) =>
+      Effect.suspend(() => {
+        if (opened.get(sessionId) !== open) return Effect.void
+        opened.delete(sessionId)
+        promptedRuns.delete(sessionId)
+        return Effect.zipRight(Scope.close(open.scope, Exit.void), end)
+      })
 
     const close = (sessionId: SessionId) =>
       Effect.suspend(() => {
         const open = opened.get(sessionId)
-        opened.delete(sessionId)
-        return open === undefined ? Effect.void : Scope.close(open.scope, Exit.void)
+        return open === undefined ? Effect.void : leave(open, sessionId, open.runs.close)
       })
 
     const choices = (sessionId: SessionId, gateway: Service) =>
@@ -112,9 +138,16 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
         } satisfies Choices
       })
 
-    const open = ({ client, gateway, servers, sessionId, withHistory }: Opening) =>
+    const open = ({ access: { gateway, gone }, client, servers, sessionId, withHistory }: Opening) =>
       Effect.gen(function* () {
-        yield* close(sessionId)
+        // What happens meanwhile is told once: by the new watch, or by this one if there will be none.
+        const before = opened.get(sessionId)
+        if (before !== undefined) yield* before.watch.pause
+        const goOn = Effect.suspend(() => {
+          if (before !== undefined) return before.watch.resume
+          return opened.has(sessionId) ? Effect.void : Effect.sync(() => promptedRuns.delete(sessionId))
+        })
+        const runs = runsOf(sessionId)
         const { bring, commands, contextTokens, editors, prompts: promptsOf } = yield* engine
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
         const opening = Effect.gen(function* () {
@@ -122,6 +155,7 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
             gateway,
             client,
             sessionId,
+            runs,
             withHistory,
             configOptions: Effect.map(choices(sessionId, gateway), ({ configOptions }) => configOptions),
             contextTokens: Effect.flatMap(gateway.session(sessionId), contextTokens),
@@ -141,23 +175,28 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
           return { watch, prompts, expanding: yield* FiberSet.make<Content, unknown>() }
         })
         const { expanding, prompts, watch } = yield* Scope.extend(opening, scope).pipe(
-          Effect.onError(() => Scope.close(scope, Exit.void))
+          Effect.onError(() => Effect.zipRight(Scope.close(scope, Exit.void), goOn))
         )
-        const one: OpenSession = { gateway, watch, prompts, scope, expanding, permission: "ask" }
+        const one: OpenSession = { gateway, watch, runs, prompts, scope, expanding, permission: "ask" }
+        const replaced = opened.get(sessionId)
         opened.set(sessionId, one)
+        if (replaced !== undefined) yield* Scope.close(replaced.scope, Exit.void)
+        const lost = Effect.raceFirst(Effect.as(gone, Refusals.gone), Effect.as(watch.over, Refusals.unseen))
+        const onLost = Effect.flatMap(lost, (error) => Effect.forkIn(leave(one, sessionId, runs.lose(error)), outer))
+        yield* Effect.forkIn(onLost, scope)
         return one
       })
 
     /** The gateway to all sessions. */
-    const anyGateway = gatewayFor({ newIn: null, here: false })
+    const anyGateway = Effect.map(accessFor({ newIn: null, here: false }), ({ gateway }) => gateway)
 
-    /** The gateway for a session that this editor steers. */
+    /** The access to a session that this editor steers. */
     const steered = (newIn: string | null, servers: typeof Servers.Encoded) =>
-      Effect.suspend(() => gatewayFor({ newIn, here: ClientEditor.isOffered(capabilities()) || hasServers(servers) }))
+      Effect.suspend(() => accessFor({ newIn, here: ClientEditor.isOffered(capabilities()) || hasServers(servers) }))
 
     return {
       get: (sessionId: SessionId) => opened.get(sessionId),
-      /** Opens a session, again if it is already open. With the history, all of it is sent before this returns. */
+      /** Opens a session, again if it is already open: as it was until then, if that fails. With the history, all of it is sent before this returns. */
       open,
       close,
       choices,
@@ -174,8 +213,8 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
         Effect.suspend(() => {
           const known = opened.get(sessionId)
           return known === undefined
-            ? Effect.flatMap(steered(null, {}), (gateway) =>
-                open({ gateway, sessionId, client, servers: {}, withHistory: false })
+            ? Effect.flatMap(steered(null, {}), (access) =>
+                open({ access, sessionId, client, servers: {}, withHistory: false })
               )
             : Effect.succeed(known)
         })

@@ -25,8 +25,17 @@ const codeOf = (error: { readonly _tag: string }): number => {
 
 const dataOf = (error: object) => (Predicate.hasProperty(error, "runId") ? { data: { runId: error.runId } } : {})
 
+const goneOn = (what: string) => internal(`${what}; the command /resume continues a run that was cut off`)
+
+/** The server of a session is gone. */
+export const gone = goneOn("The server that worked on this session is gone")
+
+/** Nothing of a session can be seen any more. */
+export const unseen = goneOn("It can no longer be seen what happens in this session")
+
 /** The refusal of a request. An error that no request can be blamed for is not described. */
 export const of = (cause: Cause.Cause<unknown>): Refused => {
+  if (Cause.isInterruptedOnly(cause)) return new Refused({ code: -32800, message: "The request was cancelled" })
   const error = Cause.squash(cause)
   if (error instanceof Refused) return error
   if (SkeinError.is(error)) return new Refused({ code: codeOf(error), message: error.message, ...dataOf(error) })

@@ -12,15 +12,16 @@ import type {
   StopReason
 } from "@agentclientprotocol/sdk"
 import { Effect, Either, Exit, Fiber, FiberSet, Runtime, Schema } from "effect"
+import { stat } from "node:fs/promises"
 import { isAbsolute } from "node:path"
 import type { StopReason as RunStopReason } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
-import type { OfType } from "../../domain/SessionEvent.js"
 import { isDatable } from "../../domain/Timestamp.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as EventLoop from "../EventLoop.js"
 import * as ConfigOptions from "./ConfigOptions.js"
 import * as OpenSessions from "./OpenSessions.js"
+import type * as PromptedRuns from "./PromptedRuns.js"
 import * as PromptContent from "./PromptContent.js"
 import * as Refusals from "./Refusals.js"
 import * as SlashCommands from "./SlashCommands.js"
@@ -45,7 +46,11 @@ const stopReasonOf = (reason: RunStopReason): StopReason | null => {
   }
 }
 
-const ended = ({ detail, runId, stopReason, usage }: OfType<"run.ended">) => {
+const stopped: PromptResponse = { stopReason: "cancelled" }
+
+const answerTo = (end: PromptedRuns.End) => {
+  if (end === "stopped") return Effect.succeed(stopped)
+  const { detail, runId, stopReason, usage } = end
   const reason = stopReasonOf(stopReason)
   return reason === null
     ? Effect.fail(Refusals.internal(detail ?? `The run ended: ${stopReason}`, { runId, stopReason }))
@@ -109,12 +114,21 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         return { cwd, servers: yield* readServers(mcpServers, cwd) }
       })
 
+    const isFolder = (path: string) =>
+      Effect.orElseSucceed(
+        Effect.tryPromise(async () => (await stat(path)).isDirectory()),
+        () => false
+      )
+
     const create = (given: Opening, client: AgentContext) =>
       Effect.gen(function* () {
         const { cwd, servers } = yield* readOpening(given)
-        const gateway = yield* sessions.steered(cwd, servers)
+        if (!(yield* isFolder(cwd)))
+          return yield* Effect.fail(Refusals.invalidParams("cwd: must be an existing folder"))
+        const access = yield* sessions.steered(cwd, servers)
+        const { gateway } = access
         const { id } = yield* gateway.create({ ...(yield* engine).newSession, workdir: cwd })
-        const open = yield* sessions.open({ gateway, sessionId: id, client, servers, withHistory: false })
+        const open = yield* sessions.open({ access, sessionId: id, client, servers, withHistory: false })
         return [open, { sessionId: id, ...(yield* sessions.choices(id, gateway)) }] as const
       })
 
@@ -122,9 +136,9 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
       Effect.gen(function* () {
         const { servers } = yield* readOpening(given)
         const sessionId = yield* idOf(given.sessionId)
-        const gateway = yield* sessions.steered(null, servers)
-        const open = yield* sessions.open({ gateway, sessionId, client, servers, withHistory })
-        return [open, yield* sessions.choices(sessionId, gateway)] as const
+        const access = yield* sessions.steered(null, servers)
+        const open = yield* sessions.open({ access, sessionId, client, servers, withHistory })
+        return [open, yield* sessions.choices(sessionId, access.gateway)] as const
       })
 
     /** Resumes the run that was cut off. Fails when the run has already ended. */
@@ -140,28 +154,28 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
     const prompt = (given: Prompt, client: AgentContext) =>
       Effect.gen(function* () {
         const sessionId = yield* idOf(given.sessionId)
-        const { expanding, gateway, prompts, watch } = yield* sessions.openOf(sessionId, client)
+        const { expanding, gateway, prompts, runs } = yield* sessions.openOf(sessionId, client)
         const command = SlashCommands.read(given.prompt)
         const server = command?._tag === "Prompt" ? prompts.find(({ isOne }) => isOne(command.name)) : undefined
         if (command?._tag === "Rename") {
           yield* gateway.patch({ sessionId, title: command.title })
           return { stopReason: "end_turn" } satisfies PromptResponse
         }
-        if (command?._tag === "Resume") return yield* Effect.flatMap(watch.follow(resume(gateway, sessionId)), ended)
+        if (command?._tag === "Resume") return yield* Effect.flatMap(runs.follow(resume(gateway, sessionId)), answerTo)
         if (command?._tag === "Prompt" && server !== undefined) {
           const expansion = yield* FiberSet.run(expanding, server.expand(command.name, command.typed))
           const expanded = yield* Fiber.await(expansion)
-          if (Exit.isInterrupted(expanded)) return { stopReason: "cancelled" } satisfies PromptResponse
+          if (Exit.isInterrupted(expanded)) return stopped
           const content = yield* expanded
           const said = Effect.flatMap(PromptContent.save(gateway, sessionId, content), (message) =>
             gateway.send({ sessionId, ...message })
           )
-          return yield* Effect.flatMap(watch.follow(said), ended)
+          return yield* Effect.flatMap(runs.follow(said), answerTo)
         }
         const sent = Effect.flatMap(PromptContent.read(gateway, sessionId, given.prompt), (message) =>
           gateway.send({ sessionId, ...message })
         )
-        return yield* Effect.flatMap(watch.follow(sent), ended)
+        return yield* Effect.flatMap(runs.follow(sent), answerTo)
       })
 
     /**
@@ -173,19 +187,19 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
         const sessionId = yield* idOf(given)
         const open = sessions.get(sessionId)
         if (open === undefined) return
-        const { expanding, gateway, watch } = open
+        const { expanding, gateway, runs } = open
         if ((yield* FiberSet.size(expanding)) > 0) return yield* FiberSet.clear(expanding)
-        const prompted = yield* watch.prompted
-        const runId = prompted ?? (yield* gateway.snapshot(sessionId)).run?.run.id ?? null
-        if (runId !== null) yield* watch.cancel(runId)
+        yield* runs.cancel(
+          gateway,
+          Effect.map(gateway.snapshot(sessionId), ({ run }) => run?.run.id ?? null)
+        )
       })
 
     /** Closing a session stops only the editor's own prompt. */
     const stopPrompt = (sessionId: SessionId) =>
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         const open = sessions.get(sessionId)
-        const runId = yield* open?.watch.prompted ?? Effect.succeed(null)
-        if (open !== undefined && runId !== null) yield* open.watch.cancel(runId)
+        return open === undefined ? Effect.void : open.runs.cancel(open.gateway, Effect.succeed(null))
       })
 
     const list = (cwd: string | null | undefined, cursor: string | null | undefined) =>
@@ -239,8 +253,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
     const close = (given: string) =>
       Effect.gen(function* () {
         const sessionId = yield* idOf(given)
-        yield* stopPrompt(sessionId)
-        yield* sessions.close(sessionId)
+        yield* Effect.ensuring(stopPrompt(sessionId), sessions.close(sessionId))
       })
 
     return {

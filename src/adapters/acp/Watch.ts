@@ -10,36 +10,37 @@ import type {
 } from "@agentclientprotocol/sdk"
 import { Deferred, Effect, HashMap, Option, type Scope, Stream } from "effect"
 import type { CallId, Entry } from "../../domain/Message.js"
-import type { Ref, RunId } from "../../domain/Run.js"
+import type { RunId } from "../../domain/Run.js"
 import { Cursor, Seq, type SessionId } from "../../domain/Session.js"
 import type { OfType, SessionEvent } from "../../domain/SessionEvent.js"
 import type { Service } from "../../services/gateway/Gateway.js"
-import * as OneByOne from "../../services/OneByOne.js"
 import * as RunTelling from "../http/protocols/RunTelling.js"
 import type { Command } from "../mcp/Mcp.js"
+import type { PromptedRuns } from "./PromptedRuns.js"
 import * as Questions from "./Questions.js"
 import * as SlashCommands from "./SlashCommands.js"
 import * as Updates from "./Updates.js"
 
 export interface Watch {
-  /** The run of the current prompt; null without one. Waits for a prompt that is being sent. */
-  readonly prompted: Effect.Effect<RunId | null>
-  /** Cancels a run of the session. */
-  readonly cancel: (runId: RunId) => ReturnType<Service["cancel"]>
+  /** Keeps what happens from being told until it is resumed. */
+  readonly pause: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+  /** Returns when nothing more will be told, although the scope is still open. */
+  readonly over: Effect.Effect<void>
   /** Shows the editor's terminal in which a call runs, in place of the call's output. */
   readonly showTerminal: (callId: CallId, terminalId: string) => Effect.Effect<void>
   /** Tells which slash commands there are, including those of servers. */
   readonly tellCommands: (prompts: ReadonlyArray<Command>) => Effect.Effect<void>
   /** Tells how full the context was at the newest step. */
   readonly tellLastUsage: Effect.Effect<void>
-  /** Sends a prompt and waits for its run's end. */
-  readonly follow: <E>(send: Effect.Effect<Ref, E>) => Effect.Effect<OfType<"run.ended">, E>
 }
 
 interface Options {
   readonly gateway: Service
   readonly client: AgentContext
   readonly sessionId: SessionId
+  /** The runs of the editor's prompts, which are told how they end. */
+  readonly runs: PromptedRuns
   readonly withHistory: boolean
   /** What can be chosen for the session, and what is chosen. */
   readonly configOptions: Effect.Effect<Array<SessionConfigOption>, unknown>
@@ -62,28 +63,26 @@ export const open = ({
   contextTokens,
   elicitation,
   gateway,
+  runs,
   sessionId,
   withHistory
 }: Options): Effect.Effect<Watch, Effect.Effect.Error<ReturnType<Service["snapshot"]>> | Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const own = new Set<RunId>()
-    const cancelled = new Set<RunId>()
     const snapshot = yield* gateway.snapshot(sessionId)
     const questions = yield* Questions.make({
       gateway,
       client,
       workdir: snapshot.session.workdir,
       elicitation,
-      allowed: (runId) => own.has(runId) && allowsAll(),
-      isCancelled: (runId) => cancelled.has(runId)
+      allowed: (runId) => runs.isOwn(runId) && allowsAll(),
+      isCancelled: runs.isCancelled
     })
     const holder = snapshot.run?.run ?? null
     const begin = withHistory && holder !== null ? holder.cursor : snapshot.cursor
     const caughtUp = yield* Deferred.make<void>()
-    const ends = new Map<RunId, Deferred.Deferred<OfType<"run.ended">>>()
-    const sending = OneByOne.make()
+    const over = yield* Deferred.make<void>()
+    const telling = Effect.unsafeMakeLatch(true)
     const terminals = new Map<CallId, string>()
-    let prompted: RunId | null = null
     let tellers = HashMap.empty<RunId, ReturnType<typeof RunTelling.make>>()
 
     const { workdir } = snapshot.session
@@ -137,11 +136,16 @@ export const open = ({
       return made
     }
 
-    /** The editor is not told what it said itself. Which run is its own is known once the message is sent. */
-    const tellUser = ({ entry, runId }: OfType<"message.appended">) =>
-      sending(
+    /**
+     * The editor is told what it said itself only with the history. Which run is its own is known once the message is
+     * sent.
+     */
+    const tellUser = ({ cursor, entry, runId }: OfType<"message.appended">) =>
+      runs.between(
         Effect.suspend(() =>
-          entry === undefined || (runId !== null && own.has(runId)) ? Effect.void : tellAll(Updates.ofEntry(entry))
+          entry === undefined || (runId !== null && runs.isOwn(runId) && cursor > snapshot.cursor)
+            ? Effect.void
+            : tellAll(Updates.ofEntry(entry))
         )
       )
 
@@ -149,16 +153,14 @@ export const open = ({
       Effect.forEach(tellerOf(runId)(event), (told) => tellAll(Updates.of(told)), { discard: true })
 
     const endRun = (end: OfType<"run.ended">) =>
-      sending(
-        Effect.suspend(() => {
-          tellers = HashMap.remove(tellers, end.runId)
-          const waiting = ends.get(end.runId)
-          return waiting === undefined ? Effect.void : Deferred.succeed(waiting, end)
-        })
-      )
+      Effect.suspend(() => {
+        tellers = HashMap.remove(tellers, end.runId)
+        return runs.end(end)
+      })
 
     const onEvent = (event: SessionEvent): Effect.Effect<unknown> =>
       Effect.gen(function* () {
+        yield* telling.await
         if (event.type === "session.renamed") {
           yield* tell({ sessionUpdate: "session_info_update", title: event.title })
         } else if (event.type === "session.agent" && event.agent !== null) {
@@ -177,6 +179,7 @@ export const open = ({
         if (event.type === "permission.asked") questions.ask(event.questionId)
         if (event.type === "permission.answered") questions.settle(event.questionId)
         if (event.type === "run.ended") yield* endRun(event)
+        if (event.type === "session.deleted") yield* runs.close
         if ("cursor" in event && event.cursor >= snapshot.cursor) yield* Deferred.succeed(caughtUp, undefined)
       })
 
@@ -194,44 +197,21 @@ export const open = ({
           gateway.subscribe({ sessionId, entries: true, after: Cursor.make(newest) })
         )
       )
-    /** Nobody is left waiting for an end that will not be told any more. */
-    const over = Effect.zipRight(
-      Deferred.succeed(caughtUp, undefined),
-      Effect.suspend(() => Effect.forEach(ends.values(), Deferred.interrupt, { discard: true }))
-    )
-    yield* Effect.forkScoped(Effect.ensuring(Effect.ignore(Stream.runForEach(events, onEvent)), over))
+    const stopped = Effect.zipRight(Deferred.succeed(caughtUp, undefined), Deferred.succeed(over, undefined))
+    yield* Effect.forkScoped(Effect.ensuring(Effect.ignore(Stream.runForEach(events, onEvent)), stopped))
     if (begin < snapshot.cursor) yield* Deferred.await(caughtUp)
+    yield* runs.catchUp(gateway, ({ cursor, id }) => id === holder?.id || cursor >= snapshot.cursor)
     snapshot.questions.forEach(({ id }) => questions.ask(id))
 
     const tellCommands = (prompts: ReadonlyArray<Command>) =>
       tell({ sessionUpdate: "available_commands_update", availableCommands: SlashCommands.all(prompts) })
 
-    const follow = <E>(send: Effect.Effect<Ref, E>) =>
-      Effect.gen(function* () {
-        const end = yield* Deferred.make<OfType<"run.ended">>()
-        const { runId } = yield* sending(
-          Effect.tap(send, ({ runId }) =>
-            Effect.sync(() => {
-              own.add(runId)
-              ends.set(runId, end)
-              prompted = runId
-            })
-          )
-        )
-        return yield* Effect.ensuring(
-          Deferred.await(end),
-          Effect.sync(() => {
-            ends.delete(runId)
-            prompted = null
-          })
-        )
-      })
-
-    const cancel = (runId: RunId) =>
-      Effect.suspend(() => {
-        cancelled.add(runId)
-        return gateway.cancel(runId)
-      })
-
-    return { prompted: sending(Effect.sync(() => prompted)), cancel, showTerminal, follow, tellCommands, tellLastUsage }
+    return {
+      pause: telling.close,
+      resume: telling.open,
+      over: Deferred.await(over),
+      showTerminal,
+      tellCommands,
+      tellLastUsage
+    }
   })

@@ -1,6 +1,6 @@
 /**
- * The sessions of an editor's agent: through the server that works on them if there is one, otherwise on an engine
- * here. Sessions that an editor steers with its own files and terminals always run here, next to the server: tools run
+ * The sessions of an editor's agent: through the server that works on them as long as there is one, otherwise on an
+ * engine here. Sessions that an editor steers with its own files and terminals always run here, next to the server: tools run
  * in the engine's process, and a server cannot reach an editor.
  */
 import type { ClientCapabilities, McpServer } from "@agentclientprotocol/sdk"
@@ -56,10 +56,12 @@ const promptsOf = (servers: Mcp.Service, { workdir }: Session): OpenSessions.Pro
   expand: (name, typed) => servers.expand(workdir, name, typed)
 })
 
-/** Opens the access to the sessions. A new session in a folder that the server does not hold goes to the own engine. */
+/**
+ * Opens the access to the sessions. Each session that is opened goes through a server that is there then, and otherwise,
+ * such as a new one in a folder that no server holds, to the own engine.
+ */
 const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const place = yield* Place.of(input.place)
-  const server = input.model === null ? yield* LiveServer.find(input.place, place, LiveServer.anything) : null
   const around = yield* Effect.context<Effect.Effect.Context<ReturnType<typeof ownEngine>>>()
   const loaded = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
@@ -69,13 +71,17 @@ const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const editors = Editors.make()
   const own = yield* Effect.cached(Effect.provide(ownEngine(place, configuration, editors), around))
   const servers = yield* Effect.cached(Effect.provide(McpServers.open(configuration), around))
+  const serverFor = (newWorkdir: string | null) =>
+    input.model === null
+      ? Effect.provide(LiveServer.findUntilGone(input.place, place, { newWorkdir, model: null }), around)
+      : Effect.succeed(null)
   const onLeftOut = yield* LeftOutServers.listener
   const { writeError } = yield* Screen
   return {
-    gateway: ({ here, newIn }: OpenSessions.Wish) =>
-      !here && server !== null && (newIn === null || server.holds(newIn))
-        ? Effect.succeed(server.gateway)
-        : Effect.map(own, ({ gateway }) => gateway),
+    access: ({ here, newIn }: OpenSessions.Wish) =>
+      Effect.flatMap(here ? Effect.succeed(null) : serverFor(newIn), (server) =>
+        server === null ? Effect.map(own, ({ gateway }) => ({ gateway, gone: Effect.never })) : Effect.succeed(server)
+      ),
     editors,
     readServers: (given: ReadonlyArray<McpServer>, cwd: string) => {
       const { leftOut, servers } = ClientServers.read(given, cwd)

@@ -34,7 +34,10 @@ const httpOf = ({ socket, url }: Discovery.Server) => {
   return Effect.map(http, HttpClient.mapRequest(toServer))
 }
 
-/** A client that looks for a server again before it asks one that was lost: the next one may listen elsewhere. */
+/**
+ * A client that looks for a server again before it asks one that was lost: the next one may listen elsewhere. `onLost` is
+ * run each time that the server of a stream cannot be reached.
+ */
 const clientOf = Effect.fnUntraced(function* (
   server: Discovery.Server,
   token: string,
@@ -80,9 +83,8 @@ export const connect = Effect.fn("ServerClient.connect")(
     const found = Effect.provide(Discovery.find(running, version), Layer.fresh(Identity.layer))
     const look = Effect.map(found, (servers) => servers.filter((server) => wanted(offerOf(server))))
     const token = yield* Effect.flatMap(TokenFolder.localIfThere(path), Effect.fromNullable)
-    const once = yield* Effect.once(onLost)
     const attempt = Effect.fnUntraced(function* (server: Discovery.Server) {
-      const client = yield* clientOf(server, token, look, once)
+      const client = yield* clientOf(server, token, look, onLost)
       yield* Effect.timeout(client.sessions({ limit: 1 }), patience)
       return { gateway: RemoteGateway.make(client), ...offerOf(server) } satisfies LiveServer
     })

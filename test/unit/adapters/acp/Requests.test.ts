@@ -140,24 +140,6 @@ describe("an editor", () => {
       })
     )
 
-  it.scopedLive("closes a session, which cancels its prompt and stops its updates; it can be prompted again", () =>
-    Effect.gen(function* () {
-      const editor = yield* TestEditor.open()
-      const { sessionId } = yield* editor.session("/")
-      yield* editor.model.play({ text: "Wait", hang: true }, ScriptedModel.text("Once more."))
-      const prompt = yield* Effect.fork(Effect.exit(Effect.tryPromise(() => editor.sent(sessionId, "Go"))))
-      yield* editor.until((update) => update.sessionUpdate === "agent_message_chunk")
-      yield* Effect.promise(() => editor.agent.request(methods.agent.session.close, { sessionId }))
-      yield* Fiber.join(prompt)
-      const [run] = yield* editor.gateway.runs({ sessionId: SessionId.make(sessionId) })
-      expect(run).toMatchObject({ stopReason: "cancelled" })
-      editor.updates.length = 0
-      yield* editor.gateway.patch({ sessionId: SessionId.make(sessionId), title: "Unseen" })
-      expect(yield* editor.prompt(sessionId, "Again")).toMatchObject({ stopReason: "end_turn" })
-      expect(editor.updates.filter(({ sessionUpdate }) => sessionUpdate === "session_info_update")).toEqual([])
-    })
-  )
-
   it.scopedLive("gets an error for each invalid request, and is still served afterwards", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
@@ -167,6 +149,10 @@ describe("an editor", () => {
       expect(yield* request("session/load", { ...nobody, cwd: "/", mcpServers: [] })).toBe(-32002)
       expect(yield* request("session/load", { ...nobody, cwd: "relative", mcpServers: [] })).toBe(-32602)
       expect(yield* request("session/resume", { ...nobody, cwd: "/" })).toBe(-32002)
+      const { at } = yield* TestWorkspace.make({ "a.txt": "" })
+      for (const cwd of [at("none"), at("a.txt")])
+        expect(yield* request("session/new", { cwd, mcpServers: [] })).toBe(-32602)
+      expect((yield* editor.gateway.sessions()).sessions).toEqual([])
       expect(yield* request("session/delete", nobody)).toBe(0)
       expect(yield* request("session/close", nobody)).toBe(0)
       expect(yield* request("session/set_mode", { ...nobody, modeId: "agent" })).toBe(-32002)

@@ -30,6 +30,8 @@ export interface Options {
   readonly beforeExpand?: Effect.Effect<void>
   /** Changes the gateway that the agent works on. Defaults to leaving it as it is. */
   readonly change?: (gateway: Service) => Service
+  /** Returns when that gateway is gone for good; the next access is the same one. Defaults to never. */
+  readonly gone?: Effect.Effect<void>
   /** Adds handlers to the client besides the one for updates. */
   readonly handle?: (app: acp.ClientApp) => acp.ClientApp
 }
@@ -88,6 +90,7 @@ export const open = ({
   beforeExpand = Effect.void,
   capabilities = {},
   change = (gateway) => gateway,
+  gone = Effect.never,
   handle = (app) => app,
   policy = Permissions.allowAll
 }: Options = {}) =>
@@ -113,7 +116,7 @@ export const open = ({
       expand: (_: string, typed: string) => Effect.as(beforeExpand, { text: `${title} ${typed}.`, files: [] })
     })
     const engine = {
-      gateway: () => Effect.succeed(change(gateway)),
+      access: () => Effect.succeed({ gateway: change(gateway), gone }),
       newSession: {},
       contextTokens: () => Effect.succeed(1000),
       readServers: (given: ReadonlyArray<acp.McpServer>, cwd: string) =>

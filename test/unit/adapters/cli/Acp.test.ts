@@ -336,6 +336,63 @@ describe("skein acp", () => {
     timeout
   )
 
+  for (const signal of ["SIGTERM", "SIGKILL"] as const)
+    it.scopedLive(
+      `goes on without a server that is gone (${signal}), with or without files of the editor`,
+      () =>
+        Effect.gen(function* () {
+          const home = yield* Program.make({
+            "script.json": JSON.stringify([{ text: "Wait", hang: true }])
+          })
+          const server = yield* home.start(["serve", "--port", "0", "--json", "--drain", "0"], {
+            SKEIN_MODEL: `script/${join(home.workdir, "script.json")}`
+          })
+          yield* Effect.flatten(server.line)
+          const hasListed = yield* Deferred.make<void>()
+          const begin = async ({ agent }: Editor) =>
+            agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
+          const plain = withEditor(
+            home,
+            () => null,
+            async (editor) => {
+              const { agent, until, updates } = editor
+              const { sessionId } = await begin(editor)
+              const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Go") })
+              await until((update) => lineOf(update) === "agent_message_chunk Wait")
+              await Effect.runPromise(Effect.zipRight(Deferred.await(hasListed), server.signal(signal)))
+              const refusal: unknown = await prompt.catch((error: unknown) => error)
+              await agent.notify(agentMethods.session.cancel, { sessionId })
+              const { sessions } = await agent.request(agentMethods.session.list, {})
+              await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
+              updates.length = 0
+              const resumed = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("/resume") })
+              await until((update) => lineOf(update) === "agent_message_chunk Wait")
+              await agent.notify(agentMethods.session.cancel, { sessionId })
+              const { stopReason } = await resumed
+              await begin(editor)
+              return { refusal, sessions, stopReason }
+            }
+          )
+          const withFiles = withEditor(
+            home,
+            () => null,
+            async ({ agent }) => {
+              await agent.request(agentMethods.session.list, {})
+              Deferred.unsafeDone(hasListed, Effect.void)
+              await Effect.runPromise(server.ended)
+              return agent.request(agentMethods.session.list, {})
+            },
+            () => {}
+          )
+          const [{ value }, files] = yield* Effect.all([plain, withFiles], { concurrency: 2 })
+          expect(value.refusal).toMatchObject({ code: -32603, message: expect.stringContaining("/resume") })
+          expect(value.stopReason).toBe("cancelled")
+          expect(value.sessions).toHaveLength(1)
+          expect(files.value.sessions.length).toBeGreaterThan(0)
+        }),
+      timeout
+    )
+
   it.scopedLive(
     "ends with one line when a message is too long to be one",
     () =>
