@@ -7,7 +7,8 @@
  * left alone.
  *
  * An engine goes on with runs that were released and, where the host wants it, with runs whose engine died. A run that
- * was left too long ago waits for a person, because nobody wants yesterday's work to start by itself.
+ * was left too long ago waits for a person, because nobody wants yesterday's work to start by itself. An answer is what a
+ * person wants: a run with one is never too old, whoever took the answer.
  */
 import { Cause, Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { TakeoverReason } from "../../domain/Lease.js"
@@ -156,12 +157,12 @@ const make = Effect.gen(function* () {
 
   const claimAsSeen = Effect.fnUntraced(function* (
     sessionId: SessionId,
-    { hasQueued, holder, placement }: Occupancy,
+    { hasQueued, holder, isAnswered, placement }: Occupancy,
     claimant: Claimant
   ) {
     if (!isServed(placement, config.placements)) return Option.none()
     if (Option.isSome(holder)) {
-      const taken = yield* takeOver(holder.value, claimant)
+      const taken = yield* takeOver(holder.value, isAnswered ? "resume" : claimant)
       if (taken === null) return Option.none()
       if (taken._tag === "Continues")
         return Option.some(yield* Effect.as(drivers.drive(taken, taken.presence), taken.ref))

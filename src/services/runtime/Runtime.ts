@@ -246,6 +246,10 @@ const make = Effect.gen(function* () {
     )
   })
 
+  /** Goes on with what was answered, at the latest once storage permits. Its answer is stored, so this never fails. */
+  const goOn = (sessionId: SessionId) =>
+    Effect.catchAllCause(claims.claim(sessionId, "resume"), () => claims.claimLater(sessionId))
+
   const cancel = Effect.fn("Runtime.cancel")(function* (runId: RunId) {
     const run = yield* reader.run(runId)
     const { sessionId } = run
@@ -292,9 +296,9 @@ const make = Effect.gen(function* () {
     cancel: (runId) => orClosed(cancel(runId)),
     answer: (questionId, answer) =>
       Effect.flatMap(reader.question(questionId), ({ sessionId }) =>
-        changing(sessionId)(
-          Effect.uninterruptible(Effect.zipLeft(storage.answer(questionId, answer), claims.claim(sessionId, "resume")))
-        )
+        storage
+          .answer(questionId, answer)
+          .pipe(Effect.zipLeft(goOn(sessionId)), Effect.uninterruptible, changing(sessionId))
       ),
     delete: (sessionId) => Effect.zipRight(upkeep.start, detached("delete the session", deletions.run(sessionId))),
     saveAsset: (asset) => Effect.zipRight(upkeep.start, assets.save(asset)),

@@ -134,7 +134,7 @@ export interface ReaderService extends SessionReads, ExportReader {
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
   /**
    * Sessions with a run that has not ended, ordered by their oldest such run, except those being deleted and those
-   * whose run was left earlier than `since`.
+   * whose run was left earlier than `since` and has no answer that was not followed (`Occupancy.isAnswered`).
    */
   readonly unsettled: (since: LeftSince) => Effect.Effect<ReadonlyArray<UnsettledSession>, Read>
   /** The runs that an engine holds, hidden sessions' too. A run that it thinks it holds but is missing here is lost. */

@@ -12,11 +12,13 @@ export interface Holder extends Tenancy {
   readonly run: RunningRun
 }
 
-/** Who holds a session, whether runs wait for it, and the placement that says which engines may run them. */
+/** Who holds a session, what waits for it, and the placement that says which engines may run that. */
 export interface Occupancy {
   readonly placement: Placement | null
   readonly holder: Option.Option<Holder>
   readonly hasQueued: boolean
+  /** Whether a call of the run that holds it has an answer and was not started yet. */
+  readonly isAnswered: boolean
 }
 
 /** The runs of a session that have not ended. */

@@ -4,16 +4,20 @@ import type { RunId } from "../../../domain/Run.js"
 import { Storage, StorageReader, type Takeover } from "../../../services/storage/Storage.js"
 import {
   admission,
+  allowOnce,
   anyTime,
   appendStep,
   assistant,
   create,
   createAndStart,
+  deny,
   eventLines,
   firstEngine,
   openBatch,
   presence,
   q1,
+  q2,
+  q3,
   question,
   r1,
   r2,
@@ -23,6 +27,7 @@ import {
   s1,
   s2,
   secondEngine,
+  seq,
   session,
   start,
   storeResult,
@@ -239,5 +244,36 @@ export const recoveryTests = (test: Test) => {
       expect(yield* found(4_001, 4_000)).toEqual([s1, s2])
       yield* storage.endRun(next.lease, { stopReason: "completed", detail: null })
       expect(yield* found(9_000, 9_000)).toEqual([s1])
+    }))
+
+  test("sessions with a call that was answered and has not started are always among them", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2")
+      yield* storage.ask(lease, question(q1, 3, "c1"))
+      yield* storage.ask(lease, question(q2, 4, "c2"))
+      const other = yield* createAndStart({ sessionId: s2, runId: r2 })
+      yield* openBatch(other.lease, "c3")
+      yield* storage.ask(other.lease, question(q3, 3, "c3"))
+      yield* storage.releaseRun(lease)
+      const found = Effect.all({
+        left: Effect.map(reader.unsettled({ released: 9_000, silent: 9_000 }), (sessions) =>
+          sessions.map(({ sessionId }) => sessionId)
+        ),
+        answered: Effect.forEach([s1, s2], (id) => Effect.map(reader.occupancy(id), ({ isAnswered }) => isAnswered))
+      })
+      expect(yield* found).toEqual({ left: [], answered: [false, false] })
+      yield* storage.answer(q2, deny)
+      expect(yield* found).toEqual({ left: [s1], answered: [true, false] })
+      yield* storage.answer(q3, allowOnce)
+      expect(yield* found).toEqual({ left: [s1, s2], answered: [true, true] })
+      // One is started, the other is closed without a start.
+      yield* storage.startCall(other.lease, seq(3))
+      expect(yield* found).toEqual({ left: [s1], answered: [true, false] })
+      const next = yield* goOn(released((yield* holder).lease), secondEngine)
+      yield* storeResult(next.lease, seq(4), result("c2", "no", "denied"))
+      expect(yield* found).toEqual({ left: [], answered: [false, false] })
     }))
 }

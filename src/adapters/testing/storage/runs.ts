@@ -226,13 +226,18 @@ const queueTests = (test: Test) => {
       yield* queue(r3, "third")
       expect((yield* reader.activity(s1)).queued.map(({ id }) => id)).toEqual([r2, r3])
       const { holder } = yield* reader.activity(s1)
-      expect(yield* reader.occupancy(s1)).toEqual({ placement: null, holder, hasQueued: true })
+      expect(yield* reader.occupancy(s1)).toEqual({ placement: null, holder, hasQueued: true, isAnswered: false })
       expect(yield* eventLines(3)).toEqual(["run.queued r2", "run.queued r3"])
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
       expect(yield* storage.startNext(s1, firstEngine)).toEqual(Option.none())
 
       yield* storage.endRun(first.lease, completed)
-      expect(yield* reader.occupancy(s1)).toEqual({ placement: null, holder: Option.none(), hasQueued: true })
+      expect(yield* reader.occupancy(s1)).toEqual({
+        placement: null,
+        holder: Option.none(),
+        hasQueued: true,
+        isAnswered: false
+      })
       yield* (yield* Now).set(2_000)
       const second = Option.getOrThrow(yield* storage.startNext(s1, secondEngine))
       expect(second.run).toMatchObject({ id: r2, state: "running", createdAt: 1_000, startedAt: 2_000 })

@@ -118,7 +118,8 @@ export const occupancy = (state: State, sessionId: SessionId): Either.Either<Occ
   Either.map(visible(state, sessionId), (kept) => ({
     placement: kept.session.placement,
     holder: holderOf(state, kept),
-    hasQueued: kept.queue.length > 0
+    hasQueued: kept.queue.length > 0,
+    isAnswered: isAnswered(state, kept)
   }))
 
 export const openBatch = (state: State, sessionId: SessionId): Either.Either<OpenBatch, SessionNotFound> =>
@@ -129,9 +130,22 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
 
 export const unsettled = (state: State, since: LeftSince): ReadonlyArray<UnsettledSession> =>
   Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
-    kept.tenure.state === "live" && isActive(kept) && !Option.exists(holderOf(state, kept), isLeftBefore(since))
+    kept.tenure.state === "live" &&
+    isActive(kept) &&
+    (isAnswered(state, kept) || !Option.exists(holderOf(state, kept), isLeftBefore(since)))
       ? [{ sessionId: kept.session.id, placement: kept.session.placement, tenancy: tenancyOf(state, kept) }]
       : []
+  )
+
+/** Whether a call waits that has its answer. */
+const isAnswered = (state: State, { batch, session }: SessionRecord): boolean =>
+  batch.some(
+    ({ call, result }) =>
+      Option.isNone(result) &&
+      call.state === "pending" &&
+      state.questions.some(
+        ({ answer, id, sessionId }) => id === call.questionId && sessionId === session.id && answer !== null
+      )
   )
 
 const isLeftBefore =

@@ -236,16 +236,25 @@ export const activity = (
     return { holder, queued: queued.map(({ run }) => run) }
   })
 
+/** Whether a call of the run waits that has its answer. */
+const isAnswered = `EXISTS (SELECT 1 FROM calls JOIN questions ON questions.id = calls.question
+  WHERE calls.session = runs.session AND calls.state = 'pending' AND questions.answer IS NOT NULL)`
+
+interface OccupancyRow extends PlacedRow {
+  readonly hasQueued: number
+  readonly isAnswered: number
+}
+
 export const occupancy = (
   query: Query,
   sessionId: SessionId
 ): Effect.Effect<Occupancy, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const [row] = yield* query<PlacedRow & { readonly hasQueued: number } & (HolderRow | { readonly state: null })>(
+    const [row] = yield* query<OccupancyRow & (HolderRow | { readonly state: null })>(
       "read who holds the session",
       `SELECT ${holderColumns}, session_rows.placement, CAST(EXISTS (SELECT 1 FROM runs AS waiting
          WHERE waiting.session = session_rows.ordinal AND waiting.state <> 'ended' AND waiting.state = 'queued')
-         AS INTEGER) AS "hasQueued"
+         AS INTEGER) AS "hasQueued", CAST(${isAnswered} AS INTEGER) AS "isAnswered"
        FROM session_rows LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
       sessionId
@@ -254,7 +263,8 @@ export const occupancy = (
     return {
       placement: yield* decodePlacement({ sessionId, seq: null }, row.placement),
       holder: row.state === null ? Option.none() : Option.some(yield* decodeHolder(row)),
-      hasQueued: row.hasQueued === 1
+      hasQueued: row.hasQueued === 1,
+      isAnswered: row.isAnswered === 1
     }
   })
 
@@ -282,7 +292,7 @@ export const unsettled = (
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
        LEFT JOIN runs ON runs.session = active.session AND runs.state = 'running' ${withEngine}
        WHERE runs.id IS NULL OR CASE WHEN runs.released_at IS NOT NULL THEN runs.released_at >= ?
-         ELSE coalesce(engines.seen_at, runs.started_at) >= ? END
+         ELSE coalesce(engines.seen_at, runs.started_at) >= ? END OR ${isAnswered}
        ORDER BY active.oldest`,
       released,
       silent
