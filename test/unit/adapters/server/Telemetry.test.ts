@@ -170,7 +170,7 @@ it.scopedLive("each attribute of the resource is sent once, and times have their
     )
     expect(received).toHaveLength(2)
     for (const { body } of received) {
-      const keys = Array.from(body.matchAll(/"key":"(service\.\w+|deployment)"/g), ([, key]) => key)
+      const keys = Array.from(body.matchAll(/"key":"(service\.\w+|deployment)"/g), ([, key = ""]) => key)
       expect(keys.toSorted()).toEqual(["deployment", "service.name", "service.version"])
     }
     expect(received.map(({ body }) => body).join()).toMatch(/"skein_commit_time","description":"[^"]*","unit":"ms"/)
