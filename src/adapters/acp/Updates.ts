@@ -1,10 +1,17 @@
 /** A session's texts and calls as updates of the Agent Client Protocol. Pure. */
-import type { ContentBlock, SessionUpdate, ToolCallContent, ToolCallUpdate } from "@agentclientprotocol/sdk"
+import type {
+  ContentBlock,
+  ImageContent,
+  SessionUpdate,
+  ToolCallContent,
+  ToolCallUpdate
+} from "@agentclientprotocol/sdk"
 import { Option } from "effect"
 import { resolve } from "node:path"
 import type { CallDisplay } from "../../domain/CallDisplay.js"
 import {
   type AssistantMessage,
+  type CallId,
   type CallPart,
   callsOf,
   type Entry,
@@ -21,9 +28,9 @@ const text = (text: string): ContentBlock => ({ type: "text", text })
 const content = (of: string): ToolCallContent => ({ type: "content", content: text(of) })
 
 /** What a user said. */
-const ofUser = (said: string, seq: number): SessionUpdate => ({
+const ofUser = (content: ContentBlock, seq: number): SessionUpdate => ({
   sessionUpdate: "user_message_chunk",
-  content: text(said),
+  content,
   messageId: String(seq)
 })
 
@@ -53,13 +60,14 @@ const ofResult = (message: ResultMessage): SessionUpdate => ({
   ]
 })
 
-const began = (toolCallId: string, name: string, input?: string): SessionUpdate => ({
+const began = (toolCallId: string, name: string, input?: string, display?: CallDisplay): SessionUpdate => ({
   sessionUpdate: "tool_call",
   toolCallId,
-  title: name,
   name,
-  kind: "other",
   status: "pending",
+  kind: "other",
+  title: name,
+  ...(display === undefined ? {} : shownAs(display)),
   ...(input === undefined ? {} : { rawInput: ResultContent.inputOf(input) })
 })
 
@@ -101,16 +109,30 @@ export const started = (toolCallId: string, display: CallDisplay): SessionUpdate
   ...shownAs(display)
 })
 
-const ofAssistant = (message: AssistantMessage, seq: number): ReadonlyArray<SessionUpdate> => [
+const ofAssistant = (message: AssistantMessage, seq: number, displays: Displays): ReadonlyArray<SessionUpdate> => [
   ...RunTelling.partsOf(message).map(({ kind, text }, nth) => chunk(kind, text, RunTelling.partId(seq, nth))),
-  ...callsOf(message).flatMap((call) => [began(call.callId, call.name, call.input), ...planOf(call)])
+  ...callsOf(message).flatMap((call) => [
+    began(call.callId, call.name, call.input, displays.get(call.callId)),
+    ...planOf(call)
+  ])
 ]
 
-/** The updates for an entry of the transcript. */
-export const ofEntry = ({ message, seq }: Entry): ReadonlyArray<SessionUpdate> => {
-  if (message.role === "assistant") return ofAssistant(message, seq)
+/** How calls are shown, as far as that is known. */
+export type Displays = ReadonlyMap<CallId, CallDisplay>
+
+/** The updates for an entry of the transcript. `images` are those of a user's message, in base64. */
+export const ofEntry = (
+  { message, seq }: Entry,
+  { displays, images }: { readonly displays: Displays; readonly images: ReadonlyArray<ImageContent> }
+): ReadonlyArray<SessionUpdate> => {
+  if (message.role === "assistant") return ofAssistant(message, seq, displays)
   if (message.role === "tool") return [ofResult(message)]
-  return message.role === "user" ? [ofUser(textOf(message), seq)] : []
+  if (message.role !== "user") return []
+  const said = textOf(message)
+  return [
+    ...(said === "" && images.length > 0 ? [] : [ofUser(text(said), seq)]),
+    ...images.map((image) => ofUser({ type: "image", ...image }, seq))
+  ]
 }
 
 /** The update, with the editor's own terminal in place of the text of a call that runs or ran in it. */

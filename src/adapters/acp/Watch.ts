@@ -16,6 +16,7 @@ import type { OfType, SessionEvent } from "../../domain/SessionEvent.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as RunTelling from "../http/protocols/RunTelling.js"
 import type { Command } from "../mcp/Mcp.js"
+import * as History from "./History.js"
 import type { PromptedRuns } from "./PromptedRuns.js"
 import * as Questions from "./Questions.js"
 import * as SlashCommands from "./SlashCommands.js"
@@ -88,7 +89,9 @@ export const open = ({
     const { workdir } = snapshot.session
     const shown = (update: SessionUpdate): SessionUpdate => {
       const seen = Updates.withTerminal(update, terminals)
-      return seen.sessionUpdate === "tool_call_update" ? Updates.inFolder(seen, workdir) : seen
+      return seen.sessionUpdate === "tool_call_update" || seen.sessionUpdate === "tool_call"
+        ? Updates.inFolder(seen, workdir)
+        : seen
     }
     const tell = (update: SessionUpdate) =>
       Effect.promise(() => client.notify("session/update", { sessionId, update: shown(update) }))
@@ -96,6 +99,7 @@ export const open = ({
       terminals.set(callId, terminalId)
       return tell({ sessionUpdate: "tool_call_update", toolCallId: callId, content: [] })
     }
+    const updatesOf = History.make(gateway, sessionId)
     const tellAll = (updates: ReadonlyArray<SessionUpdate>) => Effect.forEach(updates, tell, { discard: true })
 
     const tellOptions = Effect.ignore(
@@ -145,7 +149,7 @@ export const open = ({
         Effect.suspend(() =>
           entry === undefined || (runId !== null && runs.isOwn(runId) && cursor > snapshot.cursor)
             ? Effect.void
-            : tellAll(Updates.ofEntry(entry))
+            : Effect.flatMap(updatesOf(entry), tellAll)
         )
       )
 
@@ -185,9 +189,12 @@ export const open = ({
 
     if (withHistory) {
       const { head } = snapshot.session
-      const entries = head === 0 ? Stream.empty : gateway.transcript({ sessionId, to: Seq.make(head) })
+      const to = Seq.make(head)
+      const entries = head === 0 ? Stream.empty : gateway.transcript({ sessionId, to })
+      const displays = head === 0 ? undefined : yield* History.displaysOf(gateway, sessionId, to)
+      const inHistory = History.make(gateway, sessionId, displays)
       yield* Stream.runForEach(entries, (entry) =>
-        holder !== null && entry.runId === holder.id ? Effect.void : tellAll(Updates.ofEntry(entry))
+        holder !== null && entry.runId === holder.id ? Effect.void : Effect.flatMap(inHistory(entry), tellAll)
       )
     }
     const events = yield* gateway

@@ -51,6 +51,33 @@ describe("an editor", () => {
     })
   )
 
+  it.scopedLive("is sent on loading what calls were about, and the images that were said", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make()
+      const editor = yield* TestEditor.open()
+      const { sessionId } = yield* editor.session(workdir)
+      yield* editor.model.play(write("a"), ScriptedModel.text("Done."), ScriptedModel.text("Seen."))
+      yield* editor.prompt(sessionId, "Go")
+      const image = { type: "image", data: png, mimeType: "image/png" }
+      const file = { type: "resource", resource: { uri: "file:///a", blob: "AAEC", mimeType: "application/x-a" } }
+      yield* Effect.promise(() =>
+        editor.agent.request("session/prompt", { sessionId, prompt: [{ type: "text", text: "Look" }, image, file] })
+      )
+      editor.updates.length = 0
+      yield* Effect.promise(() =>
+        editor.agent.request(methods.agent.session.load, { sessionId, cwd: workdir, mcpServers: [] })
+      )
+      const calls = editor.updates.filter(({ sessionUpdate }) => sessionUpdate === "tool_call")
+      expect(calls).toMatchObject([
+        { title: "Write a", name: "write", kind: "edit", locations: [{ path: at("a") }], rawInput: { path: "a" } }
+      ])
+      const said = editor.updates.flatMap((update) =>
+        update.sessionUpdate === "user_message_chunk" ? [update.content] : []
+      )
+      expect(said).toEqual([{ type: "text", text: "Go" }, { type: "text", text: "Look" }, image])
+    })
+  )
+
   it.scopedLive("is sent each plan of a session as it changes, and all of them again on loading the session", () =>
     Effect.gen(function* () {
       const editor = yield* TestEditor.open()
