@@ -2,7 +2,7 @@
 import { type Duration, Effect, Fiber, type Option } from "effect"
 
 /** How long something that closes waits for work that it has interrupted. */
-export const grace = "5 seconds"
+const grace = "5 seconds"
 
 /** Waits no longer than a limit, even where nothing is interruptible. Unfinished work goes on by itself. */
 export const atMost =
