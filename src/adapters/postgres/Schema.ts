@@ -5,6 +5,8 @@
  * As in SQLite, all texts are compared byte by byte, whatever the collation of the database.
  */
 
+import { beginningOf } from "../../services/storage/sql/SessionLists.js"
+
 export interface Step {
   /** `<version>_<what it does>`; versions count from 1 without gaps. */
   readonly name: string
@@ -245,5 +247,14 @@ const contents: ReadonlyArray<string> = [
   "ALTER TABLE asset_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL"
 ]
 
+/** An index takes no more than 2,704 bytes of a row, so it has only the beginnings of folders. */
+const beginningsOfFolders: ReadonlyArray<string> = [
+  "DROP INDEX session_rows_workdir",
+  `CREATE INDEX session_rows_workdir ON session_rows (${beginningOf("workdir")})`
+]
+
 /** The steps to the newest schema, oldest first. A released step never changes. */
-export const steps: ReadonlyArray<Step> = [{ name: "1_initial", statements: [...functions, ...tables, ...contents] }]
+export const steps: ReadonlyArray<Step> = [
+  { name: "1_initial", statements: [...functions, ...tables, ...contents] },
+  { name: "2_beginnings_of_folders", statements: beginningsOfFolders }
+]

@@ -112,6 +112,24 @@ export const listTests = (test: Test) => {
       expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
     }))
 
+  test("sessions are found by a folder of any length, whatever it begins with", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      // No index can compress it to a fraction.
+      const parts = Array.from({ length: 1_000 }, (_, index) => ((index * 2_654_435_761) % 2 ** 32).toString(36))
+      const long = `/${parts.join("/")}`
+      yield* create({ id: SessionId.make("a"), workdir: long })
+      yield* create({ id: SessionId.make("b"), workdir: `${long}/é` })
+      yield* create({ id: SessionId.make("c"), workdir: "/c" })
+      yield* storage.patch(SessionId.make("c"), { workdir: long })
+      expect((yield* list({ workdir: long })).ids).toEqual(["c", "a"])
+      expect((yield* list({ workdir: `${long}/é` })).ids).toEqual(["b"])
+      expect((yield* list({ workdir: long.slice(0, -1) })).ids).toEqual([])
+      expect((yield* storage.patch(SessionId.make("c"), { workdir: `/${"é".repeat(4_000)}` })).workdir).toHaveLength(
+        4_001
+      )
+    }))
+
   test("sessions are found and counted by the time since which they have changed", () =>
     Effect.gen(function* () {
       const [now, storage] = [yield* Now, yield* Storage]

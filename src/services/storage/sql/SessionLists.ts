@@ -32,6 +32,9 @@ interface Condition {
 const isSince = `(session_rows.updated_at >= ? OR EXISTS (SELECT 1 FROM event_rows
   WHERE event_rows.session = session_rows.ordinal AND event_rows.cursor = session_rows.cursor AND event_rows.at >= ?))`
 
+/** The beginning of a text, short enough for an index of any database. */
+export const beginningOf = (text: string): string => `substr(${text}, 1, 500)`
+
 /** The first character that comes after all characters of ids. */
 const afterIds = "{"
 
@@ -54,6 +57,7 @@ const conditions = ({
     value === undefined ? [] : [{ text, parameters: [value] }]
   return [
     ...when(workdir, "session_rows.workdir = ?"),
+    ...when(workdir, `${beginningOf("session_rows.workdir")} = ${beginningOf("?")}`),
     ...when(owner, "session_rows.owner = ?"),
     ...when(parent, "session_rows.parent = ?"),
     ...when(placement, "session_rows.placement = ?"),

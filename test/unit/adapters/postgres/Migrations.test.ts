@@ -1,10 +1,15 @@
 /** How a schema reaches its newest version, and which schemas are left alone. */
 import { it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted } from "effect"
 import { expect } from "vitest"
 import { sqlName } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
+import * as Connection from "../../../../src/adapters/postgres/Connection.js"
+import * as Migrations from "../../../../src/adapters/postgres/Migrations.js"
+import { steps } from "../../../../src/adapters/postgres/Schema.js"
+import { beginningOf } from "../../../../src/services/storage/sql/SessionLists.js"
+import { StorageReader } from "../../../../src/services/storage/Storage.js"
 import { storageIn } from "./layers.js"
 import { fresh } from "./storage.js"
 
@@ -48,7 +53,40 @@ Postgres.describe("Migrations of PostgreSQL", () => {
       const options = yield* fresh
       yield* Effect.replicateEffect(open(options), 6, { concurrency: "unbounded", discard: true })
       const rows = yield* Postgres.once(Redacted.value(options.url), `SELECT version FROM ${options.schema}.migrations`)
-      expect(rows).toEqual([{ version: 1 }])
+      expect(rows).toEqual(steps.map((_, index) => ({ version: index + 1 })))
+    })
+  )
+
+  it.scopedLive("P13 find sessions of an older schema by their folder, and an index still does", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { schema } = options
+      const connection = yield* Connection.scoped({
+        ...options,
+        applicationName: "test",
+        isLane: true,
+        scans: true,
+        lockMillis: 0
+      })
+      yield* Migrations.migrate({ connection, schema, where: "" }, steps.slice(0, 1))
+      const url = Redacted.value(options.url)
+      yield* Postgres.once(
+        url,
+        `INSERT INTO ${schema}.session_rows (id, first_cursor, created_at, updated_at, cursor, named, title, workdir)
+         VALUES ('old', 1, 0, 0, 0, 1, 'old', '/old')`
+      )
+      const storage = yield* Layer.build(storageIn(options))
+      const { sessions } = yield* Context.get(storage, StorageReader).sessions({ workdir: "/old" })
+      expect(sessions.map(({ id }) => id)).toEqual(["old"])
+      const holder = yield* Postgres.connect(url)
+      yield* Postgres.ask(holder, "SET enable_seqscan = off")
+      const plan = yield* Postgres.ask(
+        holder,
+        `EXPLAIN SELECT 1 FROM ${schema}.session_rows
+         WHERE workdir = $1 AND ${beginningOf("workdir")} = ${beginningOf("$1")}`,
+        ["/old"]
+      )
+      expect(JSON.stringify(plan)).toContain("session_rows_workdir")
     })
   )
 
