@@ -1,6 +1,7 @@
 /** Files in a view: shown, or named by a note in their place. Pure. */
 import type { AssetId } from "./Asset.js"
 import { type FilePart, filesOf, isFile, type ResultMessage } from "./Message.js"
+import * as Place from "./Place.js"
 import * as SafeText from "./SafeText.js"
 import type { Seq } from "./Session.js"
 import { textPart, type ViewFile, type ViewText } from "./ViewItem.js"
@@ -47,12 +48,9 @@ export const ofResult = (
   seq: Seq,
   { filesAfter, resultFilesAfter, showsResultFiles = false, ...options }: Options
 ): ReadonlyArray<ViewText | ViewFile> => {
-  const hidden = { ...options, filesAfter: later(filesAfter, resultFilesAfter) }
+  const hidden = { ...options, filesAfter: Place.later(filesAfter ?? null, resultFilesAfter ?? null) }
   const isShown = showsResultFiles && answer.outcome === "success"
   return filesOf(answer)
     .map((file) => part(file, seq, hidden))
     .map((shown) => (isFile(shown) && !isShown ? textPart(onlyNamed(shown)) : shown))
 }
-
-const later = (one: Seq | null = null, other: Seq | null = null): Seq | null =>
-  one === null || (other !== null && other > one) ? other : one

@@ -4,21 +4,24 @@
  * A provider's refusal may say how to ask instead. Each of these corrections is made once a step, that of the context up
  * to three times, without a wait, and what was learned is kept while the engine lives, for a bounded number of sessions
  * and models. Only what a model's context holds is learned for all sessions; everything else depends on what is in a
- * session.
+ * session. What depends on a model's provider or tokenizer is learned for each model of a session.
  * - Reasoning is refused because it came from another account, server or conversation: all of it is left out. What the
  *   model writes from then on is sent back.
  * - The request did not fit: the view is cut to what the provider says, or else to what fits if the text is denser than
- *   was assumed.
+ *   was assumed (`Density`).
  * - A picture or another file is refused, or the files make the request too large, also where cutting the view does not
- *   help: those of earlier messages, and those of all results so far, are named and no longer shown.
+ *   help: those of earlier messages, and those of all results so far, are named and no longer shown. So are files for whose
+ *   sake the view was cut, once they are no longer in it: then it need not be.
  * - The form of the answer is refused: the system prompt asks for it, as for models that do not take it.
  */
 import { Effect, Option } from "effect"
 import * as ContextOverflow from "../../domain/ContextOverflow.js"
+import * as Density from "../../domain/Density.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import * as Output from "../../domain/Output.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
+import * as Place from "../../domain/Place.js"
 import type { Seq, Session, SessionId } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as View from "../../domain/View.js"
@@ -26,12 +29,6 @@ import type { Agent } from "../Agents.js"
 import { Assets } from "../assets/Assets.js"
 import type { Model, StepRequest } from "../Model.js"
 import type { RunTranscript } from "./RunTranscript.js"
-
-/** Characters that a token is assumed to have until a provider has counted fewer, and how few are believed. */
-const charactersPerToken = { standard: 3, least: 0.5 }
-
-/** Leave a provider's count room to grow until it counts again, and more where all it says is that it was too much. */
-const margins = { counted: 0.9, uncounted: 0.7 }
 
 /** Fewest characters that a view is cut to. */
 const leastRoom = 1_000
@@ -82,16 +79,19 @@ const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
 const fixedCharacters = ({ agent: { system, toolbox }, output }: Question): number =>
   toolbox.size + (system ?? "").length + (output === null ? 0 : Output.instruction(output).length)
 
+/** A model of a session. */
+const keyOf = ({ model, session }: Question): string => `${session.id} ${ModelRef.toText(model)}`
+
 const systemOf = ({ agent: { system } }: Question, asked: JsonRecord | null): string | null =>
   asked === null ? system : [...(system === null ? [] : [system]), Output.instruction(asked)].join("\n\n")
 
 export const make = Effect.gen(function* () {
   const assets = yield* Assets
   const refusedReasoning = new Map<SessionId, Seq>()
-  const refusedFiles = new Map<SessionId, Pick<View.Options, "filesAfter" | "resultFilesAfter">>()
+  const refusedFiles = new Map<string, { readonly messages: Seq | null; readonly results: Seq | null }>()
   const refusedOutputs = new Map<SessionId, string>()
   const contexts = new Map<string, number>()
-  const densities = new Map<SessionId, number>()
+  const densities = new Map<string, Density.Density>()
 
   /** The tokens that fit into the model's context, by what the model says and by what its provider has said. */
   const contextOf = (model: Model): number | null => {
@@ -101,7 +101,7 @@ export const make = Effect.gen(function* () {
       : Math.min(learnt, model.contextTokens)
   }
 
-  const densityOf = ({ id }: Session): number => densities.get(id) ?? charactersPerToken.standard
+  const densityOf = (question: Question) => densities.get(keyOf(question)) ?? Density.assumed
 
   /** Whether the provider makes the model follow the form. */
   const isHeld = ({ model, output, session }: Question): boolean =>
@@ -119,19 +119,20 @@ export const make = Effect.gen(function* () {
     }
   }
 
-  const requestOf = Effect.fnUntraced(function* (question: Question) {
+  const requestWith = Effect.fnUntraced(function* (question: Question) {
     const { agent, model, output: form, session, transcript } = question
     const held = isHeld(question)
     const { left, options } = budgetOf(question)
-    const room = left === null ? null : Math.floor(left * densityOf(session)) - fixedCharacters(question)
+    const files = refusedFiles.get(keyOf(question))
+    const room = left === null ? null : Math.floor(left * densityOf(question).value) - fixedCharacters(question)
     const request: StepRequest = {
       system: systemOf(question, held ? null : form),
       view: yield* transcript.view({
         provider: model.provider,
         model: model.model,
         reasoningAfter: refusedReasoning.get(session.id) ?? null,
-        filesAfter: refusedFiles.get(session.id)?.filesAfter ?? null,
-        resultFilesAfter: refusedFiles.get(session.id)?.resultFilesAfter ?? null,
+        filesAfter: files?.messages ?? null,
+        resultFilesAfter: files?.results ?? null,
         showsResultFiles: model.takesFilesInResults === true,
         maxCharacters: room === null ? null : Math.max(room, leastRoom),
         leavesOutRefused: model.takesRefusedTurns === false
@@ -144,29 +145,44 @@ export const make = Effect.gen(function* () {
     return request
   })
 
-  const learnFiles = ({ session, transcript }: Question): void =>
-    remember(refusedFiles, session.id, { filesAfter: transcript.beforeQuestion(), resultFilesAfter: transcript.head() })
+  const requestOf = Effect.fnUntraced(function* (question: Question) {
+    const request = yield* requestWith(question)
+    const density = densityOf(question)
+    if (!Density.isOver(density, request.view)) return request
+    // Without the lesson more fits, but not these files again.
+    remember(densities, keyOf(question), Density.forget(density))
+    hideFiles(question, density.place, density.place)
+    return yield* requestWith(question)
+  })
 
-  /** Without a count, only a request that should have fitted shows that its tokens have fewer characters than assumed. */
-  const learnContext = (
-    question: Question,
-    view: View.View,
-    { asked, limit }: ContextOverflow.ContextOverflow
-  ): void => {
-    const { model, session } = question
+  const hideFiles = (question: Question, messages: Seq | null, results: Seq | null): void => {
+    const hidden = refusedFiles.get(keyOf(question)) ?? { messages: null, results: null }
+    remember(refusedFiles, keyOf(question), {
+      messages: Place.later(hidden.messages, messages),
+      results: Place.later(hidden.results, results)
+    })
+  }
+
+  const learnFiles = (question: Question): void =>
+    hideFiles(question, question.transcript.beforeQuestion(), question.transcript.head())
+
+  const learnContext = (question: Question, refused: Density.Refused, isFirst: boolean): void => {
+    const { model, transcript } = question
+    const { limit } = refused.overflow
     const known = contextOf(model)
     if (limit !== null) remember(contexts, ModelRef.toText(model), limit)
-    const { left } = budgetOf(question)
-    const density = densityOf(session)
-    const characters = View.characters(view) + fixedCharacters(question)
-    const shouldFit = left !== null && contextOf(model) === known && characters <= left * density
-    const uncounted = shouldFit ? (characters / left) * margins.uncounted : density
-    const counted = asked === null ? uncounted : (characters / asked) * margins.counted
-    remember(densities, session.id, Math.min(density, Math.max(counted, charactersPerToken.least)))
+    const fitting = contextOf(model) === known ? budgetOf(question).left : null
+    const lesson = Density.learn(densityOf(question), refused, fitting, { isFirst, place: transcript.head() })
+    remember(densities, keyOf(question), lesson)
   }
 
   /** Returns what a refusal says about the request: ways to ask instead, the best one first. Trying one is remembered. */
-  const waysOf = (question: Question, request: StepRequest, failure: ModelFailed): ReadonlyArray<Way> => {
+  const waysOf = (
+    question: Question,
+    request: StepRequest,
+    failure: ModelFailed,
+    tried: ReadonlyArray<Correction>
+  ): ReadonlyArray<Way> => {
     const { model, session, transcript } = question
     if (failure.reason !== "rejected") return []
     const last = transcript.head()
@@ -179,12 +195,14 @@ export const make = Effect.gen(function* () {
     }
     const files: ReadonlyArray<Way> =
       View.files(request.view).length === 0 ? [] : [{ correction: "files", learn: () => learnFiles(question) }]
+    if (overflow === null) return blamesFiles(request, failure) ? files : []
+    const refused = { view: request.view, overflow, fixed: fixedCharacters(question) }
     const context: ReadonlyArray<Way> =
-      overflow === null || (overflow.limit ?? contextOf(model)) === null
+      (overflow.limit ?? contextOf(model)) === null
         ? []
-        : [{ correction: "context", learn: () => learnContext(question, request.view, overflow) }]
-    if (blamesFiles(request, failure)) return [...files, ...context]
-    return overflow === null ? [] : [...context, ...files]
+        : [{ correction: "context", learn: () => learnContext(question, refused, !tried.includes("context")) }]
+    const isOfFiles = blamesFiles(request, failure) || Density.isOfFiles(refused)
+    return isOfFiles ? [...files, ...context] : [...context, ...files]
   }
 
   /** Returns a request that may be accepted instead of the refused one; None without a new correction. */
@@ -194,8 +212,9 @@ export const make = Effect.gen(function* () {
     failure: ModelFailed,
     tried: ReadonlyArray<Correction>
   ) {
-    for (const { correction, learn } of waysOf(question, request, failure)) {
+    for (const { correction, learn } of waysOf(question, request, failure, tried)) {
       if (tried.filter((one) => one === correction).length >= mostOf(correction)) continue
+      const before = densityOf(question)
       learn()
       const corrected = yield* requestOf(question)
       const isOther =
@@ -205,6 +224,11 @@ export const make = Effect.gen(function* () {
         corrected.output !== request.output ||
         corrected.options.maxOutputTokens !== request.options.maxOutputTokens
       if (isOther) return Option.some({ correction, request: corrected })
+      remember(densities, keyOf(question), before)
+    }
+    const isInVain = failure.reason === "rejected" && ContextOverflow.read(failure.detail) !== null
+    if (isInVain && tried.includes("context")) {
+      remember(densities, keyOf(question), Density.forget(densityOf(question)))
     }
     return Option.none()
   })

@@ -1,7 +1,8 @@
 /** What a model is asked when its context is full or its request too large, and the room that its answer has. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import type { Model } from "skein"
+import { Model } from "skein"
+import type { AssetId } from "../../../../src/domain/Asset.js"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import * as View from "../../../../src/domain/View.js"
 import { png } from "../../../support/fixtures/pictures.js"
@@ -243,6 +244,110 @@ describe("files that make a request too large", () => {
       )
       expect(yield* sending(models, ["application/pdf"])).toEqual(["failed", "completed", "completed"])
       expect(requests.map(filesOf)).toEqual([1, 1, 0, 0])
+    })
+  )
+})
+
+describe("what a refusal teaches about a token", () => {
+  const size = (view: View.View) => View.characters(view)
+  const counted = (tokens: number) => refused(`the request has ${tokens} tokens and exceeds the context window`)
+
+  /** A model whose tokens have four characters of text, or one of hex, and whose files have `perFile` tokens. */
+  const counting = (perFile: number) => {
+    const refusals: Array<number> = []
+    const asked = modelOf(
+      ({ view }) => {
+        const files = View.files(view)
+        const hex = JSON.stringify(view).split("0xff").length - 1
+        const tokens = Math.ceil((size(view) - files.length * 4_000) / 4) + files.length * perFile + hex * 3
+        if (tokens <= 11_808) return Stream.fromIterable(said("so"))
+        refusals.push(tokens)
+        return Stream.fail(counted(tokens))
+      },
+      { contextTokens: 20_000 }
+    )
+    return { ...asked, refusals, shown: () => size(asked.requests.at(-1)?.view ?? []) }
+  }
+
+  /** A session with some prose. */
+  const talking = Effect.fnUntraced(function* (models: ReturnType<typeof modelOf>["models"]) {
+    const { gateway, send, session } = yield* engineOf(models)
+    const { id } = yield* session()
+    const end = (text: string, files: ReadonlyArray<{ assetId: AssetId; mediaType: string }> = []) =>
+      Effect.flatMap(send(id, text, { files }), gateway.await)
+    const talk = (turns: number) => Effect.repeatN(end("y".repeat(2_000)), turns - 1)
+    yield* talk(12)
+    const picture = Effect.gen(function* () {
+      const content = Stream.make(png(3, 4))
+      const asset = yield* gateway.saveAsset({ sessionId: id, mediaType: "image/png", content })
+      return { assetId: asset.id, mediaType: "image/png" }
+    })
+    return { end, gateway, id, picture, talk }
+  })
+
+  it.scoped("is forgotten when it was in vain: what cannot be sent costs only itself", () =>
+    Effect.gen(function* () {
+      for (const what of ["a file", "text"]) {
+        const { models, refusals, shown } = counting(50_000)
+        const { end, picture } = yield* talking(models)
+        const before = shown()
+        const failed = what === "text" ? end("0xff".repeat(15_000)) : end("look", [yield* picture])
+        expect((yield* failed).stopReason).toBe("failed")
+        const count = refusals.length
+        expect((yield* end("never mind")).stopReason).toBe("completed")
+        // The file is what is named first, before anything is cut.
+        expect(refusals.length - count).toBe(what === "text" ? 0 : 1)
+        expect(shown()).toBeGreaterThan(before)
+      }
+    })
+  )
+
+  it.scoped("holds only as long as the files are shown that it was learned with", () =>
+    Effect.gen(function* () {
+      const { models, shown } = counting(8_000)
+      const { end, gateway, id, picture } = yield* talking(models)
+      const before = shown()
+      const file = yield* picture
+      expect((yield* end("look", [file])).stopReason).toBe("completed")
+      expect((yield* end("and?")).stopReason).toBe("completed")
+      expect(shown()).toBeLessThan(before)
+      yield* gateway.deleteAsset(id, file.assetId)
+      expect((yield* end("so?")).stopReason).toBe("completed")
+      expect(shown()).toBeGreaterThan(before)
+    })
+  )
+
+  it.scoped("is not learned again from files that are no longer in the view: they are named from then on", () =>
+    Effect.gen(function* () {
+      const { models, refusals, requests, shown } = counting(8_000)
+      const { end, picture, talk } = yield* talking(models)
+      const before = shown()
+      yield* end("look", [yield* picture])
+      const count = refusals.length
+      expect(count).toBeGreaterThan(0)
+      yield* talk(9)
+      expect(View.files(requests.at(-1)?.view ?? [])).toHaveLength(0)
+      expect(shown()).toBeGreaterThan(before)
+      expect(refusals).toHaveLength(count)
+    })
+  )
+
+  it.scoped("does not hold for another model of the session", () =>
+    Effect.gen(function* () {
+      const limited = { contextTokens: 20_000 }
+      const dense = modelOf(
+        ({ view }) => (size(view) > 11_808 ? Stream.fail(counted(size(view))) : Stream.fromIterable(said("so"))),
+        limited
+      )
+      const light = modelOf(() => Stream.fromIterable(said("so")), { ...limited, model: "light" })
+      let models = dense.models
+      const { end } = yield* talking(
+        Model.resolve((session) => Effect.flatMap(models, ({ resolve }) => resolve(session)))
+      )
+      expect(size(dense.requests.at(-1)?.view ?? [])).toBeLessThan(11_808)
+      models = light.models
+      yield* end("and you?")
+      expect(size(light.requests.at(-1)?.view ?? [])).toBeGreaterThan(24_000)
     })
   )
 })
