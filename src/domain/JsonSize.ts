@@ -21,6 +21,12 @@ export interface JsonSize {
   readonly deepest: () => number
 }
 
+/** Where the first line end at `from` or after it is; the piece's length if there is none. */
+const nextLineEnd = (piece: Uint8Array, from: number): number => {
+  const ends = [piece.indexOf(lineFeed, from), piece.indexOf(carriageReturn, from)].filter((end) => end !== -1)
+  return Math.min(piece.length, ...ends)
+}
+
 export const make = (): JsonSize => {
   let values = 0
   let depth = 0
@@ -28,11 +34,29 @@ export const make = (): JsonSize => {
   let isText = false
   let isEscaped = false
 
-  const inText = (byte: number) => {
-    if (byte === lineFeed || byte === carriageReturn) isText = isEscaped = false
-    else if (isEscaped) isEscaped = false
-    else if (byte === backslash) isEscaped = true
-    else if (byte === quote) isText = false
+  /** Returns where a string that goes on at `at` ends in the piece; the piece's length if it goes on after it. */
+  const throughText = (piece: Uint8Array, from: number, lineEnd: number): number => {
+    let at = from
+    if (isEscaped && at < lineEnd) {
+      isEscaped = false
+      at++
+    }
+    for (let end = piece.indexOf(quote, at); ; end = piece.indexOf(quote, at)) {
+      const to = end === -1 || end > lineEnd ? lineEnd : end
+      let first = to
+      while (first > at && piece[first - 1] === backslash) first--
+      const escapes = (to - first) % 2 === 1
+      if (to === lineEnd) {
+        // Only the piece ends here, or a line does, and with it the string.
+        isEscaped = escapes && lineEnd === piece.length
+        isText = lineEnd === piece.length
+        return to
+      }
+      at = to + 1
+      if (escapes) continue
+      isText = false
+      return to
+    }
   }
 
   /** Returns whether the byte is a mark. */
@@ -60,11 +84,15 @@ export const make = (): JsonSize => {
 
   return {
     take: (piece, onMark) => {
+      let lineEnd = -1
       for (let at = 0; at < piece.length; at++) {
-        const byte = piece[at] ?? 0
-        if (!isText) {
+        if (isText) {
+          if (lineEnd < at) lineEnd = nextLineEnd(piece, at)
+          at = throughText(piece, at, lineEnd)
+        } else {
+          const byte = piece[at] ?? 0
           if (outside(byte)) onMark?.(byte, at)
-        } else if (byte <= backslash || isEscaped) inText(byte)
+        }
       }
     },
     values: () => values,
