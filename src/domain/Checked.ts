@@ -25,13 +25,13 @@ export class Checked<out A> {
 
   static readonly noMetadata: Checked<JsonRecord> = new Checked({}, "{}")
 
-  /** Fails when a message has no JSON form, or one with more bytes than the limit. The refusal names `field`. */
+  /** Fails when a message has no JSON form, or one with more bytes or values than the limits. The refusal names `field`. */
   static message<M extends Message>(
     message: M,
     { messageBytes }: Limits.Limits,
     field = "message"
   ): Either.Either<Checked<M>, InvalidInput> {
-    return Either.map(Limits.json(field, storedForm(message), messageBytes), (json) => new Checked(message, json))
+    return Either.map(Limits.message(field, storedForm(message), messageBytes), (json) => new Checked(message, json))
   }
 
   /** Checks each message of a list in the same way. A refusal names the message's index. */

@@ -5,6 +5,7 @@
  */
 import { Predicate } from "effect"
 import * as BoundedJson from "./BoundedJson.js"
+import * as JsonBounds from "./JsonBounds.js"
 import * as Issues from "./Issues.js"
 
 type NumberFlaw = (value: number) => string | null
@@ -30,7 +31,7 @@ const findIn = (value: unknown, path: Array<string>, found: Found, flawOf: Numbe
   const flaw = typeof value === "number" ? flawOf(value) : null
   if (flaw !== null) add(flaw)
   if (!Array.isArray(value) && !Predicate.isReadonlyRecord(value)) return
-  if (path.length >= BoundedJson.deepest) return add(BoundedJson.tooDeep())
+  if (path.length >= BoundedJson.deepest) return add(JsonBounds.tooDeep(BoundedJson.deepest))
   for (const [key, inner] of Object.entries(value)) {
     path.push(key)
     findIn(inner, path, found, flawOf)

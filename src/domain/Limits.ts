@@ -1,5 +1,6 @@
 /** Every size that Skein bounds. Characters are code points, bytes are bytes of UTF-8 or of the file. */
 import { Either, Schema } from "effect"
+import * as JsonBounds from "./JsonBounds.js"
 import { InvalidInput } from "./SkeinError.js"
 
 const size = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER, { description: "a whole number from 1" }))
@@ -47,3 +48,14 @@ export const json = (field: string, value: unknown, limit: number): Either.Eithe
   const actual = typeof text === "string" ? `${byteLength(text)} bytes` : "no JSON"
   return Either.left(new InvalidInput({ field, limit: `at most ${limit} bytes`, actual }))
 }
+
+const tooMany = (field: string) =>
+  new InvalidInput({ field, limit: `at most ${JsonBounds.messageValues} values`, actual: "more" })
+
+/** Does the same for a message: the number of its values is bounded too. */
+export const message = (field: string, value: unknown, limit: number): Either.Either<string, InvalidInput> =>
+  Either.filterOrLeft(
+    json(field, value, limit),
+    (text) => JsonBounds.excess(text, { values: JsonBounds.messageValues, depth: Infinity }) === null,
+    () => tooMany(field)
+  )

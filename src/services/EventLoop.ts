@@ -15,5 +15,5 @@ export class EventLoop extends Context.Reference<EventLoop>()("skein/EventLoop",
 /** Characters of a text that can be read, written as JSON or hashed within a millisecond or two. */
 const short = 512 * 1024
 
-/** A turn after work on a text, unless the text is short. */
-export const afterText = (turn: Turn, { length }: string): Turn => (length > short ? turn : Effect.void)
+/** A turn after work on a text, or on its bytes, unless it is short. */
+export const afterText = (turn: Turn, { length }: string | Uint8Array): Turn => (length > short ? turn : Effect.void)

@@ -16,6 +16,7 @@ import {
   PROTOCOL_VERSION,
   RequestError
 } from "@agentclientprotocol/sdk"
+import * as LineBounds from "./LineBounds.js"
 import type { Ask, Refused } from "./Requests.js"
 
 /** What the agent needs from the program around it. */
@@ -30,7 +31,7 @@ interface Options {
 const isRefused = (error: unknown): error is Refused =>
   error instanceof Error && "_tag" in error && error._tag === "Refused"
 
-/** How a connection ended: the client is gone, or it sent a message that was too long to read. */
+/** How a connection ended: the client is gone, or it sent a message that was too long to read, or had too much in it. */
 export type End = "gone" | "too-long"
 
 export interface Connection {
@@ -92,7 +93,10 @@ export const connect = (
     )
     .onRequest(methods.agent.session.prompt, ({ client, params }) => answer(({ prompt }) => prompt(params, client)))
     .onNotification(methods.agent.session.cancel, ({ params }) => answer(({ cancel }) => cancel(params.sessionId)))
-    .connect(ndJsonStream(output, input))
-  const endOf = (): End => (connection.signal.reason instanceof MessageTooLargeError ? "too-long" : "gone")
+    .connect(ndJsonStream(output, input.pipeThrough(LineBounds.make())))
+  const endOf = (): End => {
+    const reason: unknown = connection.signal.reason
+    return reason instanceof MessageTooLargeError || reason instanceof LineBounds.TooMuch ? "too-long" : "gone"
+  }
   return { ended: connection.closed.then(endOf, endOf), close: () => connection.close() }
 }

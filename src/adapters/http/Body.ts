@@ -11,6 +11,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { Context, Effect, type Schema, type Scope, Stream } from "effect"
+import * as JsonBounds from "../../domain/JsonBounds.js"
 import * as Refusal from "../../domain/Refusal.js"
 import type { InvalidInput } from "../../domain/SkeinError.js"
 import * as Pulled from "../../services/Pulled.js"
@@ -26,9 +27,6 @@ export class JsonBytes extends Context.Reference<JsonBytes>()("skein/http/JsonBy
 
 /** The most bytes of the JSON body of a request without messages. */
 const smallBytes = 1024 * 1024
-
-/** The most values in a JSON body, including those inside arrays and objects. */
-const mostValues = 100_000
 
 /** The most bytes of any body, even one that is stored as it arrives. Defaults to as many as the store accepts. */
 export class UploadBytes extends Context.Reference<UploadBytes>()("skein/http/UploadBytes", {
@@ -92,7 +90,7 @@ export const requireType = Effect.fnUntraced(function* (expected: string) {
   }
 })
 
-const tooMany = new BodyTooLarge({ field: "body", limit: `at most ${mostValues} values of JSON` })
+const tooMany = new BodyTooLarge({ field: "body", limit: `at most ${JsonBounds.messageValues} values of JSON` })
 
 const wholeBody = (most: number) =>
   Effect.gen(function* () {
@@ -106,7 +104,7 @@ const wholeBody = (most: number) =>
       size += piece.length
       read.push(piece)
       if (size > limit) return tooLarge(limit)
-      return scan.take(piece) > mostValues ? tooMany : Effect.void
+      return scan.take(piece) > JsonBounds.messageValues ? tooMany : Effect.void
     })
     return { body: Buffer.concat(read), scan }
   })

@@ -14,13 +14,16 @@ type OnExcess = (error: MessageBounds.Misbehaved) => void
 const isEvents = (headers: Headers): boolean =>
   headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
 
-const bounded = (bounds: MessageBounds.MessageBounds, onExcess: OnExcess): TransformStream<Uint8Array, Uint8Array> => {
+const bounded = (
+  take: ReturnType<typeof MessageBounds.ofMessage>,
+  onExcess: OnExcess
+): TransformStream<Uint8Array, Uint8Array> => {
   let seen = 0
   return new TransformStream({
     transform: (chunk, controller) => {
       seen += chunk.byteLength
       if (seen > most) return controller.error(new MessageBounds.Misbehaved(`sent an answer of over ${most} bytes`))
-      const excess = bounds.take(chunk)
+      const excess = take(chunk)
       if (excess === null) return controller.enqueue(chunk)
       onExcess(excess)
       controller.error(excess)
@@ -34,8 +37,8 @@ export const boundedFetch =
     const response = await fetch(url, init)
     const { body, headers, status, statusText } = response
     if (body === null) return response
-    const bounds = isEvents(headers) ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
-    return new Response(body.pipeThrough(bounded(bounds, onExcess)), { headers, status, statusText })
+    const take = isEvents(headers) ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
+    return new Response(body.pipeThrough(bounded(take, onExcess)), { headers, status, statusText })
   }
 
 /** The error codes that are passed on. The client package prints them; other text could hold what was sent there. */

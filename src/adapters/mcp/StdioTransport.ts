@@ -65,7 +65,7 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
   }
 
   const readLine = (line: Buffer) => {
-    const excess = MessageBounds.ofMessage().take(line)
+    const excess = MessageBounds.ofMessage()(line)
     if (excess !== null) return giveUp(excess)
     const text = line.toString("utf8").trim()
     if (text === "") return

@@ -2,12 +2,14 @@
 import type { LanguageModelV3, LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { isJSONObject } from "@ai-sdk/provider"
 import { Duration, Redacted } from "effect"
+import * as JsonBounds from "../../domain/JsonBounds.js"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { View } from "../../domain/View.js"
 import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
+import * as EventBounds from "../EventBounds.js"
 import * as NodeLimits from "./NodeLimits.js"
 import type { Dialect } from "./Reading.js"
 import type { ServerSettings, Settings } from "./Settings.js"
@@ -141,9 +143,12 @@ export const serverFault = ({ baseUrl, headers }: ServerSettings): string | null
 const longestStream = 256 * 1024 * 1024
 const longestBody = 1024 * 1024
 
+/** What one event of a stream may have in it, and any other body. */
+const most: JsonBounds.JsonBounds = { values: JsonBounds.messageValues, depth: 200 }
+
 /**
- * A fetch that follows no redirect, because that would send the key to another host. Bounds the size of the body, and
- * calls `onBytes` whenever some of it arrive.
+ * A fetch that follows no redirect, because that would send the key to another host. Bounds the size of the body and what
+ * is in it, and calls `onBytes` whenever some of it arrive.
  */
 export const fetchHere =
   (onBytes: () => void): Fetch =>
@@ -152,22 +157,26 @@ export const fetchHere =
     const { body, headers, status, statusText } = response
     if (body === null) return response
     const isStream = response.ok && (headers.get("content-type") ?? "").startsWith("text/event-stream")
-    return new Response(body.pipeThrough(bounded(isStream ? longestStream : longestBody, onBytes)), {
-      headers,
-      status,
-      statusText
-    })
+    const checked = isStream
+      ? bounded(longestStream, EventBounds.comparing(most), onBytes)
+      : bounded(longestBody, JsonBounds.comparing(most), onBytes)
+    return new Response(body.pipeThrough(checked), { headers, status, statusText })
   }
 
-/** Fails after `most` bytes, as if the answer had been cut. */
-const bounded = (most: number, onBytes: () => void): TransformStream<Uint8Array, Uint8Array> => {
+/** Fails after so many bytes, or when there is too much in them, as if the answer had been cut. */
+const bounded = (
+  longest: number,
+  { take }: JsonBounds.Comparison,
+  onBytes: () => void
+): TransformStream<Uint8Array, Uint8Array> => {
   let size = 0
   return new TransformStream({
     transform: (chunk, controller) => {
       onBytes()
       size += chunk.length
-      if (size > most) controller.error(new TypeError(`the body has more than ${most} bytes`))
-      else controller.enqueue(chunk)
+      const excess = size > longest ? `more than ${longest} bytes` : take(chunk)
+      if (excess === null) controller.enqueue(chunk)
+      else controller.error(new TypeError(`too much in the answer: ${excess}`))
     }
   })
 }

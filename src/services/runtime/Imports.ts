@@ -81,7 +81,7 @@ const make = Effect.gen(function* () {
   const removeHidden = (sessionId: SessionId) => boundary.hold(sessionId)(deletions.removeHidden(sessionId))
 
   const run = Effect.fn("Imports.run")(function* <E>({ content, newIds, owner, withGrants, workdirFor }: Import<E>) {
-    const lines = yield* ImportLines.make(hashing, limits)
+    const lines = yield* ImportLines.make(hashing, limits, turn)
     const imported: Array<ImportedSession> = []
     const known = new Map<SessionId, SessionId>()
     let open: OpenSession | null = null

@@ -92,4 +92,5 @@ export const storageBusy = (seconds: number): string =>
 export const sessionBusy = (sessionId: string, runId: string): string =>
   `session ${sessionId} is busy with run ${runId}; add --queue to wait for it`
 
-export const editorTooLong = "the editor sent a message of more than 32 MiB, so the connection was ended"
+export const editorTooLong =
+  "the editor sent a message of more than 32 MiB or 100,000 values, so the connection was ended"

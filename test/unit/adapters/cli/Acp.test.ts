@@ -394,16 +394,24 @@ describe("skein acp", () => {
     )
 
   it.scopedLive(
-    "ends with one line when a message is too long to be one",
+    "ends with one line when a message is too long to be one, or has too much in it",
     () =>
       Effect.gen(function* () {
         const home = yield* Program.make()
-        const piece = "head -c 104857600 /dev/zero | skein acp"
-        expect(yield* home.shell(piece)).toMatchObject({
-          code: 1,
-          stdout: "",
-          stderr: expect.stringMatching(/^skein: the editor sent a message of more than 32 MiB[^\n]*\n$/)
-        })
+        const fine = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(60_000)}0]}}}\n`
+        const crowded = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(100_000)}0]}}}\n`
+        yield* home.write("work/crowded", `${fine}${fine}${crowded}`)
+        const deep = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":${"[".repeat(300)}${"]".repeat(300)}}}}\n`
+        yield* home.write("work/deep", deep)
+        yield* home.write("work/fine", `${fine}${fine}${fine}`)
+        for (const source of ["head -c 104857600 /dev/zero", "cat crowded", "cat deep"]) {
+          expect(yield* home.shell(`${source} | skein acp`)).toMatchObject({
+            code: 1,
+            stdout: "",
+            stderr: expect.stringMatching(/^skein: the editor sent a message of more than 32 MiB or 100,000[^\n]*\n$/)
+          })
+        }
+        expect(yield* home.shell("cat fine | skein acp")).toMatchObject({ code: 0, stdout: "", stderr: "" })
       }),
     timeout
   )

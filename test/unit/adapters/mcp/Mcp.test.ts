@@ -195,8 +195,12 @@ describe("a server that misbehaves", () => {
         expect(lines[3]).toMatch(/^refuses__go failure: .*there is no such thing/)
         expect(lines[4]).toBe("good__echo success: Echo: unharmed")
         expect(lines[5]).toBe("asks__go success: unasked decline wordy decline")
-        expect(lines[6]).toMatch(/^crowded__go failure: .*failed to call: sent a message of over 20000 values/)
-        expect(lines[7]).toMatch(/^deep__go failure: .*failed to call: sent a message nested more than 200 deep/)
+        expect(lines[6]).toMatch(
+          /^crowded__go failure: .*failed to call: sent too much in one message: more than 20000 values/
+        )
+        expect(lines[7]).toMatch(
+          /^deep__go failure: .*failed to call: sent too much in one message: nested more than 200 deep/
+        )
         expect(lines[8]).toMatch(/^answers__go failure: .*failed to call: sent over 5000 messages/)
         for (const [server, reason] of [
           ["stillborn", /ended \(exit code 3\)/],
@@ -265,13 +269,17 @@ describe("a server that misbehaves", () => {
           ["eventAroundComment__go", {}],
           ["eventAroundField__go", {}]
         )
-        expect(lines[0]).toMatch(/^answer__go failure: .*failed to call: sent a message of over 20000 values/)
-        expect(lines[1]).toMatch(/^event__go failure: .*failed to call: sent a message of over 20000 values/)
+        expect(lines[0]).toMatch(
+          /^answer__go failure: .*failed to call: sent too much in one message: more than 20000 values/
+        )
+        expect(lines[1]).toMatch(
+          /^event__go failure: .*failed to call: sent too much in one message: more than 20000 values/
+        )
         expect(lines[2]).toBe("events__go success: fine")
         expect(lines[3]).toBe("eventsWithComments__go success: fine")
         expect(lines.slice(4)).toHaveLength(4)
         for (const line of lines.slice(4)) {
-          expect(line).toMatch(/ failure: .*failed to call: sent a message nested more than 200 deep/)
+          expect(line).toMatch(/ failure: .*failed to call: sent too much in one message: nested more than 200 deep/)
         }
       }),
     timeout

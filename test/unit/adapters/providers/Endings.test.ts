@@ -55,4 +55,16 @@ describe("the end of an answer", () => {
       assert.strictEqual(last.reason, "length")
     })
   )
+
+  it.scoped("an answer with too much in one of its frames counts as cut, before anything reads the frame", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { closing, deltas } = Frames.anthropic({ text: "much" })
+      const many = (values: number) => Frames.event("ping", { a: Array.from({ length: values }, () => 0) })
+      yield* fake.answer(FakeProvider.sse([...deltas, many(90_000), many(90_000), ...closing]))
+      assert.strictEqual((yield* parts(claude(fake.url))).at(-1)?.type, "finish")
+      yield* fake.answer(FakeProvider.sse([...deltas, many(100_001), ...closing]))
+      assert.deepInclude(yield* Effect.flip(parts(claude(fake.url))), { _tag: "ModelFailed", reason: "cut" })
+    })
+  )
 })

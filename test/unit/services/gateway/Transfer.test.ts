@@ -119,6 +119,37 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
+  it.scopedLive(
+    "carry each message that can be sent, whatever it has the most values in; none can have more",
+    () =>
+      Effect.gen(function* () {
+        const { gateway, session } = yield* open()
+        const of = (values: number): ReadonlyArray<Message.UserMessage> => {
+          const fill = (count: number, one: (index: number) => readonly [string, number]) =>
+            Object.fromEntries(Array.from({ length: count }, (_, index) => one(index)))
+          const text = { type: "text", text: "a" } as const
+          return [
+            { role: "user", parts: Array.from({ length: values }, () => text) },
+            { role: "user", parts: [{ ...text, providerMetadata: { a: Array.from({ length: values }, () => 0) } }] },
+            { role: "user", parts: [{ ...text, providerMetadata: fill(values, (index) => [`k${index}`, 0]) }] }
+          ]
+        }
+        const largest = [Math.floor((100_000 - 2) / 3), 100_000 - 7, 100_000 - 6]
+        for (const [shape, most] of largest.entries()) {
+          const { id } = yield* session()
+          const append = (values: number) =>
+            Effect.flatMap(Effect.fromNullable(of(values)[shape]), (message) => gateway.append(id, [message]))
+          expect(Either.flip(yield* Effect.either(Effect.asVoid(append(most + 1))))).toMatchObject({
+            right: { _tag: "InvalidInput", field: "messages.0", limit: "at most 100000 values" }
+          })
+          yield* append(most)
+        }
+        const other = yield* open()
+        expect(yield* importing(other.gateway, (yield* linesOf(gateway)).join(""))).toHaveLength(3)
+      }),
+    60_000
+  )
+
   it.scoped("leave out a session that is deleted before its turn, unless it was asked for by its id", () =>
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
@@ -341,7 +372,7 @@ describe("exportSessions and importSessions", () => {
     Effect.gen(function* () {
       const { gateway, id } = yield* populated
       const lines = yield* linesOf(gateway, { sessionIds: [id] })
-      const other = yield* open({ ...agent, config: { limits: { messageBytes: 1_000, metadataBytes: 100 } } })
+      const other = yield* open({ ...agent, config: { limits: { messageBytes: 1_000_000, metadataBytes: 100 } } })
       const at = (type: string, nth = 0) =>
         lines.flatMap((line, index) => (line.startsWith(`{"type":"${type}"`) ? [index] : []))[nth] ?? -1
       const changed = (index: number, from: string | RegExp, to: string) =>
@@ -355,7 +386,7 @@ describe("exportSessions and importSessions", () => {
         "content",
         "session.end"
       ].map((type) => at(type))
-      const long = "x".repeat(5_000_000)
+      const long = "x".repeat(6_000_000)
       const deep = "[".repeat(50_000) + "]".repeat(50_000)
       const cases: ReadonlyArray<readonly [text: string, line: number, field: string]> = [
         ["", 1, ""],
@@ -381,11 +412,17 @@ describe("exportSessions and importSessions", () => {
         [changed(run ?? 0, /"resumes":null/, '"resumes":"run_none"'), (run ?? 0) + 1, "resumes"],
         [without(message ?? 0), (message ?? 0) + 1, "seq"],
         [
-          changed(message ?? 0, '"parts":[', `"parts":[{"type":"text","text":"${long.slice(0, 1_000)}"},`),
+          changed(message ?? 0, '"parts":[', `"parts":[{"type":"text","text":"${long.slice(0, 1_000_000)}"},`),
           (message ?? 0) + 1,
           "message"
         ],
         [changed(message ?? 0, '"parts":[', `"new":${deep},"parts":[`), (message ?? 0) + 1, "message"],
+        [
+          changed(message ?? 0, '"parts":[', `"new":[${"0,".repeat(100_000)}0],"parts":[`),
+          (message ?? 0) + 1,
+          "message"
+        ],
+        [changed(message ?? 0, '"seq":', `"new":[${"{},".repeat(200_000)}0],"seq":`), (message ?? 0) + 1, ""],
         [changed(message ?? 0, '"role":"user"', '"role":"user","x":"' + long + '"'), (message ?? 0) + 1, ""],
         [changed(at("message", 2), '"role":"assistant"', '"role":"user"'), at("message", 3) + 1, "message"],
         [without(at("message", 3)), at("message", 3) + 1, "seq"],

@@ -1,6 +1,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Effect, Record, Schema } from "effect"
+import * as BoundedJson from "../../../../domain/BoundedJson.js"
 import { codeOf } from "../../../ErrorCode.js"
 import { Servers } from "../../../mcp/Settings.js"
 import type { ValuesOf } from "../../CommandLine.js"
@@ -14,7 +15,7 @@ import * as TerminalText from "../../terminal/TerminalText.js"
 import * as Texts from "../../texts/Mcp.js"
 import type * as McpCommands from "../../texts/McpCommands.js"
 
-const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Struct({ mcpServers: ServerEntries.Entries })))
+const decode = Schema.decodeUnknown(Schema.Struct({ mcpServers: ServerEntries.Entries }))
 const encode = Schema.encodeSync(Servers)
 
 /** The servers in the folder's file as it is now: later changes count only when it is trusted again. */
@@ -23,7 +24,10 @@ const read = Effect.fnUntraced(function* (folder: string) {
   const unusable = (why: string) => new WrongUsage({ detail: Texts.noFile(TerminalText.line(file), why) })
   const fileSystem = yield* FileSystem.FileSystem
   const text = yield* Effect.mapError(fileSystem.readFileString(file), (error) => unusable(codeOf(error)))
-  const { mcpServers } = yield* Effect.mapError(decode(text), () => unusable(Texts.notServers))
+  const { mcpServers } = yield* BoundedJson.parse(text).pipe(
+    Effect.flatMap(decode),
+    Effect.mapError(() => unusable(Texts.notServers))
+  )
   const { unusable: left, usable } = ServerEntries.read(text, mcpServers, "ignore")
   if (Record.isEmptyReadonlyRecord(usable)) return yield* unusable(Texts.notServers)
   return { left, servers: Record.map(usable, (settings) => ({ ...settings, reads: [], folder })) }
