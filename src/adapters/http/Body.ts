@@ -17,6 +17,7 @@ import type { InvalidInput } from "../../domain/SkeinError.js"
 import * as Pulled from "../../services/Pulled.js"
 import { inPieces } from "../../services/Stretch.js"
 import { turn } from "../EventLoop.js"
+import * as BodyRoom from "./BodyRoom.js"
 import * as JsonScan from "./JsonScan.js"
 import { BodyTooLarge, Malformed, UnsupportedContent } from "./RequestErrors.js"
 
@@ -97,6 +98,7 @@ const wholeBody = (most: number) =>
     const limit = Math.min(most, yield* JsonBytes)
     const declared = yield* declaredBytes
     if (declared !== null && declared > limit) return yield* tooLarge(limit)
+    if (!(yield* isShort)) yield* BodyRoom.take(declared ?? limit)
     const read: Array<Uint8Array> = []
     const scan = JsonScan.make()
     let size = 0

@@ -1,0 +1,66 @@
+/** How much of all bodies is in memory at the same time: counted, at a gateway that answers when the test says so. */
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Queue } from "effect"
+import * as BodyRoom from "../../../../src/adapters/http/BodyRoom.js"
+import { open } from "../../services/runtime/fixture.js"
+import { serve } from "./server.js"
+
+const bytes = 100_000
+
+/** A server with room for three such messages, whose `send` waits to be let go. */
+const gated = Effect.gen(function* () {
+  const { gateway, session } = yield* open({})
+  const entered = yield* Queue.unbounded<Deferred.Deferred<void>>()
+  const room = BodyRoom.make(3.5 * bytes)
+  const send: typeof gateway.send = (input) =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      yield* Queue.offer(entered, gate)
+      yield* Deferred.await(gate)
+      return yield* gateway.send(input)
+    })
+  const { request } = yield* Effect.provideService(serve({ ...gateway, send }), BodyRoom.BodyRoom, room)
+  const post = (text: string) =>
+    Effect.flatMap(session(), ({ id }) =>
+      request("POST", `/v1/sessions/${id}/messages`, { body: JSON.stringify({ text, whenBusy: "queue" }) })
+    )
+  /** Whether all of the room is free. */
+  const isFree = Effect.map(room.semaphore.withPermitsIfAvailable(room.bytes)(Effect.void), (free) => free._tag)
+  return { entered, post, isFree }
+})
+
+it.scopedLive("messages that are in hand at the same time have room, others wait, and a short one does not", () =>
+  Effect.gen(function* () {
+    const { entered, isFree, post } = yield* gated
+    const many = yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.fork(post("x".repeat(bytes))))
+    let gates = yield* Queue.takeN(entered, 3).pipe(Effect.map((three) => [...three]))
+    const short = yield* Effect.fork(post("hello"))
+    // It comes although all that is in hand waits, and nothing else has come before it.
+    yield* Deferred.succeed(yield* Queue.take(entered), undefined)
+    expect((yield* Fiber.join(short)).status).toBe(202)
+    expect(yield* Queue.size(entered)).toBe(0)
+    for (let answered = 0; answered < many.length; answered++) {
+      const [first, ...rest] = gates
+      if (first !== undefined) yield* Deferred.succeed(first, undefined)
+      const next = answered + 3 < many.length ? [yield* Queue.take(entered)] : []
+      gates = [...rest, ...next]
+      expect([answered, yield* Queue.size(entered)]).toEqual([answered, 0])
+    }
+    const statuses = yield* Effect.forEach(many, (one) => Effect.map(Fiber.join(one), ({ status }) => status))
+    expect(statuses).toEqual(many.map(() => 202))
+    expect(yield* isFree).toBe("Some")
+  })
+)
+
+it.scopedLive("a client that goes away, waiting or not, leaves its room to others", () =>
+  Effect.gen(function* () {
+    const { entered, post } = yield* gated
+    const first = yield* Effect.forEach([1, 2, 3], () => Effect.fork(post("x".repeat(bytes))))
+    yield* Queue.takeN(entered, 3)
+    const waiting = yield* Effect.forEach([1, 2, 3], () => Effect.fork(post("x".repeat(bytes))))
+    yield* Fiber.interruptAll([...waiting, ...first])
+    const last = yield* Effect.fork(post("x".repeat(bytes)))
+    const letGo = Effect.flatMap(Queue.take(entered), (gate) => Deferred.succeed(gate, undefined))
+    expect((yield* Effect.raceFirst(Fiber.join(last), Effect.forever(letGo))).status).toBe(202)
+  })
+)
