@@ -1,6 +1,7 @@
 /**
  * The message that is written for a session, with its files. It stays while other sessions are shown, and its uploads
- * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails.
+ * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails. All of it is
+ * forgotten with the sign-in.
  */
 import * as Api from "../net/Api.js"
 import { Store } from "./Store.js"
@@ -138,3 +139,5 @@ export const of = (sessionId: string): Unsent => {
   all.set(sessionId, made)
   return made
 }
+
+export const forget = (): void => all.clear()

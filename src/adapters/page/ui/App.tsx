@@ -6,6 +6,7 @@ import * as Api from "../net/Api.js"
 import { load as loadOffers } from "../state/Offers.js"
 import { OpenSession } from "../state/OpenSession.js"
 import { Sessions } from "../state/Sessions.js"
+import * as Unsent from "../state/Unsent.js"
 import { Failure, wordsOf } from "./Failure.js"
 import { Help } from "./Help.js"
 import { commands, SessionPage } from "./SessionPage.js"
@@ -115,6 +116,11 @@ const Inside = ({ signOut }: { readonly signOut: () => void }) => {
 const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signedIn: () => void }) => {
   const [typed, type] = useState("")
   const [failed, fail] = useState(why)
+  // The next person to sign in here may be another one.
+  useEffect(() => {
+    Unsent.forget()
+    document.title = "Skein"
+  }, [])
   const enter = () => {
     const code = typed.trim().replace(/^.*#code=/, "")
     Api.login(code).then(signedIn, (error: unknown) => fail(wordsOf(error)))

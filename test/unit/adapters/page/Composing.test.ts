@@ -7,7 +7,21 @@ import type { Page, Route } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, choosing, drawn, live, look, opens, patience, send, stopClock, visit, world, World } from "./visiting.js"
+import {
+  another,
+  at,
+  choosing,
+  drawn,
+  live,
+  look,
+  opens,
+  patience,
+  send,
+  stopClock,
+  visit,
+  world,
+  World
+} from "./visiting.js"
 
 const run = world()
 
@@ -202,6 +216,46 @@ Chromium.describe("the message field", () => {
         expect(new Set((yield* gateway.assets(made.id)).map(({ name }) => name))).toEqual(new Set(["b", "c"]))
         expect((yield* gateway.snapshot(made.id)).queued).toHaveLength(2)
         yield* opens("twice")
+      })
+    ),
+    patience
+  )
+
+  it(
+    "forgets what was written and attached when the person signs out, and when the sign-in has expired",
+    run(
+      Effect.gen(function* () {
+        const { code, session } = yield* World
+        yield* session({ title: "Private plans" })
+        const codes = [yield* code, yield* code, yield* code]
+        const page = yield* visit(`#code=${codes[0]}`, { as: yield* another, allowed: /status of 401/ })
+        const expire = async () => {
+          await page.route(/\/v1\/sessions\?/, (route) =>
+            route.fulfill({ status: 401, json: { _tag: "Unauthorized", message: "Valid credentials are required" } })
+          )
+          await page.getByLabel("Search titles").fill("Private")
+        }
+        yield* Effect.promise(async () => {
+          await choosing(page, "Private plans")
+          for (const [leave, next] of [
+            [() => page.getByRole("button", { name: "Sign out" }).click(), codes[1]],
+            [expire, codes[2]]
+          ] as const) {
+            await live(page)
+            await field(page).fill("a secret")
+            await page.locator("input[type=file]").setInputFiles(note)
+            await page.getByRole("button", { name: "Remove note.txt" }).waitFor()
+            await leave()
+            await page.getByText("You are not signed in").waitFor()
+            expect(await page.title()).toBe("Skein")
+            await page.unrouteAll()
+            await page.getByLabel("Or paste the link").fill(`${next}`)
+            await page.getByRole("button", { name: "Sign in" }).click()
+            await live(page)
+            expect(await field(page).inputValue()).toBe("")
+            expect(await attached(page)).toEqual([])
+          }
+        })
       })
     ),
     patience
