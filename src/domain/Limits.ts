@@ -19,7 +19,7 @@ export const Limits = Schema.Struct({
   assetBytes: size,
   /** Media types that assets may have, `image/*` for a family. Null allows any, which is the default. */
   assetTypes: Schema.NullOr(Schema.Array(Schema.NonEmptyString))
-})
+}).annotations({ identifier: "Limits" })
 export type Limits = typeof Limits.Type
 
 /** The limits of a host that sets none. */

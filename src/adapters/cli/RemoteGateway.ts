@@ -37,6 +37,7 @@ export const make = (client: Client): Service => {
   const events: Service["events"] = (range) => readAll(client.events(range))
   return {
     agents: () => read(client.agents()),
+    limits: () => read(client.limits()),
     create: (input) => change(client.create(input)),
     session: (sessionId) => read(client.session(sessionId)),
     sessions: (query) => read(client.sessions(query)),

@@ -46,6 +46,13 @@ const Agents = HttpApiGroup.make("agents").add(
     .addError(wireErrors(operations.agents.error))
 )
 
+const Limits = HttpApiGroup.make("limits").add(
+  HttpApiEndpoint.get("limits", "/limits")
+    .setUrlParams(nothing)
+    .addSuccess(operations.limits.success)
+    .addError(wireErrors(operations.limits.error))
+)
+
 const Sessions = HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.post("create", "/sessions")
@@ -312,5 +319,6 @@ export const api = HttpApi.make("skein")
   .add(Transfer)
   .add(Events)
   .add(Agents)
+  .add(Limits)
   .addError(wireErrors(RequestError))
   .prefix("/v1")

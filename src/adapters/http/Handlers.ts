@@ -33,6 +33,17 @@ export const agents = HttpApiBuilder.group(api, "agents", (handlers) =>
   handlers.handleRaw("agents", () => call((gateway) => gateway.agents()))
 )
 
+export const limits = HttpApiBuilder.group(api, "limits", (handlers) =>
+  handlers.handleRaw("limits", () =>
+    Effect.gen(function* () {
+      const mostBytes = yield* Body.UploadBytes
+      return yield* call((gateway) =>
+        Effect.map(gateway.limits(), (all) => ({ ...all, assetBytes: Math.min(all.assetBytes, mostBytes) }))
+      )
+    })
+  )
+)
+
 export const sessions = HttpApiBuilder.group(api, "sessions", (handlers) =>
   handlers
     .handleRaw("create", () => Effect.flatMap(create, (input) => call((gateway) => gateway.create(input))))

@@ -22,7 +22,7 @@ import { assets, transfer } from "./AssetHandlers.js"
 import { api } from "./Api.js"
 import { events } from "./EventHandlers.js"
 import { guard } from "./Guard.js"
-import { agents, questions, runs, sessions, transcripts } from "./Handlers.js"
+import { agents, limits, questions, runs, sessions, transcripts } from "./Handlers.js"
 import * as OpenStreams from "./OpenStreams.js"
 import * as Protocols from "./protocols/Routes.js"
 import type { Principals } from "./Principals.js"
@@ -38,7 +38,7 @@ export * from "./RequestErrors.js"
 /** What a server of @effect/platform provides. */
 type Platform = HttpRouter.HttpRouter.DefaultServices
 
-const handlers = Layer.mergeAll(agents, sessions, transcripts, runs, questions, assets, transfer, events)
+const handlers = Layer.mergeAll(agents, limits, sessions, transcripts, runs, questions, assets, transfer, events)
 
 /** Built separately in `app`, so that they are not in the router of a host's api. */
 const routes = Layer.mergeAll(

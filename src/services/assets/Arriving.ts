@@ -51,7 +51,7 @@ export const make = (services: {
       const explain = Effect.mapError(failed(asset.sessionId, asset.id))
       const rules = {
         mediaType: yield* AssetContent.mediaType(asset.mediaType, limits),
-        limit: Math.min(limits.assetBytes, files.mostBytes)
+        limit: limits.assetBytes
       }
       yield* AssetContent.name(asset.name)
       const open = yield* Scope.fork(scope, ExecutionStrategy.sequential)

@@ -14,6 +14,7 @@
 import { Cause, Context, Effect, Exit, Layer } from "effect"
 import type { Scope, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { Limits } from "../../domain/Limits.js"
 import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed } from "../../domain/SkeinError.js"
 import type { AssetNotFound, Change, InvalidInput, Read } from "../../domain/SkeinError.js"
@@ -31,6 +32,8 @@ import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 
 export interface Service {
+  /** The engine's limits, with the bytes that one asset may have where it is stored. */
+  readonly limits: Limits
   /**
    * Stores a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`. The content's errors pass through.
    */
@@ -65,7 +68,8 @@ const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const storage = yield* Storage
   const engines = yield* Engines
-  const { limits } = yield* EngineConfig
+  const config = yield* EngineConfig
+  const limits = { ...config.limits, assetBytes: Math.min(config.limits.assetBytes, files.mostBytes) }
   const hashing = yield* Hashing
   const ids = yield* Ids
   const save = Saving.make({ files, reader, storage, hashing, ids, engines, limits })
@@ -119,7 +123,7 @@ const make = Effect.gen(function* () {
     Effect.withSpan("Assets.sweep")
   )
 
-  return { save, ...arriving, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
+  return { limits, save, ...arriving, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
 })
 
 export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Engines> =

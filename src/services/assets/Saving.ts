@@ -33,8 +33,7 @@ export interface NewAsset<E, R> {
   /** `type/subtype` in lower case, among those that the limits allow. */
   readonly mediaType: string
   /**
-   * At most `assetBytes` of the limits, and what the store of contents takes. A PNG, JPEG, GIF or WebP must have a valid
-   * header.
+   * At most `assetBytes` of the limits. A PNG, JPEG, GIF or WebP must have a valid header.
    */
   readonly content: Stream.Stream<Uint8Array, E, R>
   /** Defaults to a new one. With the id and the content of a stored asset, `save` returns that asset. */
@@ -92,7 +91,7 @@ export const make = (services: {
     asset: Omit<Asset, "size" | "sha256">,
     content: Stream.Stream<Uint8Array, E, R>
   ) {
-    const rules = { mediaType: asset.mediaType, limit: Math.min(limits.assetBytes, files.mostBytes) }
+    const rules = { mediaType: asset.mediaType, limit: limits.assetBytes }
     const file = yield* explain(asset, files.create(upload))
     const taken = yield* Ref.make(AssetContent.nothing)
     const digest = yield* hashing.sha256

@@ -10,6 +10,7 @@ import { Context, Effect, type Scope, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { CallDisplay } from "../../domain/CallDisplay.js"
+import type { Limits } from "../../domain/Limits.js"
 import type { Entry } from "../../domain/Message.js"
 import type { OfferedAgent } from "../../domain/Offer.js"
 import { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
@@ -93,6 +94,8 @@ export interface Service {
    * cannot be listed, as in a process without an engine.
    */
   readonly agents: () => Effect.Effect<ReadonlyArray<OfferedAgent>, SkeinError.InvalidInput>
+  /** Returns the upper bounds of what is stored here. Over HTTP, `assetBytes` is what the caller may upload. */
+  readonly limits: () => Effect.Effect<Limits, SkeinError.InvalidInput>
   /** Creates a session. Fails with `SessionExists` when its id is taken. */
   readonly create: (input: Create) => Effect.Effect<Session, SkeinError.Create>
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SkeinError.ReadSession>

@@ -8,6 +8,7 @@
 import { Either, Predicate, Schema } from "effect"
 import { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
+import { Limits } from "../../domain/Limits.js"
 import { Entry } from "../../domain/Message.js"
 import { OfferedAgent } from "../../domain/Offer.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
@@ -114,6 +115,15 @@ export const operations = {
     payload: Schema.Struct({}),
     arguments: [],
     success: Schema.Array(OfferedAgent),
+    error: SkeinError.InvalidInput
+  }),
+  limits: operation({
+    name: "limits",
+    whose: "all",
+    access: "read",
+    payload: Schema.Struct({}),
+    arguments: [],
+    success: Limits,
     error: SkeinError.InvalidInput
   }),
   create: operation({

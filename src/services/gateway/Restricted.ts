@@ -134,6 +134,7 @@ const owned = (gateway: Service, owner: Owner): Service => {
 
   return {
     agents: gateway.agents,
+    limits: gateway.limits,
     create: (input) =>
       Effect.gen(function* () {
         const { parent } = yield* operations.create.read(input)

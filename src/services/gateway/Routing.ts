@@ -223,6 +223,7 @@ const make = Effect.gen(function* () {
 
   return {
     agents: method(operations.agents, () => Effect.succeed(agents.offered)),
+    limits: method(operations.limits, () => Effect.succeed(assets.limits)),
     create,
     session: method(operations.session, ({ sessionId }) => reader.session(sessionId)),
     sessions: (query = {}) => sessions(query),

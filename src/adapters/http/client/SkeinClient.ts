@@ -68,7 +68,7 @@ export const make = ({
       request.pipe(HttpClientRequest.setHeaders(headers), HttpClientRequest.prependUrl(url.replace(/\/$/, "")))
     )
     const derived = yield* HttpApiClient.makeWith(api, { httpClient: http })
-    const { agents, assets, questions, runs, sessions, transcripts } = derived
+    const { agents, assets, limits, questions, runs, sessions, transcripts } = derived
 
     const ask = <P, A, E>(
       input: Either.Either<P, SkeinError.InvalidInput>,
@@ -83,6 +83,7 @@ export const make = ({
 
     return {
       agents: () => ask(operations.agents.read(), () => agents.agents({ urlParams: none })),
+      limits: () => ask(operations.limits.read(), () => limits.limits({ urlParams: none })),
       create: (input) => ask(operations.create.read(input), (payload) => sessions.create({ payload, urlParams: none })),
       session: (sessionId) =>
         ask(operations.session.read(sessionId), (path) => sessions.session({ path, urlParams: none })),

@@ -48,6 +48,15 @@ describe("routes", () => {
     })
   )
 
+  it.scoped("limits: those of the engine", () =>
+    Effect.gen(function* () {
+      const { gateway, request } = yield* served({ config: { limits: { assetBytes: 5000 } } })
+      const all = yield* request("GET", "/v1/limits")
+      expect(all.json()).toMatchObject({ assetBytes: 5000, titleCharacters: 200, assetTypes: null })
+      expect(all.json()).toEqual(yield* gateway.limits())
+    })
+  )
+
   it.scoped("sessions: created, listed, read, changed one by one or together, deleted", () =>
     Effect.gen(function* () {
       const { gateway, request } = yield* served()

@@ -69,6 +69,8 @@ describe("limits", () => {
       const put = `PUT ${path} HTTP/1.1\r\n${host}Content-Type: text/plain\r\n`
       const unsaid = yield* raw(`${put}Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`)
       expect([unsaid.status, unsaid.tag]).toEqual([413, "BodyTooLarge"])
+      const told = yield* send("GET", "/v1/limits", bearer)
+      expect(JSON.parse(told.body)).toEqual({ ...(yield* gateway.limits()), assetBytes: 10 })
       const huge = yield* raw(`${put}Content-Length: 99999999999\r\n\r\na`)
       expect([huge.status, huge.tag]).toEqual([413, "BodyTooLarge"])
       const json = yield* send("POST", "/v1/sessions", bearer, `{"title":"more"}`)

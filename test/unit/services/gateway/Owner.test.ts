@@ -54,7 +54,7 @@ describe("forOwner", () => {
   const calls = Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls })
   it.scoped("has a test for each of its methods", () =>
     Effect.map(opened, ({ ann }) => {
-      const others = ["agents", "create", "sessions", "changes", "patchMany", "recover", "importSessions"]
+      const others = ["agents", "limits", "create", "sessions", "changes", "patchMany", "recover", "importSessions"]
       expect(Object.keys(ann).sort()).toEqual([...calls.map(([name]) => name), ...others].sort())
     })
   )
