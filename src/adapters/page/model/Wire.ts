@@ -5,6 +5,7 @@
 import type * as AssetSchema from "../../../domain/Asset.js"
 import type * as InquirySchema from "../../../domain/Inquiry.js"
 import type * as LiveSchema from "../../../domain/Live.js"
+import type * as LimitsSchema from "../../../domain/Limits.js"
 import type * as MessageSchema from "../../../domain/Message.js"
 import type * as ModelRefSchema from "../../../domain/ModelRef.js"
 import type * as OfferSchema from "../../../domain/Offer.js"
@@ -23,6 +24,7 @@ export type Listed = typeof PageSchema.ListedSession.Encoded
 export type SessionPage = typeof PageSchema.SessionPage.Encoded
 export type OfferedAgent = typeof OfferSchema.OfferedAgent.Encoded
 export type OfferedModel = typeof OfferSchema.OfferedModel.Encoded
+export type Limits = LimitsSchema.Limits
 export type ReasoningEffort = ModelRefSchema.ReasoningEffort
 export type Hint = typeof HintSchema.SessionHint.Encoded
 export type Activity = ActivitySchema.SessionActivity

@@ -15,10 +15,13 @@ export const duration = (millis: number): string => {
 /** A price in US dollars. */
 export const price = (dollars: number): string => `$${dollars}`
 
+/** At most one decimal, and none that is 0. */
+const rounded = (n: number): string => String(Math.round(n * 10) / 10)
+
 export const bytes = (n: number): string => {
   if (n < 1024) return `${n} B`
-  if (n < 1024 * 1024) return `${(n / 1024).toFixed(n < 10_240 ? 1 : 0)} KiB`
-  return `${(n / 1024 / 1024).toFixed(1)} MiB`
+  if (n < 1024 * 1024) return `${rounded(n / 1024)} KiB`
+  return `${rounded(n / 1024 / 1024)} MiB`
 }
 
 /** How long ago something was. */

@@ -5,6 +5,7 @@
 import type {
   Asset,
   Entry,
+  Limits,
   OfferedAgent,
   Run,
   RunRef,
@@ -16,18 +17,26 @@ import type {
   Verdict
 } from "../model/Wire.js"
 
+/** What a refusal is about, as far as the server says it. */
+interface About {
+  readonly field?: unknown
+  readonly limit?: unknown
+  readonly actual?: unknown
+}
+
 /** Why something did not work. `tag` is the error's name; "Unreachable" when no answer came. */
 export class Failed extends Error {
   constructor(
     readonly status: number,
     readonly tag: string,
-    message: string
+    message: string,
+    readonly about: About = {}
   ) {
     super(message)
   }
 }
 
-interface Refusal {
+interface Refusal extends About {
   readonly _tag: string
   readonly message: string
 }
@@ -41,30 +50,33 @@ const isRefusal = (value: unknown): value is Refusal =>
   typeof value.message === "string"
 
 /** Page and server come from one build: an answer has the type of its route. */
-const isOf = <A>(value: unknown): value is A => value !== undefined
+export const isOf = <A>(value: unknown): value is A => value !== undefined
 
 /** Called when the server does not know who is asking. */
 export const signedOut = { tell: (): void => {} }
 
 interface Wish {
   readonly json?: unknown
-  readonly body?: Blob
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const refusalOf = async (response: Response): Promise<Failed> => {
+/** The failure of an answer whose status is not one of success; also says when nobody is signed in. */
+export const refused = (status: number, body: string): Failed => {
   let said: unknown = null
   try {
-    said = await response.json()
+    said = JSON.parse(body)
   } catch {
     // Something in front of the server answered.
   }
+  if (status === 401) signedOut.tell()
   return isRefusal(said)
-    ? new Failed(response.status, said._tag, said.message)
-    : new Failed(response.status, "Unknown", `The server answered with status ${response.status}`)
+    ? new Failed(status, said._tag, said.message, said)
+    : new Failed(status, "Unknown", `The server answered with status ${status}`)
 }
 
-const request = async (method: string, path: string, { body, headers = {}, json }: Wish = {}): Promise<Response> => {
+export const unreachable = () => new Failed(0, "Unreachable", "The server cannot be reached")
+
+const request = async (method: string, path: string, { headers = {}, json }: Wish = {}): Promise<Response> => {
   const isJson = json !== undefined
   let response: Response
   try {
@@ -73,15 +85,13 @@ const request = async (method: string, path: string, { body, headers = {}, json 
       credentials: "same-origin",
       cache: "no-store",
       headers: isJson ? { ...headers, "content-type": "application/json" } : headers,
-      ...(isJson ? { body: JSON.stringify(json) } : body === undefined ? {} : { body })
+      ...(isJson ? { body: JSON.stringify(json) } : {})
     })
   } catch {
-    throw new Failed(0, "Unreachable", "The server cannot be reached")
+    throw unreachable()
   }
   if (response.ok) return response
-  const failed = await refusalOf(response)
-  if (failed.status === 401) signedOut.tell()
-  throw failed
+  throw refused(response.status, await response.text().catch(() => ""))
 }
 
 const ask = async <A>(method: string, path: string, wish?: Wish): Promise<A> => {
@@ -154,6 +164,7 @@ export const isKnown = async (): Promise<boolean> => {
 export const sessions = (title: string, after?: string) =>
   ask<SessionPage>("GET", `v1/sessions${query({ order: "activity", limit: 50, title, after })}`)
 export const listed = (id: string) => ask<Session>("GET", session(id))
+export const limits = () => ask<Limits>("GET", "v1/limits")
 export const agents = () => ask<ReadonlyArray<OfferedAgent>>("GET", "v1/agents")
 export const create = (fields: Fields) => ask<Session>("POST", "v1/sessions", { json: fields })
 export const patch = (id: string, changes: Changes) => ask<Session>("PATCH", session(id), { json: changes })
@@ -186,15 +197,6 @@ export const assets = (id: string) => ask<ReadonlyArray<Asset>>("GET", `${sessio
 export const assetPath = (id: string, assetId: string) => `${session(id)}/assets/${encodeURIComponent(assetId)}`
 export const asset = async (id: string, assetId: string): Promise<Blob> =>
   (await request("GET", assetPath(id, assetId))).blob()
-export const saveAsset = (id: string, file: File) =>
-  ask<Asset>("PUT", `${session(id)}/assets${query({ name: file.name })}`, {
-    body: file,
-    headers: { "content-type": mediaTypeOf(file) }
-  })
+export const newAssetPath = (id: string, name: string) => `${session(id)}/assets${query({ name })}`
 export const removeAsset = (id: string, assetId: string) => tell("DELETE", assetPath(id, assetId))
 export const exportPath = (id: string): string => `v1/export${query({ sessionIds: id })}`
-
-const mediaTypeOf = ({ type }: File): string => {
-  const [plain = ""] = type.toLowerCase().split(";")
-  return /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/.test(plain) ? plain : "application/octet-stream"
-}

@@ -3,14 +3,24 @@
  * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails. All of it is
  * forgotten with the sign-in.
  */
+import * as UploadWords from "../model/UploadWords.js"
 import * as Api from "../net/Api.js"
+import * as Uploads from "../net/Uploads.js"
+import { limits } from "./Limits.js"
 import { Store } from "./Store.js"
 
-/** A file of a message: `file` is null until it is uploaded. */
+/** A file of a message. */
 export interface Attached {
+  readonly id: number
   readonly name: string
+  /** Bytes of the file, and how many of them were sent. */
+  readonly size: number
+  readonly sent: number
+  /** Null until it is uploaded. */
   readonly file: Api.SentFile | null
   readonly uploaded: Promise<Api.SentFile>
+  /** Stops the upload. */
+  readonly stop: () => void
 }
 
 interface Message {
@@ -21,7 +31,7 @@ interface Message {
 export interface State extends Message {
   /** The message on its way to the server. */
   readonly sending: Message | null
-  /** Why the last message or file is not there. */
+  /** Why the last message or files are not there. */
   readonly failed: string | null
 }
 
@@ -34,6 +44,7 @@ export class Unsent {
   /** The keys of messages that may have been stored though no answer came. */
   private readonly keys = new Map<string, string>()
   private uploads: Promise<unknown> = Promise.resolve()
+  private attached = 0
 
   constructor(readonly sessionId: string) {}
 
@@ -41,27 +52,33 @@ export class Unsent {
     this.set({ text })
   }
 
-  /** Uploads files, one after the other. */
-  attach(files: ReadonlyArray<File>): void {
-    if (files.length > 0) this.set({ failed: null })
+  /** Uploads files, one after the other. Those that are too large are not sent, and neither are folders. */
+  attach(files: ReadonlyArray<File>, folders: ReadonlyArray<string> = []): void {
+    if (files.length + folders.length > 0) this.set({ failed: null })
+    for (const name of folders) this.refuse(UploadWords.folder(name))
     for (const file of files) {
-      const uploaded = this.uploads.then(() => this.upload(file))
-      this.uploads = uploaded.catch(() => {})
-      this.set({ files: [...this.state.value.files, { name: file.name, file: null, uploaded }] })
-      uploaded.then(
-        (file) => this.settle(uploaded, (attached) => [{ ...attached, file }]),
-        (error: unknown) => {
-          this.settle(uploaded, () => [])
-          this.fail(error)
-        }
-      )
+      if (limits.value !== null && file.size > limits.value.assetBytes) {
+        this.refuse(UploadWords.tooLarge(file.name, limits.value.assetBytes))
+      } else {
+        this.begin(file)
+      }
     }
   }
 
-  /** Takes an uploaded file out of the message, and deletes it. */
-  detach(assetId: string): void {
-    this.set({ files: this.state.value.files.filter(({ file }) => file?.assetId !== assetId) })
-    Api.removeAsset(this.sessionId, assetId).catch((error: unknown) => this.fail(error))
+  /** Takes a file out of the message. Its upload is stopped; if it was uploaded, it is deleted. */
+  detach(id: number): void {
+    const { files } = this.state.value
+    this.set({ files: files.filter((attached) => attached.id !== id) })
+    const detached = files.find((attached) => attached.id === id)
+    detached?.stop()
+    if (detached === undefined || detached.file === null) return
+    Api.removeAsset(this.sessionId, detached.file.assetId).catch((error: unknown) => this.fail(error))
+  }
+
+  /** Stops all uploads. */
+  stop(): void {
+    const { files, sending } = this.state.value
+    for (const { stop } of [...files, ...(sending?.files ?? [])]) stop()
   }
 
   /** Sends the message once its files are uploaded. */
@@ -98,25 +115,50 @@ export class Unsent {
     }))
   }
 
-  private async upload(file: File): Promise<Api.SentFile> {
+  private begin(file: File): void {
+    const id = this.attached++
+    const stopping = new AbortController()
+    const options = { signal: stopping.signal, sent: (sent: number) => this.change(id, { sent }) }
+    const uploaded = this.uploads.then(() => this.upload(file, options))
+    this.uploads = uploaded.catch(() => {})
+    const { name, size } = file
+    const attached = { id, name, size, sent: 0, file: null, uploaded, stop: () => stopping.abort() }
+    this.set({ files: [...this.state.value.files, attached] })
+    uploaded.then(
+      (saved) => this.change(id, { file: saved, sent: size }),
+      (error: unknown) => {
+        this.change(id, null)
+        if (error instanceof Api.Failed && error.tag !== "Stopped") this.refuse(error.message)
+      }
+    )
+  }
+
+  private async upload(file: File, options: Parameters<typeof Uploads.save>[2]): Promise<Api.SentFile> {
     try {
-      const { id: assetId, mediaType, name } = await Api.saveAsset(this.sessionId, file)
+      const { id: assetId, mediaType, name } = await Uploads.save(this.sessionId, file, options)
       return name === null ? { assetId, mediaType } : { assetId, mediaType, name }
     } catch (error) {
-      throw error instanceof Api.Failed
-        ? new Api.Failed(error.status, error.tag, `${file.name}: ${error.message}`)
-        : error
+      if (!(error instanceof Api.Failed)) throw error
+      const words = UploadWords.failed(file.name, error, limits.value?.assetBytes ?? null)
+      throw new Api.Failed(error.status, error.tag, words)
     }
   }
 
-  private settle(uploaded: Attached["uploaded"], as: (attached: Attached) => ReadonlyArray<Attached>): void {
-    const settled = (files: ReadonlyArray<Attached>) =>
-      files.flatMap((attached) => (attached.uploaded === uploaded ? as(attached) : [attached]))
+  /** Changes an attached file; null takes it out. */
+  private change(id: number, changes: Partial<Attached> | null): void {
+    const changed = (files: ReadonlyArray<Attached>) =>
+      files.flatMap((one) => (one.id !== id ? [one] : changes === null ? [] : [{ ...one, ...changes }]))
     const { files, sending } = this.state.value
     this.set({
-      files: settled(files),
-      sending: sending === null ? null : { ...sending, files: settled(sending.files) }
+      files: changed(files),
+      sending: sending === null ? null : { ...sending, files: changed(sending.files) }
     })
+  }
+
+  /** Says why something is not attached. */
+  private refuse(why: string): void {
+    const { failed } = this.state.value
+    this.set({ failed: failed === null ? why : `${failed}\n${why}` })
   }
 
   private fail(error: unknown): void {
@@ -140,4 +182,8 @@ export const of = (sessionId: string): Unsent => {
   return made
 }
 
-export const forget = (): void => all.clear()
+/** Forgets all messages, and stops their uploads. */
+export const forget = (): void => {
+  for (const unsent of all.values()) unsent.stop()
+  all.clear()
+}

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks"
 import * as Route from "../model/Route.js"
 import * as Rows from "../model/Rows.js"
 import * as Api from "../net/Api.js"
+import { load as loadLimits } from "../state/Limits.js"
 import { load as loadOffers } from "../state/Offers.js"
 import { OpenSession } from "../state/OpenSession.js"
 import { Sessions } from "../state/Sessions.js"
@@ -70,6 +71,7 @@ const Inside = ({ signOut }: { readonly signOut: () => void }) => {
   const [isCreating, setCreating] = useState(false)
   useKeys({ help, create: () => setCreating(true) })
   useEffect(loadOffers, [])
+  useEffect(loadLimits, [])
   useEffect(() => () => sessions.close(), [])
   useEffect(() => {
     if (sessionId === null) return setOpen(null)

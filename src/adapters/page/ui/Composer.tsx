@@ -34,27 +34,32 @@ const Queue = ({
   </p>
 )
 
-/** The files of the message. */
+/** The files of the message. An upload shows how far it is. */
 const Attachments = ({
   detach,
   files
 }: {
   readonly files: ReadonlyArray<Unsent.Attached>
-  readonly detach: (assetId: string) => void
+  readonly detach: (id: number) => void
 }) => (
   <ul class="attached" ref={useGrace<HTMLUListElement>()}>
-    {files.map(({ file, name }) =>
-      file === null ? (
-        <li class="note">{name} …</li>
-      ) : (
-        <li key={file.assetId}>
-          {name}
-          <button type="button" class="quiet" aria-label={`Remove ${name}`} onClick={() => detach(file.assetId)}>
+    {files.map(({ file, id, name, sent, size }) => {
+      const shown = Visible.line(name)
+      return (
+        <li key={id}>
+          {shown}
+          {file === null ? <progress aria-label={`Uploading ${shown}`} max={Math.max(1, size)} value={sent} /> : null}
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`${file === null ? "Stop uploading" : "Remove"} ${shown}`}
+            onClick={() => detach(id)}
+          >
             ✕
           </button>
         </li>
       )
-    )}
+    })}
   </ul>
 )
 

@@ -95,6 +95,17 @@ const useWhole = (open: OpenSession, isNeeded: boolean, changes: ReadonlyArray<u
   return state
 }
 
+/** What was dropped: files, and the names of folders, which cannot be attached. */
+const droppedOf = (dropped: DataTransfer | null) => {
+  const items = [...(dropped?.items ?? [])].filter(({ kind }) => kind === "file")
+  const folderOf = (item: DataTransferItem) => {
+    const entry = item.webkitGetAsEntry()
+    return entry?.isDirectory === true ? [entry.name] : []
+  }
+  const files = items.filter((item) => folderOf(item).length === 0).map((item) => item.getAsFile())
+  return { files: files.filter((file) => file !== null), folders: items.flatMap(folderOf) }
+}
+
 const Shown = ({
   back,
   open,
@@ -180,7 +191,9 @@ const Shown = ({
     <main
       class={`open ${isStrands ? "shows-strands" : ""}`}
       onDrop={({ dataTransfer }) => {
-        if (!view.deleted) Unsent.of(session.id).attach([...(dataTransfer?.files ?? [])])
+        if (view.deleted) return
+        const { files, folders } = droppedOf(dataTransfer)
+        Unsent.of(session.id).attach(files, folders)
       }}
     >
       <SessionHead

@@ -27,6 +27,7 @@ const run = world()
 
 const field = (page: Page) => page.getByLabel("Message", { exact: true })
 const attached = (page: Page) => page.locator(".attached li").allInnerTexts()
+const uploading = (page: Page, name: string) => page.getByRole("progressbar", { name: `Uploading ${name}` })
 /** No message is on its way. */
 const idle = (page: Page) => page.getByText("Enter sends").waitFor()
 const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("a note") }
@@ -123,11 +124,11 @@ Chromium.describe("the message field", () => {
           const open = await gateAt(page, /\/assets\?/)
           await field(page).fill("See the file")
           await page.locator("input[type=file]").setInputFiles(note)
-          await page.getByText("note.txt …").waitFor()
+          await uploading(page, "note.txt").waitFor()
           await choosing(page, "Looked at")
           expect(await field(page).inputValue()).toBe("")
           await choosing(page, "Written in part")
-          expect(await attached(page)).toEqual(["note.txt …"])
+          await uploading(page, "note.txt").waitFor()
           await field(page).fill("See the file, all of it")
           open()
           await page.getByRole("button", { name: "Remove note.txt" }).waitFor()

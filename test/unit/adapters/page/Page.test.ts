@@ -297,7 +297,7 @@ Chromium.describe("the page", () => {
             await route.continue()
           })
           await page.locator("input[type=file]").setInputFiles(file)
-          await page.locator(".attached").getByText("dot.png …").waitFor()
+          await page.getByRole("progressbar", { name: "Uploading dot.png" }).waitFor()
           // A message that is sent before the file has arrived takes the file with it.
           await send(page, "What is this?")
           arrive()
