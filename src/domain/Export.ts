@@ -20,6 +20,7 @@ import { QuestionId } from "./Permission.js"
 import { Placement } from "./Placement.js"
 import { IdempotencyKey, RunId } from "./Run.js"
 import * as SafeText from "./SafeText.js"
+import * as SchemaWords from "./SchemaWords.js"
 import { Owner, Seq, SessionId } from "./Session.js"
 import * as Stored from "./Stored.js"
 import { Timestamp } from "./Timestamp.js"
@@ -50,7 +51,7 @@ const kept = <A, I>(
         ? ParseResult.succeed({ value: stored, stored })
         : ParseResult.map(decode(stored), (value) => ({ value, stored })),
     encode: ({ stored }) => ParseResult.succeed(stored)
-  })
+  }).annotations({ description: SchemaWords.allowed(schema.ast) })
 }
 
 /** A text that a database column keeps unchanged. */

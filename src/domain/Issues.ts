@@ -6,6 +6,7 @@
  */
 import { Array as Arr, Either, Inspectable, JSONSchema, Option, Predicate, Schema, SchemaAST } from "effect"
 import type { ParseResult } from "effect"
+import * as SchemaWords from "./SchemaWords.js"
 
 /** The most lines that are listed. */
 export const maxLines = 20
@@ -61,9 +62,6 @@ const sizeRange = (rules: Rules, kind: "Length" | "Items", unit: string): string
   return most === null ? "" : ` of at most ${most} ${unit}`
 }
 
-const either = (texts: ReadonlyArray<string>): string =>
-  texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} or ${texts.at(-1)}`
-
 const simple: Readonly<Record<string, string>> = { boolean: "true or false", null: "null", object: "an object" }
 
 const referenceStart = "#/$defs/"
@@ -112,7 +110,7 @@ const allowed = (ast: SchemaAST.AST): Option.Option<string> =>
     Either.getRight,
     Option.filter(Predicate.isReadonlyRecord),
     Option.flatMap((rules) => wordsOf(rules, Predicate.isReadonlyRecord(rules["$defs"]) ? rules["$defs"] : {})),
-    Option.map((texts) => either(Arr.dedupe(texts)))
+    Option.map((texts) => SchemaWords.either(Arr.dedupe(texts)))
   )
 
 const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
@@ -125,9 +123,7 @@ const expected = (ast: SchemaAST.AST): string => {
   const before = known.get(ast)
   if (before !== undefined) return before
   const words = allowed(ast).pipe(
-    Option.orElse(() => SchemaAST.getDescriptionAnnotation(ast)),
-    Option.orElse(() => SchemaAST.getIdentifierAnnotation(ast)),
-    Option.getOrElse(() => String(ast)),
+    Option.getOrElse(() => SchemaWords.allowed(ast)),
     short
   )
   known.set(ast, words)

@@ -3,8 +3,9 @@
  * instead, without quoting any text. For a union, this is about the member whose literal fields the input has, such as
  * a message's role or a part's type.
  */
-import { Array as Arr, Either, Option, ParseResult, Schema, SchemaAST } from "effect"
+import { Array as Arr, Either, Option, ParseResult, Predicate, Schema, SchemaAST } from "effect"
 import { exactly } from "./ExactCheck.js"
+import * as SchemaWords from "./SchemaWords.js"
 import { InvalidInput } from "./SkeinError.js"
 
 /** Describes a value without quoting any text. */
@@ -16,22 +17,8 @@ const describe = (actual: unknown): string => {
   return actual === undefined ? "nothing" : `a value of type ${typeof actual}`
 }
 
-/** What a schema is in words, when these say more to a stranger than the name of a type; undefined for other schemas. */
-const structure = (ast: SchemaAST.AST): string | undefined => {
-  if (SchemaAST.isTupleType(ast)) return "a list"
-  if (SchemaAST.isTypeLiteral(ast)) return "an object"
-  if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return structure(ast.from)
-  if (!SchemaAST.isUnion(ast)) return undefined
-  const [first, ...others] = new Set(ast.types.map(structure))
-  return others.length === 0 ? first : undefined
-}
-
 const expected = (ast: SchemaAST.AST): string => {
-  const text = SchemaAST.getDescriptionAnnotation(ast).pipe(
-    Option.orElse(() => Option.fromNullable(structure(ast))),
-    Option.orElse(() => SchemaAST.getIdentifierAnnotation(ast)),
-    Option.getOrElse(() => String(ast))
-  )
+  const text = SchemaWords.allowed(ast)
   return text.length <= 200 ? text : `${text.slice(0, 199)}…`
 }
 
@@ -55,12 +42,12 @@ const fieldOf = (issue: ParseResult.ParseIssue): PropertyKey | undefined => {
 const isLiteral = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isLiteral(ast) || (SchemaAST.isUnion(ast) && ast.types.every(isLiteral))
 
-/** The fields by whose literal values the members of a union are told apart. */
-const literalFields = (ast: SchemaAST.AST): ReadonlyArray<PropertyKey> => {
-  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(literalFields)
-  if (SchemaAST.isRefinement(ast)) return literalFields(ast.from)
+/** The literal types of a field in the members of a union; all literal fields for no name. */
+const literals = (ast: SchemaAST.AST, field?: PropertyKey): ReadonlyArray<SchemaAST.PropertySignature> => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap((type) => literals(type, field))
+  if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return literals(ast.from, field)
   if (!SchemaAST.isTypeLiteral(ast)) return []
-  return ast.propertySignatures.flatMap(({ name, type }) => (isLiteral(type) ? [name] : []))
+  return ast.propertySignatures.filter(({ name, type }) => isLiteral(type) && (field === undefined || name === field))
 }
 
 /** Returns the issues of a union's members, including those of a union within it. */
@@ -75,15 +62,31 @@ const only = (issues: ReadonlyArray<ParseResult.ParseIssue>): ParseResult.ParseI
   return present.length === 1 && issues.length > 1 ? present[0] : undefined
 }
 
-/** Returns the issue of the one member of a union that was meant, else of a literal field whose value no member has. */
+/**
+ * Returns the issue of the one member of a union that was meant, else the name of a literal field whose value no member
+ * has; undefined when several members may have been meant.
+ */
 const meant = (
   union: SchemaAST.AST,
   issues: ReadonlyArray<ParseResult.ParseIssue>
-): ParseResult.ParseIssue | undefined => {
-  const literals = new Set(literalFields(union))
-  const entered = issues.map((issue) => ({ issue, field: fieldOf(issue) })).filter(({ field }) => field !== undefined)
-  const inside = entered.filter(({ field }) => field !== undefined && !literals.has(field))
-  return inside.length === 0 ? entered[0]?.issue : inside.length === 1 ? inside[0]?.issue : undefined
+): ParseResult.ParseIssue | PropertyKey | undefined => {
+  const names = new Set(literals(union).map(({ name }) => name))
+  const entered = issues.flatMap((issue) => {
+    const field = fieldOf(issue)
+    return field === undefined ? [] : [{ issue, field }]
+  })
+  const inside = entered.filter(({ field }) => !names.has(field))
+  return inside.length === 0 ? entered[0]?.field : inside.length === 1 ? inside[0]?.issue : undefined
+}
+
+/** Refuses the value of a field by which the members of a union are told apart. */
+const unknownLiteral = (path: Path, union: SchemaAST.AST, field: PropertyKey, actual: unknown): InvalidInput => {
+  const known = SchemaAST.Union.make(literals(union, field).map(({ type }) => type))
+  return refuse(
+    [...path, field],
+    expected(known),
+    describe(Predicate.hasProperty(actual, field) ? actual[field] : undefined)
+  )
 }
 
 /** The fields that an object may have. */
@@ -109,14 +112,21 @@ const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
       // When no member has the literal field's value, the issue of the union is a pointer to that field.
       const isChoice = SchemaAST.isUnion(issue.ast) && issues[0]?._tag !== "Pointer"
       const first = isChoice ? (only(ofMembers(issues)) ?? meant(issue.ast, ofMembers(issues))) : issues[0]
-      if (first !== undefined) return refusalOf(path, first)
+      if (typeof first === "object") return refusalOf(path, first)
+      if (first !== undefined) return unknownLiteral(path, issue.ast, first, issue.actual)
       break
     }
     case "Refinement":
       if (issue.kind === "From") return refusalOf(path, issue.issue)
       break
-    case "Transformation":
-      return refusalOf(path, issue.issue)
+    case "Transformation": {
+      // What cannot even be read is told what it should become, where that is described.
+      const isDescribed = Option.isSome(SchemaAST.getDescriptionAnnotation(issue.ast))
+      return refusalOf(
+        path,
+        isDescribed && issue.issue._tag === "Type" ? new ParseResult.Type(issue.ast, issue.actual) : issue.issue
+      )
+    }
     case "Missing":
       return refuse(path, expected(issue.ast.type), "nothing")
     case "Type":

@@ -2,7 +2,8 @@
  * The session that a person means: by its id, by the beginning of its id, or as the newest one of a folder. The `ses_` of
  * an id may be left out. A beginning that several sessions share is refused.
  */
-import { Effect, ParseResult, Schema } from "effect"
+import { Effect, Schema } from "effect"
+import * as Refusal from "../../domain/Refusal.js"
 import { SessionId } from "../../domain/Session.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
@@ -13,13 +14,14 @@ import * as Texts from "./texts/Sessions.js"
 const prefix = "ses_"
 const mostNamed = 4
 
+const readId = Refusal.decoder(SessionId, "session")
+
 /** Checks that the text can be an id. No session needs to have it. */
 export const parse = (text: string): Effect.Effect<SessionId, InvalidInput> =>
-  Effect.mapError(Schema.decodeUnknown(SessionId)(text), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const limit = issue?.message ?? Texts.sessionId
-    return new InvalidInput({ field: "session", limit, actual: TerminalText.short(text, 80) })
-  })
+  Effect.mapError(
+    readId(text),
+    ({ field, limit }) => new InvalidInput({ field, limit, actual: TerminalText.short(text, 80) })
+  )
 
 /** Sessions whose id begins with this text, with or without the `ses_`: a few more than a refusal names. */
 const startingWith = Effect.fnUntraced(function* (text: SessionId) {

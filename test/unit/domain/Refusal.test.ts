@@ -96,6 +96,28 @@ describe("the description of a refused value", () => {
     expect(refusal(fields, [])).toEqual(["input", "an object", "a list"])
   })
 
+  it("P12 names the values that tell the members of a union apart, and what else is allowed, in words", () => {
+    const message = Schema.typeSchema(Message)
+    const ofParts = (...parts: ReadonlyArray<unknown>) => refusal(message, { role: "user", parts })
+    expect(ofParts({ type: "call" })).toEqual(["input.parts.0.type", '"text" or "file"', "a text of 4 characters"])
+    expect(ofParts({ text: "a" })).toEqual(["input.parts.0.type", '"text" or "file"', "nothing"])
+    const limit = (f: Schema.Struct.Field) => {
+      const schema = Schema.make<unknown, unknown>(Schema.Struct({ f }).ast)
+      return refusal(schema, { f: 1n })[1]
+    }
+    expect(limit(Schema.optional(Schema.Literal("a", "b")))).toBe('"a" or "b"')
+    expect(limit(Schema.NullOr(Schema.Array(Schema.String)))).toBe("null or a list")
+    expect(limit(Schema.Union(Schema.String, Schema.Array(Schema.String), Schema.Boolean))).toBe(
+      "a string, a list or a boolean"
+    )
+    expect(limit(Schema.NullOr(Schema.NonEmptyString.pipe(Schema.brand("Owner"))))).toBe("null or a non empty string")
+    expect(limit(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })))).toBe("null or an object")
+    expect(limit(Schema.NullOr(Schema.Object))).toBe("null or an object")
+    expect(limit(Schema.NullOr(Schema.TemplateLiteral("a", Schema.Number)))).toBe("null or a text of a certain form")
+    expect(limit(Schema.String.pipe(Schema.filter((text) => text !== "x")))).toBe("a string")
+    expect(limit(Schema.Uint8ArrayFromBase64.annotations({ description: "base64" }))).toBe("base64")
+  })
+
   it("P12 a description of the limit is cut beyond 200 characters", () => {
     const described = (length: number) =>
       Schema.String.pipe(Schema.filter(() => false, { description: "d".repeat(length) }))

@@ -29,9 +29,7 @@ export const missingField = "missing"
 
 export const unknownField = "unknown field"
 
-export const expectedObject = "expected an object"
-
-export const expectedOneOf = (values: ReadonlyArray<string>): string => `expected one of ${values.join(", ")}`
+export const expected = (what: string): string => `expected ${what}`
 
 export const notJson = "not valid JSON"
 

@@ -67,8 +67,6 @@ export const crashed = (sessionId: string): string =>
 
 export const running = (runId: string): string => `Run ${runId} is in progress.`
 
-export const sessionId = "must be a session id"
-
 export const ambiguousId = (id: string, named: ReadonlyArray<string>, hasMore: boolean): string =>
   `${id} matches several session ids: ${named.join(", ")}${hasMore ? " and others" : ""}`
 

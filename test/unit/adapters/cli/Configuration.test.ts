@@ -84,19 +84,25 @@ describe("Configuration", () => {
   it.scoped("what is wrong is said in few words, for the kind of provider that is meant", () =>
     Effect.gen(function* () {
       const server = { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" }
-      const kinds = 'expected one of "chat-completions", "anthropic", "openai"'
+      const kinds = 'expected "chat-completions", "anthropic" or "openai"'
       for (const [file, detail] of [
         [{ providers: { local: { kind: "chat" } } }, `providers.local.kind: ${kinds}`],
         [{ providers: { local: {} } }, "providers.local.kind: missing"],
         [{ providers: { local: { kind: "chat-completions" } } }, "providers.local.baseUrl: missing"],
         [
           { providers: { own: { kind: "anthropic", contextTokens: "x" } } },
-          "providers.own.contextTokens: expected number"
+          "providers.own.contextTokens: expected a number"
         ],
         [{ providers: { local: { ...server, maxTokens: 1 } } }, "providers.local.maxTokens: unknown field"],
         [{ providers: { local: { ...server, apiKey: "sk-1" } } }, "providers.local.apiKey: expected an object"],
         [{ providers: { "a b": server } }, "providers.a b: unknown field"],
         [{ providers: [] }, "providers: expected an object"],
+        [
+          { providers: { local: { ...server, headers: { a: 1 } } } },
+          "providers.local.headers.a: expected a string or an object"
+        ],
+        [{ models: { "local/a": { prices: 1 } } }, "models.local/a.prices: expected an object"],
+        [{ shell: { inherit: "A" } }, "shell.inherit: expected a list"],
         [[], "expected an object"]
       ]) {
         expect(yield* Effect.flip(load(file))).toMatchObject({ _tag: "ConfigurationUnusable", issues: [{ detail }] })
@@ -124,11 +130,11 @@ describe("Configuration", () => {
         "shell.inherit.0: expected a variable's name",
         "providers.own.baseUrl: must be an http or https URL without user name and password",
         "providers.own.contextTokens: expected an integer",
-        "providers.own.headers.a: expected string or expected an object",
+        "providers.own.headers.a: expected a string or an object",
         "providers.own.headers.b.env: expected a non empty string",
         "providers.local.baseUrl: missing",
         "providers.local.more: unknown field",
-        'providers.odd.kind: expected one of "chat-completions", "anthropic", "openai"',
+        'providers.odd.kind: expected "chat-completions", "anthropic" or "openai"',
         "providers.none.kind: missing",
         "providers.a b: unknown field",
         "model: expected PROVIDER/MODEL"
