@@ -45,10 +45,10 @@ const make = Effect.gen(function* () {
   /** Reads first what this engine holds: what storage shows is then newer, and lacks only what was lost. */
   const obey = Effect.gen(function* () {
     const held = drivers.leases()
-    const runs = yield* reader.heldRuns(engines.self.instance)
+    const runs = new Map((yield* reader.heldRuns(engines.self.instance)).map((run) => [run.lease.runId, run]))
     for (const lease of held) {
-      const run = runs.find((run) => run.lease.runId === lease.runId && run.lease.fence === lease.fence)
-      if (run === undefined) yield* drivers.lose(lease.runId)
+      const run = runs.get(lease.runId)
+      if (run?.lease.fence !== lease.fence) yield* drivers.lose(lease.runId)
       else if (run.stopRequest !== null) {
         const stopper = run.stopRequest === "cancelled" ? run.cancelledBy : null
         yield* Effect.forkDaemon(drivers.stop(lease.runId, run.stopRequest, stopper))

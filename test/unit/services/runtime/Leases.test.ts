@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
-import { Model, Permissions, SessionEvent, SkeinError, Tool } from "skein"
+import { Model, Permissions, Run, SessionEvent, SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
+import type { HeldRun } from "../../../../src/services/storage/Storage.js"
 import { ground, type Options, stopped } from "./engines.js"
 
 const holding = (gate: Gate.Gate) =>
@@ -34,6 +35,36 @@ describe("P9 what another engine asks of a run", () => {
       expect(yield* other.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "cancelled" })
       expect((yield* one.gateway.await(run)).stopReason).toBe("cancelled")
       expect((yield* other.lines(run.sessionId)).at(-1)).toMatch(/^hold interrupted/)
+    })
+  )
+
+  it.scoped("P9 a cancel has the engine look at each of its runs a fixed number of times, however many they are", () =>
+    Effect.gen(function* () {
+      let looks = 0
+      const counted = (run: HeldRun): HeldRun => ({
+        stopRequest: run.stopRequest,
+        cancelledBy: run.cancelledBy,
+        get lease() {
+          looks++
+          return run.lease
+        }
+      })
+      const { model, open } = yield* ground
+      const one = yield* open("one", {
+        reader: (own) => ({
+          ...own,
+          heldRuns: (instance) => Effect.map(own.heldRuns(instance), (runs) => runs.map(counted))
+        })
+      })
+      const other = yield* open("other")
+      const runs = yield* Effect.forEach(Array.from({ length: 60 }), () =>
+        Effect.zipRight(model.play(ScriptedModel.hang), one.begin("go"))
+      )
+      yield* Quiescence.idle
+      looks = 0
+      yield* other.gateway.cancel(runs[30]?.runId ?? Run.Id.make("none"))
+      expect(looks).toBeGreaterThan(0)
+      expect(looks).toBeLessThanOrEqual(60 * 4)
     })
   )
 
