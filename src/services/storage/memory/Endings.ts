@@ -19,6 +19,7 @@ import {
   putRun,
   putSession,
   record,
+  renewed,
   setSession,
   type State,
   setTenure,
@@ -45,7 +46,7 @@ export const takeOver = (
     const { kept, keptRun } = holding.value
     const known = requestStop(putBeat(state, at, presence))
     const by = holderBy(known, presence)
-    const tenure = Tenure.takeOver(kept.tenure, { fence: lease.fence, count: seen.count }, by)
+    const tenure = Tenure.takeOver(renewed(state, kept), { fence: lease.fence, count: seen.count }, by)
     if (tenure === null) return [{ _tag: "Lost" }, state]
     const { runId, sessionId } = lease
     const { fence } = tenure

@@ -204,14 +204,14 @@ export const putBeat = (state: State, at: number, presence: Lease.Presence): Sta
     : HashMap.filter(state.beats, (_, other) => holds(state, other))
   const { leaseMillis, sign } = presence
   const beat: Lease.Beat = { count: beatOf(state, instance).count + 1, sign, leaseMillis, seenAt: at }
-  const next: State = { ...state, beats: HashMap.set(beats, instance, beat), changed: Option.none() }
-  const by = holderBy(next, presence)
-  const sessions = HashMap.reduce(state.sessions, state.sessions, (sessions, record, id) => {
-    const tenure = Tenure.renew(record.tenure, by)
-    return tenure === record.tenure ? sessions : HashMap.set(sessions, id, setTenure(record, tenure))
-  })
-  return { ...next, sessions }
+  return { ...state, beats: HashMap.set(beats, instance, beat), changed: Option.none() }
 }
+
+/** The tenure of a session with its holder's newest sign of life, which is kept once for all that an engine holds. */
+export const renewed = (state: State, { tenure }: SessionRecord): Tenure.Tenure =>
+  tenure.holder === null
+    ? tenure
+    : Tenure.renew(tenure, { ...tenure.holder, count: beatOf(state, tenure.holder.instance).count })
 
 /** The session after a move of its lease. */
 export const setTenure = (kept: SessionRecord, tenure: Tenure.Tenure): SessionRecord =>
