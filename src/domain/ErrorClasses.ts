@@ -289,6 +289,7 @@ export class StorageUnusable extends Schema.TaggedError<StorageUnusable>()(
       "damaged",
       "no-access",
       "locked",
+      "in-use",
       "replaced",
       "old-sqlite",
       "two-copies",

@@ -1,8 +1,8 @@
 /** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import { readdirSync } from "node:fs"
-import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as Agents from "../../services/Agents.js"
+import * as Upgrading from "../../services/storage/Upgrading.js"
 import type { Options as EngineOptions } from "../../services/EngineConfig.js"
 import { codeOf } from "../ErrorCode.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
@@ -14,6 +14,8 @@ import { cluster, postgres } from "./PostgresLoading.js"
 import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
 import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
+import * as Maintenance from "./texts/Maintenance.js"
 import * as Texts from "./texts/Sessions.js"
 
 /**
@@ -66,10 +68,10 @@ const open = (place: Place.Place, { address = null, creates = true, lanes, reade
       return (yield* postgres).layer({ ...all, ...database })
     }
     const { data } = place
-    const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
-    if (!creates && isEmpty(data)) return preset.layerMemory(all)
+    const folder = yield* Effect.promise(() => import("./FolderEngine.js"))
+    if (!creates && isEmpty(data)) return folder.layerMemory(all)
     yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
-    return preset.layer({ ...all, data })
+    return folder.layer({ ...all, data })
   })
 
 /** Until the engine is open, a signal ends the process immediately. */
@@ -78,7 +80,14 @@ const opened = (place: Place.Place, options: Options) =>
     Effect.gen(function* () {
       const opening = yield* open(place, options)
       const { arm } = yield* Signals
-      return Layer.tap(Layer.scopedContext(OpeningProgress.during(Layer.build(opening))), () => arm)
+      const { writeError } = yield* Screen
+      const building = Effect.provideService(Layer.build(opening), Upgrading.Upgrading, {
+        ...(yield* Upgrading.Upgrading),
+        // A person is told soon that another process is in the way.
+        patienceMillis: 2_000,
+        copied: (path) => writeError(`skein: ${TerminalText.line(Maintenance.copiedFirst(path))}\n`)
+      })
+      return Layer.tap(Layer.scopedContext(OpeningProgress.during(building)), () => arm)
     })
   )
 
@@ -109,24 +118,32 @@ export const layerWithoutRuns = (given: Place.Given) =>
 /** An engine for managing the sessions that are there. Where nothing is stored, it finds none and creates nothing. */
 export const layerForStored = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), forStored))
 
-/** An engine on a copy of the database, for when there is no room to open the original. */
-const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Folder, error: E) =>
+/** An engine on a copy of the database. The copy is not kept, so it is migrated without a copy of its own. */
+const layerOnCopy = <E>(folder: Place.Folder, copy: Effect.Effect<string, E, Scope.Scope>, reason: string) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const data = yield* ReadingCopy.make(folder.data, error)
-      yield* (yield* Screen).writeError(`skein: ${Texts.readingCopy}\n`)
-      return forStored({ ...folder, data })
+      yield* (yield* Signals).arm
+      const data = yield* copy
+      yield* (yield* Screen).writeError(`skein: ${TerminalText.line(reason)}\n`)
+      return Layer.provide(
+        forStored({ ...folder, data }),
+        Layer.succeed(Upgrading.Upgrading, { ...Upgrading.usual, keepsCopy: false })
+      )
     })
   )
 
-/** The same for commands that only read: when the disk is full or read-only, it works on a copy of the database. */
+/** The same for commands that only read: where the database cannot be opened as it is, it works on a copy. */
 export const layerForReading = (given: Place.Given) =>
   Layer.unwrapEffect(
     Effect.map(Place.of(given), (place) =>
-      Layer.catchAll(forStored(place), (error) =>
-        place._tag === "Folder" && error._tag !== "InvalidInput" && ReadingCopy.isWorthwhile(error)
-          ? layerOnCopy(place, error)
+      Layer.catchAll(forStored(place), (error) => {
+        if (place._tag !== "Folder" || error._tag === "InvalidInput") return Layer.fail(error)
+        if (error._tag === "StorageUnusable" && error.reason === "in-use") {
+          return layerOnCopy(place, ReadingCopy.ofOpen(place.data, error), Texts.readingOlder(error.detail))
+        }
+        return ReadingCopy.isWorthwhile(error)
+          ? layerOnCopy(place, ReadingCopy.make(place.data, error), Texts.readingCopy)
           : Layer.fail(error)
-      )
+      })
     )
   )

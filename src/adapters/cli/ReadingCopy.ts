@@ -1,10 +1,13 @@
 /**
- * A copy of a database, for reading it where it cannot be opened: SQLite needs a little room next to a database even to
- * read it, and a full or read-only disk has none.
+ * A copy of a database, for reading it where it cannot be opened as it is:
  *
- * Guaranteed: the original is not touched; only its owner can read the copy, and it is gone with the scope. The copy is
- * made of the database and its log, and only when neither changed meanwhile: a process that writes to the database
- * keeps room next to it, so it can be opened then.
+ * - SQLite needs a little room next to a database even to read it, and a full or read-only disk has none. The copy is
+ *   made of the database and its log, and only when neither changed meanwhile: a process that writes to the database
+ *   keeps room next to it, so it can be opened then.
+ * - A database of an older version cannot be migrated while another process has it open. The copy is made through SQLite,
+ *   while that process works.
+ *
+ * Guaranteed: the original is not touched; only its owner can read the copy, and it is gone with the scope.
  *
  * Not guaranteed: that the copy has assets. Commands must read them where they are.
  */
@@ -37,22 +40,31 @@ const copyTo = (folder: string, data: string): void => {
   if (files.some((name, at) => stateOf(join(data, name)) !== before[at])) throw new Error("the database changed")
 }
 
-const makeIn = (place: string, data: string): string => {
-  const folder = mkdtempSync(join(place, "skein-reading-"))
-  try {
-    copyTo(folder, data)
-    return folder
-  } catch (thrown) {
-    rmSync(folder, { recursive: true, force: true })
-    throw thrown
-  }
-}
+type CopyTo = (folder: string, data: string) => Effect.Effect<void, unknown>
+
+const ofFiles: CopyTo = (folder, data) => Effect.try(() => copyTo(folder, data))
+
+const ofSnapshot: CopyTo = (folder, data) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./FolderEngine.js")),
+    ({ take }) => take(DataLayout.databaseIn(data), DataLayout.databaseIn(folder), () => Effect.void)
+  )
+
+const remove = (folder: string) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A folder with a copy, in the first place that has room. */
+const made = (copyTo: CopyTo, data: string) =>
+  Effect.firstSuccessOf(
+    places().map((place) =>
+      Effect.acquireRelease(
+        Effect.try(() => mkdtempSync(join(place, "skein-reading-"))),
+        remove
+      ).pipe(Effect.tap((folder) => Effect.tapError(copyTo(folder, data), () => remove(folder))))
+    )
+  )
 
 /** The folder of a copy of a data folder's database. Fails with `original` when no copy can be made. */
-export const make = <E>(data: string, original: E) =>
-  Effect.acquireRelease(
-    Effect.firstSuccessOf(places().map((place) => Effect.try(() => makeIn(place, data)))).pipe(
-      Effect.mapError(() => original)
-    ),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
+export const make = <E>(data: string, original: E) => Effect.mapError(made(ofFiles, data), () => original)
+
+/** The same while other processes have the database open. */
+export const ofOpen = <E>(data: string, original: E) => Effect.mapError(made(ofSnapshot, data), () => original)

@@ -92,7 +92,8 @@ const gatewayOf = (given: Place.Given) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const server = yield* LiveServer.find(given, yield* Place.of(given), LiveServer.anything)
-      if (server === null) return Engine.layerForReading(given)
+      // A copy would show nothing of what comes.
+      if (server === null) return Engine.layerForStored(given)
       yield* (yield* Signals).arm
       return Layer.succeed(Gateway, server.gateway)
     })

@@ -3,7 +3,8 @@
  *
  * - `skein.db`, and the files that SQLite puts next to it: the log, its shared memory, a journal.
  * - `skein.db.before-<version>-<time>`: a copy made before a migration that rewrites rows.
- * - `skein.db.before.partial` and `skein.db.rebuilt`: a copy and a repaired database that are not finished.
+ * - `skein.db.before-<version>.partial`: the same before the migration is done; earlier versions left the version out.
+ * - `skein.db.rebuilt`: a repaired database that is not finished.
  */
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -22,9 +23,12 @@ export const endings = [logEnding, sharedMemoryEnding, journalEnding]
 export const copyOf = (path: string, version: number, at: string): string =>
   `${path}.before-${version}-${at.replace(/[-:]/g, "")}`
 
-export const isCopy = (name: string): boolean => name.startsWith(`${databaseName}.before-`)
+export const unfinishedCopyOf = (path: string, version: number): string => `${path}.before-${version}.partial`
 
-export const unfinishedCopyOf = (path: string): string => `${path}.before.partial`
+/** Whether it is one, or a file that SQLite has put next to it. */
+export const isUnfinishedCopy = (name: string): boolean => /\.before(?:-\d+)?\.partial(?:-\w+)?$/.test(name)
+
+export const isCopy = (name: string): boolean => name.startsWith(`${databaseName}.before-`) && !isUnfinishedCopy(name)
 
 export const rebuiltOf = (path: string): string => `${path}.rebuilt`
 

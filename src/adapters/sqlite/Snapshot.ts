@@ -8,44 +8,57 @@ import { closeSync, openSync } from "node:fs"
 import * as Driver from "./Driver.js"
 import * as Sync from "./Sync.js"
 
-const create = (path: string, target: string): Sqlite.Database => {
-  closeSync(openSync(target, "wx", 0o600))
-  return Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 })
+const create = (target: string) =>
+  Effect.try({ try: () => closeSync(openSync(target, "wx", 0o600)), catch: (error) => error })
+
+/** Opens a database, and keeps reading it as it is at this instant, whatever others write. */
+const openAsOfNow = (path: string): Sqlite.Database => {
+  const connection = Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 })
+  try {
+    connection.exec("BEGIN")
+    connection.prepare("SELECT 1 FROM sqlite_schema").get()
+    return connection
+  } catch (thrown) {
+    connection.close()
+    throw thrown
+  }
 }
 
 /** Pages that are copied in one step of the event loop. */
 const stepPages = 1_000
 
+type OnProgress = (done: number, total: number) => Effect.Effect<void>
+
 /**
- * Copies the database at `path` into `target`, which must not exist, and syncs it. It takes many steps, during which
- * the caller must keep others from writing: a change would make it start again. `onProgress` gets the number of bytes
- * copied, and the total. An interruption ends it after the current step. Fails with SQLite's or the system's error.
+ * Copies the database of a connection into `target`, which must not exist, and syncs it. It takes many steps, during
+ * which the caller must keep others from writing: a change would make it start again. `onProgress` gets the number of
+ * bytes copied, and the total. An interruption ends it after the current step. Fails with SQLite's or the system's error.
  */
-export const take = (
-  path: string,
+export const takeBy = (
+  connection: Sqlite.Database,
   target: string,
-  onProgress: (done: number, total: number) => Effect.Effect<void>
+  onProgress: OnProgress
 ): Effect.Effect<void, unknown> =>
+  create(target).pipe(
+    Effect.zipRight(copyPages(connection, target, onProgress)),
+    // A signal that came during the last step, which is a long one, is seen now.
+    Effect.zipLeft(eventLoopTurned),
+    Effect.flatMap((bytes) => onProgress(bytes, bytes)),
+    Effect.zipRight(settle(target))
+  )
+
+/** The same for the database at `path`, as it is now, while others may write. */
+export const take = (path: string, target: string, onProgress: OnProgress): Effect.Effect<void, unknown> =>
   Effect.acquireUseRelease(
-    Effect.try({ try: () => create(path, target), catch: (error) => error }),
-    (connection) =>
-      copyPages(connection, target, onProgress).pipe(
-        // A signal that came during the last step, which is a long one, is seen now.
-        Effect.zipLeft(eventLoopTurned),
-        Effect.flatMap((bytes) => onProgress(bytes, bytes)),
-        Effect.zipRight(settle(target))
-      ),
+    Effect.try({ try: () => openAsOfNow(path), catch: (error) => error }),
+    (connection) => takeBy(connection, target, onProgress),
     (connection) => Effect.sync(() => connection.close())
   )
 
 const eventLoopTurned = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 /** Returns how many bytes it has copied. */
-const copyPages = (
-  connection: Sqlite.Database,
-  target: string,
-  onProgress: (done: number, total: number) => Effect.Effect<void>
-) =>
+const copyPages = (connection: Sqlite.Database, target: string, onProgress: OnProgress) =>
   Effect.flatMap(Effect.runtime(), (runtime) =>
     Effect.async<number, unknown>((resume) => {
       const pageBytes = Number(connection.pragma("page_size", { simple: true }))

@@ -13,10 +13,12 @@ import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import { Database } from "../../services/storage/sql/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
+import { Upgrading } from "../../services/storage/Upgrading.js"
 import * as DataLayout from "./DataLayout.js"
 import * as Driver from "./Driver.js"
 import { inspect, newerVersion } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
+import * as Openers from "./Openers.js"
 import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
@@ -69,6 +71,17 @@ const openReader = (path: string) =>
     )
   )
 
+/** Migrates a database of an older version once nothing else has it open. */
+const upgrade = Effect.fnUntraced(function* (path: string, busyMaxMillis: number) {
+  const { patienceMillis } = yield* Upgrading
+  const patiently = Unusable.retryWhileLocked(patienceMillis ?? busyMaxMillis)
+  yield* Effect.mapError(patiently(Migrations.migrate(path)), (error) =>
+    error._tag === "StorageUnusable" && error.reason === "locked"
+      ? new StorageUnusable({ path, reason: "in-use", detail: Openers.named(path) })
+      : error
+  )
+})
+
 /** The open writer. */
 interface Open {
   readonly connection: Sqlite.Database
@@ -101,15 +114,16 @@ const make = Effect.gen(function* () {
     open = null
   })
   yield* Effect.addFinalizer(() => discard)
-  yield* patiently(openWriter(schema === 0))
-
+  // A database that is not new is migrated only while nothing has it open.
+  if (schema === 0) yield* patiently(openWriter(true))
   if (schema < Migrations.newest) {
-    yield* patiently(Migrations.migrate(path))
+    yield* schema === 0 ? patiently(Migrations.migrate(path)) : upgrade(path, busyMaxMillis)
     const reached = yield* patiently(inspection)
     if (reached !== Migrations.newest) {
       return yield* new StorageFailed({ operation: "migrate the database", code: "SQLITE_SCHEMA" })
     }
-  }
+  } else yield* Effect.ignore(Migrations.finishCopy(path))
+  if (schema > 0) yield* patiently(openWriter(false))
 
   /** The version is read only after others have committed, so writes that nobody comes between cost no more. */
   const newerSchema = (): number | null => {

@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Migrations from "../../../src/adapters/sqlite/Migrations.js"
 import { SessionId } from "../../../src/domain/Session.js"
+import * as Golden from "../../support/golden/Golden.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Child from "./Child.js"
 import * as Reopened from "./Reopened.js"
@@ -40,6 +41,22 @@ it.scopedLive(
       const steps = connection.prepare("SELECT migration_id FROM migrations").pluck().all()
       connection.close()
       expect(steps).toEqual(Array.from({ length: Migrations.newest }, (_, index) => index + 1))
+    }),
+  60_000
+)
+
+it.scopedLive(
+  "P9 many processes: eight open a folder of an older version at the same time; all come up, one migrates",
+  () =>
+    Effect.gen(function* () {
+      const data = yield* Golden.copied(Golden.golden("0.1.0"))
+      const children = yield* Effect.replicateEffect(Child.start(data, { waits: true, recoverMillis: null }), 8, all)
+      yield* Effect.forEach(children, (child) => child.get({ do: "ping" }), all)
+      yield* Effect.forEach(children, (child) => child.get({ do: "open" }), all)
+      const [one, ...others] = yield* Effect.forEach(children, (child) => child.get({ do: "list" }), all)
+      for (const other of others) expect(other).toEqual(one)
+      yield* Effect.forEach(children, (child) => child.kill, all)
+      expect(readdirSync(data).filter((name) => name.includes(".before"))).toHaveLength(1)
     }),
   60_000
 )

@@ -111,7 +111,8 @@ describe.each(Golden.versions)("P13 a migration of a folder that version %s left
               yield* reopened(directory)
               expect([point, contentOf(databaseOf(directory))]).toEqual([point, content])
               const copies = copiesIn(directory)
-              expect([point, copies.length > 0]).toEqual([point, isRewritten])
+              expect([point, copies.length]).toEqual([point, isRewritten ? 1 : 0])
+              expect([point, copies.filter((copy) => copy.includes(".partial"))]).toEqual([point, []])
               for (const copy of copies) expect([point, contentOf(copy)]).toEqual([point, untouched])
               return { point, isKilled }
             }).pipe(Effect.scoped),

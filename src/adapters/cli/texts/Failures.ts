@@ -70,6 +70,7 @@ const unusableReasons = {
   damaged: "is damaged; skein doctor shows more",
   "no-access": "cannot be used",
   locked: "is locked by another process",
+  "in-use": "is of an older version, and another process has it open; end that process, and it can be migrated",
   replaced: "was replaced while it was open",
   "old-sqlite": "needs a newer SQLite",
   "two-copies": "is open in this process through another copy of SQLite",

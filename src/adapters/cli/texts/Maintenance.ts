@@ -89,6 +89,8 @@ export const copyingFirst = "Copying the database before its migration"
 
 export const migrating = "Migrating the database"
 
+export const copiedFirst = (path: string): string => `the database was migrated; as it was before, it is in ${path}`
+
 export const backingUp = "Backing up"
 
 export const restoring = "Restoring"

@@ -74,4 +74,8 @@ export const noneIn = (folder: string): string => `no session in ${folder}`
 
 export const readingCopy = "nothing can be written next to the database; reading a copy of it"
 
+/** `where` are the processes that have it open, or "" when that is not known. */
+export const readingOlder = (where: string): string =>
+  `the database is of an older version, and open in ${where === "" ? "another process" : where}; reading a copy of it`
+
 export const deleting = "Deleting"

@@ -43,16 +43,16 @@ const strayLogs = (data: string): ReadonlyArray<Finding> =>
     .filter(DataLayout.hasBytes)
     .map((path) => make("stray-log", { path }))
 
-/** The beginnings of the names of files that an unfinished repair or migration leaves. */
-const unfinishedNames = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf].map((of) => of(DataLayout.databaseName))
+/** Whether an unfinished repair or migration has left the file, or SQLite has put it next to one. */
+const isUnfinished = (name: string): boolean =>
+  name.startsWith(DataLayout.rebuiltOf(DataLayout.databaseName)) || DataLayout.isUnfinishedCopy(name)
 
 const leftovers = Effect.fnUntraced(function* (data: string) {
   const names = [...(yield* Workplace.abandoned(data, "restore")), ...(yield* Workplace.abandoned(data, "backup"))]
   const abandoned = names.map((name) => make("left-behind", { path: join(data, name), by: "backup" }))
   const all = readdirSync(data)
-  // Including the logs that SQLite put beside them.
   const unfinished = all
-    .filter((name) => unfinishedNames.some((begin) => name.startsWith(begin)))
+    .filter(isUnfinished)
     .map((name) => make("left-behind", { path: join(data, name), by: "repair" }))
   const copies = all.filter(DataLayout.isCopy).map((name) => make("migration-copy", { path: join(data, name) }))
   return [...abandoned, ...unfinished, ...copies]

@@ -4,6 +4,7 @@ import { Deferred, Effect, Fiber, Logger } from "effect"
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Migrations from "../../../../src/adapters/sqlite/Migrations.js"
+import { codeOf } from "../../../../src/adapters/ErrorCode.js"
 import { WorkProgress } from "../../../../src/services/WorkProgress.js"
 import type { Step } from "../../../../src/services/storage/sql/schema/Steps.js"
 import { folder } from "../../services/storage/disk.js"
@@ -116,8 +117,10 @@ it.scopedLive("what a killed copy left does not get into the next one", () =>
   Effect.gen(function* () {
     const { copies, directory, path } = yield* place
     yield* Migrations.migrate(path, [first, large])
-    writeFileSync(`${path}.before.partial`, "half a copy")
-    writeFileSync(`${path}.before.partial-journal`, "a journal of it")
+    for (const name of [".before.partial", ".before-3.partial", ".before-9.partial"]) {
+      writeFileSync(`${path}${name}`, "half a copy")
+      writeFileSync(`${path}${name}-journal`, "a journal of it")
+    }
     yield* Migrations.migrate(path, [first, large, rewrites])
     expect(copies()).toHaveLength(1)
     expect(notes(join(directory, copies()[0] ?? "")).version).toBe(2)
@@ -128,12 +131,66 @@ it.scopedLive("a copy that cannot be made stops the migration", () =>
   Effect.gen(function* () {
     const { copies, path } = yield* place
     yield* Migrations.migrate(path, [first, adds])
-    mkdirSync(`${path}.before.partial`)
+    mkdirSync(`${path}.before-3.partial`)
     expect(yield* refused(Migrations.migrate(path, [first, adds, rewrites]))).toMatchObject({
       _tag: "StorageFailed",
       operation: "copy the database before its migration"
     })
     expect(notes(path)).toEqual({ rows: ["old"], version: 2 })
-    expect(copies()).toEqual(["skein.db.before.partial"])
+    expect(copies()).toEqual(["skein.db.before-3.partial"])
+  })
+)
+
+it.scopedLive(
+  "a database that anything else has open is not migrated, nor copied, and is as soon as it is closed",
+  () =>
+    Effect.gen(function* () {
+      const { copies, path } = yield* place
+      yield* Migrations.migrate(path, [first])
+      const other = new Sqlite(path, { readonly: true })
+      other.prepare("SELECT 1 FROM sqlite_schema").get()
+      const migrating = Migrations.migrate(path, [first, adds, rewrites])
+      expect(yield* refused(migrating)).toMatchObject({ _tag: "StorageUnusable", reason: "locked" })
+      expect(notes(path)).toEqual({ rows: ["old"], version: 1 })
+      expect(copies()).toEqual([])
+      other.close()
+      yield* migrating
+      expect(notes(path)).toEqual({ rows: ["new"], version: 3 })
+    })
+)
+
+it.scopedLive("nothing else can open a database from before its copy until its migration is done", () =>
+  Effect.gen(function* () {
+    const { path } = yield* place
+    yield* Migrations.migrate(path, [first, large])
+    const found: Array<unknown> = []
+    const look = Effect.sync(() => {
+      const connection = new Sqlite(path, { readonly: true, timeout: 0 })
+      try {
+        found.push(connection.pragma("user_version", { simple: true }))
+      } catch (thrown) {
+        found.push(codeOf(thrown))
+      } finally {
+        connection.close()
+      }
+    })
+    yield* Effect.provideService(Migrations.migrate(path, [first, large, rewrites]), WorkProgress, () => look)
+    expect(new Set(found)).toEqual(new Set(["SQLITE_BUSY"]))
+    expect(notes(path).version).toBe(3)
+  })
+)
+
+it.scopedLive("a copy whose migration was killed right after it was committed gets its name at the next opening", () =>
+  Effect.gen(function* () {
+    const { copies, path } = yield* place
+    const unfinished = (version: number) => writeFileSync(`${path}.before-${version}.partial`, "a copy")
+    unfinished(Migrations.newest)
+    unfinished(Migrations.newest + 1)
+    yield* Migrations.finishCopy(path)
+    yield* Migrations.finishCopy(path)
+    expect(copies()).toEqual([
+      expect.stringMatching(new RegExp(`^skein\\.db\\.before-${Migrations.newest}-\\d{8}T\\d{6}\\.\\d{3}Z$`)),
+      `skein.db.before-${Migrations.newest + 1}.partial`
+    ])
   })
 )
