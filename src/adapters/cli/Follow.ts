@@ -121,7 +121,7 @@ const watch = Effect.fn("Follow.watch")(function* (
     Stream.tap(care.onEvent),
     Stream.runLast
   )
-  const openQuestions = Effect.flatMap(gateway.questions(sessionId), (open) =>
+  const openQuestions = Effect.flatMap(gateway.questions({ sessionId }), (open) =>
     Effect.forEach(
       open.filter((question) => answered.has(question.runId)),
       ({ id }) => questions.asked(id),

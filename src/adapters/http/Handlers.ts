@@ -107,9 +107,7 @@ export const runs = HttpApiBuilder.group(api, "runs", (handlers) =>
 
 export const questions = HttpApiBuilder.group(api, "questions", (handlers) =>
   handlers
-    .handleRaw("questions", ({ urlParams }) =>
-      call((gateway) => gateway.questions(urlParams.sessionId, urlParams.owner))
-    )
+    .handleRaw("questions", ({ urlParams }) => call((gateway) => gateway.questions(urlParams)))
     .handleRaw("question", ({ path }) => call((gateway) => gateway.question(path.questionId)))
     .handleRaw("answer", ({ path }) =>
       Effect.flatMap(answer, (given) => call((gateway) => gateway.answer({ ...path, ...given })))

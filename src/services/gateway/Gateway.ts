@@ -37,6 +37,7 @@ import {
   NewAsset,
   Patch,
   PatchMany,
+  QuestionQuery,
   Recover,
   ResumedRun,
   Send,
@@ -64,6 +65,7 @@ export {
   OpenCall,
   Patch,
   PatchMany,
+  QuestionQuery,
   Recover,
   ResumedRun,
   Send,
@@ -179,10 +181,7 @@ export interface Service {
   readonly snapshot: (sessionId: SessionId) => Effect.Effect<Snapshot, SkeinError.ReadSession>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, SkeinError.ReadQuestion>
   /** Questions that wait for an answer, oldest first: of one session, of one owner's sessions, or of all. */
-  readonly questions: (
-    sessionId?: SessionId,
-    owner?: Owner
-  ) => Effect.Effect<ReadonlyArray<Question>, SkeinError.ReadSession>
+  readonly questions: (which?: QuestionQuery) => Effect.Effect<ReadonlyArray<Question>, SkeinError.ReadSession>
   /** Answers a question. The first answer wins; a later one fails with `QuestionAnswered`. */
   readonly answer: (input: Answer) => Effect.Effect<Question, SkeinError.Answer>
   /** Stores a file with a session. Also fails with the errors of its content. */

@@ -15,7 +15,7 @@ import { Question, QuestionId } from "../../domain/Permission.js"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
 import { IdempotencyKey, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
-import { Owner, Session, SessionId } from "../../domain/Session.js"
+import { Session, SessionId } from "../../domain/Session.js"
 import { SessionEvent } from "../../domain/SessionEvent.js"
 import { ChangesQuery, SessionHint } from "../../domain/SessionHint.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
@@ -332,10 +332,8 @@ export const operations = {
     name: "questions",
     whose: "all",
     access: "read",
-    payload: Schema.Struct({ sessionId: Schema.optional(SessionId), owner: Schema.optional(Owner) }).annotations({
-      identifier: "OfAnySession"
-    }),
-    arguments: ["sessionId", "owner"],
+    payload: Requests.QuestionQuery,
+    arguments: null,
     success: Schema.Array(Question),
     error: SkeinError.ReadSession
   }),

@@ -160,6 +160,13 @@ export const AssetRange = Schema.Struct({
 }).annotations({ identifier: "AssetRange" })
 export type AssetRange = Named<typeof AssetRange.Type>
 
+/** Which questions are listed: those of a session, of an owner's sessions, or of both; by default all. */
+export const QuestionQuery = Schema.Struct({
+  sessionId: Schema.optional(SessionId),
+  owner: Schema.optional(Owner)
+}).annotations({ identifier: "QuestionQuery" })
+export type QuestionQuery = Named<typeof QuestionQuery.Type>
+
 /** Which sessions to export: those named, in this order; else all, or all of one owner, the first created first. */
 export const ExportSessions = Schema.Struct({
   sessionIds: optional(Schema.Array(SessionId)),

@@ -172,10 +172,12 @@ const owned = (gateway: Service, owner: Owner): Service => {
     subscribe: guarded(operations.subscribe, gateway.subscribe),
     snapshot: guarded(operations.snapshot, gateway.snapshot),
     question: guarded(operations.question, gateway.question),
-    questions: (sessionId) =>
-      sessionId === undefined
-        ? gateway.questions(undefined, owner)
-        : Effect.zipRight(own(sessionId), gateway.questions(sessionId)),
+    questions: (which = {}) =>
+      Effect.gen(function* () {
+        const { sessionId } = yield* operations.questions.read(which)
+        if (sessionId !== undefined) yield* own(sessionId)
+        return yield* gateway.questions({ ...which, owner })
+      }),
     answer: guarded(operations.answer, gateway.answer),
     saveAsset: (input) => Effect.zipRight(guard(operations.saveAsset, [input]), gateway.saveAsset(input)),
     assets: guarded(operations.assets, gateway.assets),

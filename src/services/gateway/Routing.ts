@@ -135,6 +135,11 @@ const make = Effect.gen(function* () {
 
   const sessions = method(operations.sessions, (query) => Listing.page(reader, leases, query))
 
+  const questions = method(operations.questions, ({ owner, sessionId }) =>
+    sessionId === undefined
+      ? reader.questions(null, owner)
+      : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId, owner))
+  )
   const exportSessions = streamMethod(operations.exportSessions, Exports.make(reader, assets, yield* Hashing))
 
   /**
@@ -265,11 +270,7 @@ const make = Effect.gen(function* () {
     subscribe,
     snapshot,
     question: method(operations.question, ({ questionId }) => reader.question(questionId)),
-    questions: method(operations.questions, ({ owner, sessionId }) =>
-      sessionId === undefined
-        ? reader.questions(null, owner)
-        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId, owner))
-    ),
+    questions: (which = {}) => questions(which),
     answer: method(operations.answer, ({ by, isDismissed = false, message, questionId, values, verdict }) =>
       Effect.gen(function* () {
         const actor = yield* Actor.Current

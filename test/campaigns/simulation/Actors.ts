@@ -162,7 +162,7 @@ const answerer = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = 0; round < 30; round++) {
       yield* pause(world, 150)
-      const questions = yield* attempt(process.gateway.questions(session.id))
+      const questions = yield* attempt(process.gateway.questions({ sessionId: session.id }))
       if (Either.isLeft(questions)) return
       for (const { id } of questions.right) {
         if (world.random.chance(0.7)) {

@@ -139,7 +139,7 @@ const goOn = ({ gateway }: Process, sessionId: SessionId, way: Way): Effect.Effe
 
 const answerAll = ({ gateway }: Process, sessionId: SessionId) =>
   Effect.gen(function* () {
-    for (const { id } of yield* gateway.questions(sessionId)) {
+    for (const { id } of yield* gateway.questions({ sessionId })) {
       yield* Effect.ignore(gateway.answer({ questionId: id, verdict: "allow-once" }))
     }
   }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("5 millis")))

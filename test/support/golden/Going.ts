@@ -137,7 +137,7 @@ export const goOn = (data: string, way: Way) =>
           asked: calls
             .filter(({ questionId }) => questionId !== null && questions.includes(questionId))
             .map(({ callId }) => outcomeOf(messages, callId)),
-          questions: (yield* gateway.questions(id)).length
+          questions: (yield* gateway.questions({ sessionId: id })).length
         } satisfies Outcome
       })
     ).pipe(Effect.provide(engineOn(data)))

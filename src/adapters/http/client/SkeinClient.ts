@@ -141,8 +141,8 @@ export const make = ({
         ask(operations.cancel.read(runId), (path) => runs.cancel({ path, payload: {}, urlParams: none })),
       question: (questionId) =>
         ask(operations.question.read(questionId), (path) => questions.question({ path, urlParams: none })),
-      questions: (sessionId, owner) =>
-        ask(operations.questions.read(sessionId, owner), (urlParams) => questions.questions({ urlParams })),
+      questions: (which = {}) =>
+        ask(operations.questions.read(which), (urlParams) => questions.questions({ urlParams })),
       answer: (input) =>
         ask(operations.answer.read(input), ({ by: _, questionId, ...payload }) =>
           questions.answer({ path: { questionId }, payload, urlParams: none })

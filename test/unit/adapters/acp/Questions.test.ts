@@ -222,7 +222,7 @@ describe("a question", () => {
       yield* Deferred.await(isAsked)
       yield* Effect.promise(() => editor.agent.request(methods.agent.session.close, { sessionId }))
       yield* Deferred.await(withdrawn)
-      expect(yield* editor.gateway.questions(SessionId.make(sessionId))).toHaveLength(1)
+      expect(yield* editor.gateway.questions({ sessionId: SessionId.make(sessionId) })).toHaveLength(1)
     })
   )
 })

@@ -180,7 +180,7 @@ describe("Follow", () => {
       yield* Effect.gen(function* () {
         const { gateway, id, start } = yield* begin(calls(change("a"), change("a")), text("done"))
         yield* Follow.run(start, options("yes"))
-        expect(yield* gateway.questions(id)).toEqual([])
+        expect(yield* gateway.questions({ sessionId: id })).toEqual([])
       }).pipe(Effect.provide([layer, screen.layer]))
       expect((yield* screen.output).match(/✓ change a/g)).toHaveLength(2)
       expect(yield* screen.errors).toBe("")
@@ -271,7 +271,7 @@ describe("Follow", () => {
         const { gateway, id, start, transcript } = yield* begin(calls(change("a"), change("b")), text("done"))
         const run = yield* Effect.fork(Effect.exit(Follow.run(start, options("terminal"))))
         yield* screen.prompted
-        const [question] = yield* gateway.questions(id)
+        const [question] = yield* gateway.questions({ sessionId: id })
         yield* screen.type(null)
         const exit = yield* Fiber.join(run)
         expect(Failure.exitCode(exit)).toBe(130)
@@ -298,7 +298,7 @@ describe("Follow", () => {
         const { gateway, id, start } = yield* begin(calls(change("a")), text("done"))
         const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
-        for (const { id: questionId } of yield* gateway.questions(id)) {
+        for (const { id: questionId } of yield* gateway.questions({ sessionId: id })) {
           yield* gateway.answer({ questionId, verdict: "allow-once" })
         }
         yield* screen.withdrawn
@@ -368,7 +368,7 @@ describe("Follow", () => {
         yield* gate.reached("slow")
         yield* screen.prompted
         yield* Fiber.interrupt(run)
-        expect(yield* gateway.questions(id)).toEqual([])
+        expect(yield* gateway.questions({ sessionId: id })).toEqual([])
         const entries = yield* transcript
         expect(entries.map(({ message }) => message.role)).toEqual(["user", "assistant", "tool", "tool"])
         expect(Transcript.isSendable(entries)).toBe(true)

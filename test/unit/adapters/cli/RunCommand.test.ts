@@ -86,7 +86,7 @@ describe("skein run on a session that an engine left with an open question", () 
         const options = { ...toAnswer, answerer }
         const run = yield* Effect.fork(follow("go on", { options, queue: true }))
         yield* queued
-        for (const { id: questionId } of yield* one.gateway.questions(ref.sessionId)) {
+        for (const { id: questionId } of yield* one.gateway.questions({ sessionId: ref.sessionId })) {
           yield* one.gateway.answer({ questionId, verdict: "deny", message: "not today" })
         }
         yield* Fiber.join(run)
@@ -109,7 +109,7 @@ describe("skein run on a session that an engine left with an open question", () 
         const run = yield* Effect.fork(follow("go on", { options, queue: true }))
         yield* queued
         yield* passing(2)
-        expect(yield* later.gateway.questions(ref.sessionId)).toHaveLength(1)
+        expect(yield* later.gateway.questions({ sessionId: ref.sessionId })).toHaveLength(1)
         yield* declare("one", "dead")
         yield* passing(5)
         if (answerer === "terminal") yield* Effect.zipRight(screen.prompted, screen.type("y"))
@@ -133,7 +133,7 @@ describe("skein run on a session that an engine left with an open question", () 
       const run = yield* Effect.fork(follow("go on", { at: one, options, queue: true }))
       yield* queued
       yield* passing(3)
-      const [question, ...others] = yield* one.gateway.questions(ref.sessionId)
+      const [question, ...others] = yield* one.gateway.questions({ sessionId: ref.sessionId })
       expect(others).toEqual([])
       if (question === undefined) return expect.fail("the question was answered")
       yield* one.gateway.answer({ questionId: question.id, verdict: "deny", message: "not today" })
@@ -150,9 +150,9 @@ describe("skein run on a session that an engine left with an open question", () 
       yield* queued
       yield* one.close
       yield* passing(3)
-      expect(yield* later.gateway.questions(ref.sessionId)).toHaveLength(1)
+      expect(yield* later.gateway.questions({ sessionId: ref.sessionId })).toHaveLength(1)
       expect((yield* screen.errors).match(/run .* was left behind/g)).toHaveLength(1)
-      const [question] = yield* later.gateway.questions(ref.sessionId)
+      const [question] = yield* later.gateway.questions({ sessionId: ref.sessionId })
       if (question !== undefined) yield* later.gateway.answer({ questionId: question.id, verdict: "deny" })
       yield* passing(2)
       yield* Fiber.join(run)

@@ -86,7 +86,7 @@ describe("a message in a cluster", () => {
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})), ScriptedModel.text("done"))
       const run = yield* one.begin("go")
       yield* one.seen(run, "permission.asked")
-      const [question] = yield* gateway.questions(run.sessionId)
+      const [question] = yield* gateway.questions({ sessionId: run.sessionId })
       if (question === undefined) return expect.fail("nothing was asked")
       const given = { questionId: question.id, verdict: "allow-once", by: "eve" } as const
       const answered = yield* waited(gateway.answer(given), "2 seconds")

@@ -58,7 +58,7 @@ describe("the client", () => {
       yield* client.events({ sessionId: id }).pipe(Stream.filter(SessionEvent.is("permission.asked")), Stream.runHead)
       const snapshot = yield* client.snapshot(id)
       expect(snapshot).toMatchObject({ session: { id }, run: { crashed: false }, questions: [{ tool: "ask" }] })
-      const [question] = yield* client.questions(id)
+      const [question] = yield* client.questions({ sessionId: id })
       const questionId = question?.id ?? (yield* Effect.dieMessage("no question"))
       expect(yield* client.question(questionId)).toEqual(question)
       yield* client.answer({ questionId, verdict: "allow-once" })

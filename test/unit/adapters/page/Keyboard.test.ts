@@ -108,7 +108,7 @@ Chromium.describe("the page by keyboard", () => {
         yield* model.play(two, { text: "Done." })
         const page = yield* visit(at(made))
         const cards = page.locator(".question")
-        const answered = Effect.flatMap(gateway.questions(made.id), ([first]) =>
+        const answered = Effect.flatMap(gateway.questions({ sessionId: made.id }), ([first]) =>
           first === undefined
             ? Effect.dieMessage("no question")
             : gateway.answer({ questionId: first.id, verdict: "allow-once" })

@@ -62,7 +62,7 @@ Chromium.describe("a question", () => {
           await page.clock.runFor(1000)
           return { x, y }
         })
-        const [second] = yield* gateway.questions(made.id)
+        const [second] = yield* gateway.questions({ sessionId: made.id })
         expect(second?.input).toBe(`{"command":"two"}`)
         if (second !== undefined) yield* gateway.answer({ questionId: second.id, verdict: "allow-once" })
         yield* Effect.promise(async () => {

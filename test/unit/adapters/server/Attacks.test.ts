@@ -26,7 +26,7 @@ const asked = (ref: Run.Ref, ...inputs: ReadonlyArray<string>) =>
     yield* gateway
       .events({ sessionId: ref.sessionId, after: ref.cursor })
       .pipe(Stream.filter(SessionEvent.is("permission.asked")), Stream.take(inputs.length), Stream.runDrain)
-    const questions = yield* gateway.questions(ref.sessionId)
+    const questions = yield* gateway.questions({ sessionId: ref.sessionId })
     return inputs.map((of) => questions.find(({ input }) => input.includes(JSON.stringify(of)))?.id ?? "")
   })
 
@@ -117,7 +117,7 @@ describe("with a valid token", () => {
       const answer = (question: string, body = allow) => send("POST", `/v1/questions/${question}/answer`, known, body)
       const both = yield* Effect.all([answer(first), answer(first, `{"verdict":"deny"}`)], { concurrency: 2 })
       expect(new Set(both.map(({ tag }) => tag))).toEqual(new Set(["QuestionAnswered", undefined]))
-      expect((yield* gateway.questions(ref.sessionId)).map(({ id }) => String(id))).toEqual([second])
+      expect((yield* gateway.questions({ sessionId: ref.sessionId })).map(({ id }) => String(id))).toEqual([second])
       expect(ran).not.toContain("b")
       const cancels = yield* Effect.all(
         [1, 2].map(() => send("POST", `/v1/runs/${ref.runId}/cancel`, known, "{}")),

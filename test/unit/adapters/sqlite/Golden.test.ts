@@ -194,7 +194,7 @@ it.scopedLive("P13 0.1.0: interrupted work goes on: a draft, a started call with
       expect(yield* since(drafting, 0)).toEqual(["user writing", "user and now", "assistant no draft"])
 
       yield* model.play({ text: "thanks" }, { text: "the last" })
-      const [question] = yield* gateway.questions(asking)
+      const [question] = yield* gateway.questions({ sessionId: asking })
       const queued = yield* gateway.send({ sessionId: asking, text: "and now", whenBusy: "queue" })
       yield* gateway.answer({ questionId: question?.id ?? QuestionId.make("none"), verdict: "allow-once" })
       yield* gateway.await(queued)

@@ -126,7 +126,7 @@ const send = (data: string, isWanted: (id: SessionId) => boolean) =>
     return yield* Effect.forEach(wanted, ({ id }) =>
       Effect.gen(function* () {
         const run = yield* gateway.send({ sessionId: id, text: "go on", whenBusy: "queue" })
-        for (const question of yield* gateway.questions(id)) {
+        for (const question of yield* gateway.questions({ sessionId: id })) {
           yield* gateway.answer({ questionId: question.id, verdict: "deny" })
         }
         const { stopReason } = yield* gateway.await(run)

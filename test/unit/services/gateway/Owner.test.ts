@@ -27,7 +27,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
   events: ofSession((gateway, sessionId) => Stream.runHead(gateway.events({ sessionId }))),
   subscribe: ofSession((gateway, sessionId) => Effect.scoped(gateway.subscribe({ sessionId }))),
   snapshot: ofSession((gateway, id) => gateway.snapshot(id)),
-  questions: ofSession((gateway, id) => gateway.questions(id)),
+  questions: ofSession((gateway, id) => gateway.questions({ sessionId: id })),
   saveAsset: ofSession((gateway, sessionId) =>
     gateway.saveAsset({ sessionId, mediaType: "a/b", content: Stream.empty })
   ),
@@ -116,10 +116,15 @@ describe("forOwner", () => {
 
   it.scoped("questions: without a session, returns only those of the owner's sessions", () =>
     Effect.gen(function* () {
-      const { all, ann, bob, questionId } = yield* opened
+      const { all, ann: anns, bob: bobs, questionId } = yield* opened
       expect((yield* all.questions()).map(({ id }) => id)).toEqual([questionId])
-      expect((yield* ann.questions()).map(({ id }) => id)).toEqual([questionId])
-      expect(yield* bob.questions()).toEqual([])
+      expect((yield* anns.questions()).map(({ id }) => id)).toEqual([questionId])
+      expect(yield* bobs.questions()).toEqual([])
+      expect(yield* bobs.questions({ owner: ann })).toEqual([])
+      // A Gateway around another one passes on what it is asked, and with it the owner.
+      const around = Gateway.Gateway.of({ ...all, questions: (which) => all.questions(which) })
+      const narrowed = yield* Effect.provideService(Gateway.forOwner(bob), Gateway.Gateway, around)
+      expect(yield* narrowed.questions()).toEqual([])
     })
   )
 

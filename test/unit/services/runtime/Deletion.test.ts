@@ -40,7 +40,7 @@ const expectGone = Effect.fnUntraced(function* (gateway: Gateway.Service, { runI
   yield* gone(gateway.session(sessionId))
   yield* gone(gateway.snapshot(sessionId))
   yield* gone(gateway.assets(sessionId))
-  yield* gone(gateway.questions(sessionId))
+  yield* gone(gateway.questions({ sessionId }))
   yield* gone(Stream.runDrain(gateway.transcript({ sessionId })))
   yield* gone(Stream.runDrain(gateway.events({ sessionId })))
   yield* gone(gateway.send({ sessionId, text: "hello?" }))

@@ -135,7 +135,7 @@ describe("a question", () => {
         answer: null
       })
       expect(yield* gateway.questions()).toEqual([question])
-      expect(yield* gateway.questions(run.sessionId)).toEqual([question])
+      expect(yield* gateway.questions({ sessionId: run.sessionId })).toEqual([question])
       expect((yield* gateway.snapshot(run.sessionId)).questions).toEqual([question])
       expect(yield* states(gateway, run)).toEqual(["0 pending"])
     })

@@ -211,7 +211,15 @@ describe("P4 P5 a question outlives its engine", () => {
     isDead = true
     yield* declare("one", "dead")
     const later = yield* open("later", options(gate))
-    return { declare, gate, later, model, open, questions: yield* later.gateway.questions(run.sessionId), run }
+    return {
+      declare,
+      gate,
+      later,
+      model,
+      open,
+      questions: yield* later.gateway.questions({ sessionId: run.sessionId }),
+      run
+    }
   })
 
   it.scoped("P5 its answer starts the call; calls that had started are not started again", () =>
