@@ -38,13 +38,14 @@ const removeUnfinished = (path: string): void => {
   }
 }
 
-/** Copies the database of a connection that nobody else can change. */
+/** Copies the database of a connection that nobody else can change. The copy survives a power cut. */
 const copyBefore = Effect.fnUntraced(function* (connection: Sqlite.Database, path: string, version: number) {
   const report = yield* WorkProgress
   const onProgress = (done: number, total: number) => (report === null ? Effect.void : report("copy", done, total))
   const target = DataLayout.unfinishedCopyOf(path, version)
   yield* attempt(path, () => removeUnfinished(path)).pipe(
     Effect.zipRight(Effect.mapError(Snapshot.takeBy(connection, target, onProgress), Unusable.fromUnknown(path))),
+    Effect.zipRight(attempt(path, () => Sync.folder(dirname(target)))),
     Effect.mapError((error) =>
       error._tag === "StorageFailed"
         ? new StorageFailed({ operation: "copy the database before its migration", code: error.code })

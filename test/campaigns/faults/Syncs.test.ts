@@ -7,6 +7,7 @@ import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
+import { newest } from "../../../src/adapters/sqlite/Migrations.js"
 import * as Golden from "../../support/golden/Golden.js"
 import * as Program from "../../unit/adapters/cli/Program.js"
 import { assetFile, assetText, databaseIn, populate, spoil } from "../../unit/adapters/sqlite/populated.js"
@@ -70,19 +71,22 @@ withShim("a restore syncs each file and folder before any is in place, and the d
   })
 )
 
-withShim("the copy before a migration is synced before it gets its name, and its folder before the migration", () =>
+withShim("the copy before a migration and its folder are synced before the migration, and its name afterwards", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
     Golden.copy(join(Golden.golden("0.1.0"), "data"), home.data)
     const steps = yield* traced("sessions", "list")
     const copy = readdirSync(home.data).find((name) => name.includes(".before-")) ?? ""
-    expect(isSynced(shim, "skein.db.before.partial")).toBe(true)
+    const partial = `skein.db.before-${newest}.partial`
+    expect(isSynced(shim, partial)).toBe(true)
     // SQLite also syncs it between its own steps; the last sync is the one that counts.
-    expect(steps.slice(steps.lastIndexOf("sync skein.db.before.partial")).slice(0, 4)).toEqual([
-      "sync skein.db.before.partial",
-      `rename ${copy}`,
+    expect(steps.slice(steps.lastIndexOf(`sync ${partial}`)).slice(0, 6)).toEqual([
+      `sync ${partial}`,
       "sync data",
-      "sync skein.db-wal"
+      "sync skein.db-wal",
+      "sync data",
+      `rename ${copy}`,
+      "sync data"
     ])
   })
 )
