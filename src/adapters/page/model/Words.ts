@@ -1,6 +1,8 @@
 /** Numbers and states as people read them. Pure. */
 import type { State } from "./Strands.js"
-import type { Activity, StopReason } from "./Wire.js"
+import { count } from "../../../domain/Amounts.js"
+import * as Visible from "./Visible.js"
+import type { Activity, Session, StopReason } from "./Wire.js"
 
 export { cost, count, counted } from "../../../domain/Amounts.js"
 
@@ -12,8 +14,26 @@ export const duration = (millis: number): string => {
   return `${Math.floor(millis / 3_600_000)} h ${Math.round((millis % 3_600_000) / 60_000)} min`
 }
 
+/** The beginning of a text, on one line. */
+export const beginning = (text: string): string => {
+  const characters = Array.from(Visible.line(text.slice(0, 200)))
+  return characters.length <= 40 ? characters.join("") : `${characters.slice(0, 39).join("").trimEnd()}…`
+}
+
 /** A price in US dollars. */
 export const price = (dollars: number): string => `$${dollars}`
+
+/** The tokens of a session; "+" where some of its steps reported none. */
+export const tokens = ({
+  inputTokens,
+  outputTokens,
+  steps,
+  unknownSteps
+}: Pick<Session["usage"], "inputTokens" | "outputTokens" | "steps" | "unknownSteps">): string => {
+  if (steps === 0) return "no tokens yet"
+  if (unknownSteps === steps) return "tokens unknown"
+  return `${count(inputTokens + outputTokens)}${unknownSteps === 0 ? "" : " +"} tokens`
+}
 
 /** At most one decimal, and none that is 0. */
 const rounded = (n: number): string => String(Math.round(n * 10) / 10)

@@ -67,8 +67,15 @@ export class Sessions {
     const { list, search } = this.state.value
     if (list.next === null) return
     const asked = this.asked
-    const page = await Api.sessions(search, list.next)
-    if (asked === this.asked) this.update((list) => SessionList.more(list, page))
+    try {
+      const page = await Api.sessions(search, list.next)
+      if (asked !== this.asked) return
+      this.state.update((state) => ({ ...state, failed: null, list: SessionList.more(state.list, page) }))
+    } catch (error) {
+      if (!(error instanceof Api.Failed)) throw error
+      const failed = `No more sessions could be loaded. ${error.message}`
+      if (asked === this.asked) this.state.update((state) => ({ ...state, failed }))
+    }
   }
 
   /** What the open session tells needs no further request. */

@@ -45,6 +45,8 @@ export class Unsent {
   private readonly keys = new Map<string, string>()
   private uploads: Promise<unknown> = Promise.resolve()
   private attached = 0
+  /** The texts of messages that were sent from here, by their runs. */
+  private readonly texts = new Map<string, string>()
 
   constructor(readonly sessionId: string) {}
 
@@ -81,6 +83,11 @@ export class Unsent {
     for (const { stop } of [...files, ...(sending?.files ?? [])]) stop()
   }
 
+  /** The text of the message of a run; null if it was not sent from here. */
+  textOf(runId: string): string | null {
+    return this.texts.get(runId) ?? null
+  }
+
   /** Sends the message once its files are uploaded. */
   async send(): Promise<void> {
     if (!maySend(this.state.value)) return
@@ -88,7 +95,8 @@ export class Unsent {
     this.set({ text: "", files: [], sending: { text, files }, failed: null })
     try {
       const message = { text, files: await Promise.all(files.map(({ uploaded }) => uploaded)) }
-      await Api.send(this.sessionId, { ...message, key: this.keyOf(message) })
+      const { runId } = await Api.send(this.sessionId, { ...message, key: this.keyOf(message) })
+      this.texts.set(runId, text)
       this.keys.clear()
       this.set({ sending: null })
     } catch (error) {

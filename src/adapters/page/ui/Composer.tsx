@@ -12,25 +12,30 @@ import { useGrace } from "./Grace.js"
 
 /** What the person may want to know while writing. */
 const hint = ({ sending, text }: Unsent.State): string => {
-  if (sending !== null) return `Sending “${Visible.line(sending.text.slice(0, 40))}”…`
+  if (sending !== null) return `Sending “${Words.beginning(sending.text)}”…`
   return text.length > 1000 ? `${Words.count(text.length)} characters` : "Enter sends, Shift+Enter adds a line"
 }
 
-/** The messages that wait for their turn. */
+/** The messages that wait for their turn, each by its text, or by its time if it was written elsewhere. */
 const Queue = ({
   queued,
+  textOf,
   withdraw
 }: {
   readonly queued: SessionView["queued"]
+  readonly textOf: (runId: string) => string | null
   readonly withdraw: (runId: string) => void
 }) => (
   <p class="queue" ref={useGrace<HTMLParagraphElement>()}>
     {queued.length === 1 ? "One message is waiting" : `${queued.length} messages are waiting`}
-    {queued.map(({ createdAt, id }) => (
-      <button type="button" class="quiet" key={id} onClick={() => withdraw(id)}>
-        Withdraw{queued.length === 1 ? "" : ` the one from ${new Date(createdAt).toLocaleTimeString()}`}
-      </button>
-    ))}
+    {queued.map(({ createdAt, id }) => {
+      const text = Words.beginning(textOf(id) ?? "")
+      return (
+        <button type="button" class="quiet" key={id} onClick={() => withdraw(id)}>
+          Withdraw {text === "" ? `the one from ${new Date(createdAt).toLocaleTimeString()}` : `“${text}”`}
+        </button>
+      )
+    })}
   </p>
 )
 
@@ -88,7 +93,9 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
         send()
       }}
     >
-      {view.queued.length === 0 ? null : <Queue queued={view.queued} withdraw={cancel} />}
+      {view.queued.length === 0 ? null : (
+        <Queue queued={view.queued} textOf={(id) => unsent.textOf(id)} withdraw={cancel} />
+      )}
       <Failure text={failed} />
       <Failure text={message.failed} />
       {message.files.length === 0 ? null : <Attachments files={message.files} detach={(id) => unsent.detach(id)} />}

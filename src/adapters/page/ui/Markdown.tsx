@@ -32,11 +32,22 @@ const Link = ({ children, href }: { readonly href: string; readonly children: Co
 
 type Texts = { readonly text?: unknown; readonly raw?: unknown }
 
-const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00A0" }
+/** The names that are needed to write Markdown; all other characters have numbers. */
+const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00A0" }
 
-/** An entity is shown as the character that it stands for, and is still only text. */
+/** What has no character is U+FFFD, as CommonMark wants it. */
+const numbered = (code: number): string =>
+  code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? "\uFFFD" : String.fromCodePoint(code)
+
+/** A reference to a character is shown as that character, and is still only text. */
 const unescaped = (text: string): string =>
-  text.replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (whole, name: string) => entities[name] ?? whole)
+  text.replace(
+    /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|nbsp));/gi,
+    (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
+      if (name !== undefined) return named[name] ?? whole
+      return numbered(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16))
+    }
+  )
 
 const wordOf = (value: unknown): string => (typeof value === "string" ? value : "")
 
@@ -58,7 +69,7 @@ const Table = ({ depth, token }: { readonly token: Tabular; readonly depth: numb
       <thead>
         <tr>
           {cellsOf(token.header).map((cell) => (
-            <th>{inner(cell, depth)}</th>
+            <th class={alignOf(cell)}>{inner(cell, depth)}</th>
           ))}
         </tr>
       </thead>
@@ -66,7 +77,7 @@ const Table = ({ depth, token }: { readonly token: Tabular; readonly depth: numb
         {rowsOf(token.rows).map((row) => (
           <tr>
             {row.map((cell) => (
-              <td>{inner(cell, depth)}</td>
+              <td class={alignOf(cell)}>{inner(cell, depth)}</td>
             ))}
           </tr>
         ))}
@@ -78,7 +89,11 @@ const Table = ({ depth, token }: { readonly token: Tabular; readonly depth: numb
 interface Cell {
   readonly text: string
   readonly tokens: Array<Token>
+  readonly align?: unknown
 }
+
+const alignOf = ({ align }: Cell): string | undefined =>
+  align === "right" || align === "center" ? `to-${align}` : undefined
 
 const isCell = (value: unknown): value is Cell => typeof value === "object" && value !== null && "tokens" in value
 const cellsOf = (value: unknown): ReadonlyArray<Cell> => (Array.isArray(value) ? value.filter(isCell) : [])
@@ -134,12 +149,12 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
     case "del":
       return <del>{inner(token, depth)}</del>
     case "link":
-      return <Link href={wordOf(token["href"])}>{inner(token, depth)}</Link>
+      return <Link href={unescaped(wordOf(token["href"]))}>{inner(token, depth)}</Link>
     case "image":
       return (
         <span class="image" title="Images in messages are not loaded">
-          image: <Shown text={wordOf(token["text"])} />{" "}
-          <Link href={wordOf(token["href"])}>{wordOf(token["href"]).slice(0, 120)}</Link>
+          image: <Shown text={textOf(token)} />{" "}
+          <Link href={unescaped(wordOf(token["href"]))}>{wordOf(token["href"]).slice(0, 120)}</Link>
         </span>
       )
     case "list": {
@@ -149,8 +164,12 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
           <Tokens tokens={item.tokens} depth={depth + 1} />
         </li>
       ))
-      const start = Number(token["start"])
-      return token["ordered"] === true ? <ol start={start > 0 ? start : 1}>{items}</ol> : <ul>{items}</ul>
+      const start: unknown = token["start"]
+      return token["ordered"] === true ? (
+        <ol start={typeof start === "number" ? start : 1}>{items}</ol>
+      ) : (
+        <ul>{items}</ul>
+      )
     }
     case "table":
       return <Table token={{ header: token["header"], rows: token["rows"] }} depth={depth} />

@@ -19,7 +19,6 @@ export const titleOf = ({ title }: { readonly title: string }): string => Visibl
 const Item = memo(
   ({ isOpen, now, session }: { readonly session: Listed; readonly isOpen: boolean; readonly now: number }) => {
     const { activity, usage } = session
-    const tokens = usage.inputTokens + usage.outputTokens
     const cost = Words.cost(usage.costMicroUsd)
     const model = useStore(offers, (agents) => Offers.nextModel(agents, session)?.model ?? "")
     return (
@@ -33,7 +32,7 @@ const Item = memo(
           <span class="about">
             {activity === "idle" ? null : <b>{Words.activities[activity]}</b>}
             {model === "" ? null : <span class="model">{Visible.line(model)}</span>}
-            <span>{tokens === 0 ? "no tokens yet" : `${Words.count(tokens)} tokens`}</span>
+            <span>{Words.tokens(usage)}</span>
             {cost === "" ? null : <span>{cost}</span>}
           </span>
         </a>
@@ -126,7 +125,7 @@ export const SessionsPane = ({
       <ul
         tabIndex={-1}
         onScroll={({ currentTarget: { clientHeight, scrollHeight, scrollTop } }) => {
-          if (scrollTop + clientHeight > scrollHeight - 200) void sessions.more().catch(() => {})
+          if (scrollTop + clientHeight > scrollHeight - 200) void sessions.more()
         }}
       >
         {list.sessions.map((session) => (
@@ -134,7 +133,7 @@ export const SessionsPane = ({
         ))}
         {list.next === null ? null : (
           <li>
-            <button class="quiet" onClick={() => void sessions.more().catch(() => {})}>
+            <button class="quiet" onClick={() => void sessions.more()}>
               Show more
             </button>
           </li>

@@ -202,12 +202,18 @@ Chromium.describe("the message field", () => {
           await live(page)
           await send(page, "go")
           await page.locator(".lane.running").waitFor()
-          for (const waiting of ["One message is", "2 messages are", "3 messages are"]) {
-            await send(page, "later")
+          for (const [text, waiting] of [
+            ["look again", "One message is"],
+            ["then\nwrite it", "2 messages are"],
+            [`and ${"so on ".repeat(20)}`, "3 messages are"]
+          ] as const) {
+            await send(page, text)
             await page.getByText(`${waiting} waiting`).waitFor()
           }
-          await button("Withdraw").nth(2).waitFor()
+          await button("Withdraw “look again”").waitFor()
+          await button("Withdraw “and so on so on so on so on so on so on…”").waitFor()
           await doubleClick(".queue", "2 messages are waiting")
+          await button("Withdraw “then write it”").waitFor()
           await page.locator("input[type=file]").setInputFiles(["a", "b", "c"].map((name) => ({ ...note, name })))
           await button("Remove c").waitFor()
           await doubleClick(".attached", "b✕")

@@ -182,6 +182,19 @@ describe("changes of line ends", () => {
   })
 })
 
+describe("tokens", () => {
+  it("of a session are counted, unknown where no step reported any, or none yet", () => {
+    const of = (steps: number, unknownSteps: number, inputTokens: number) =>
+      Words.tokens({ steps, unknownSteps, inputTokens, outputTokens: 0 })
+    expect([of(0, 0, 0), of(2, 2, 0), of(2, 0, 1500), of(2, 1, 1500)]).toEqual([
+      "no tokens yet",
+      "tokens unknown",
+      "1.5k tokens",
+      "1.5k + tokens"
+    ])
+  })
+})
+
 describe("the list of sessions", () => {
   const usage = {
     steps: 0,

@@ -1,0 +1,82 @@
+/** The list of sessions: what it cannot load it says, and its fields can be seen. */
+import { Effect } from "effect"
+import { ScriptedModel } from "skein/scripted-model"
+import { expect, it } from "vitest"
+import * as Chromium from "../../../support/browser/Browser.js"
+import { at, live, patience, send, shell, visit, world, World } from "./visiting.js"
+
+const run = world()
+
+/** The least contrast of fields' borders with what is on both sides of them. */
+const contrasts = `(() => {
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number)
+  const light = (color) => {
+    const [r, g, b] = parts(color).map((value) => value / 255)
+      .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b)
+    return (high + 0.05) / (low + 0.05)
+  }
+  const ground = (element) => {
+    const { backgroundColor } = getComputedStyle(element)
+    return parts(backgroundColor)[3] === 0 ? ground(element.parentElement) : backgroundColor
+  }
+  const fields = document.querySelectorAll("input:not([hidden]):not([type=checkbox]), select, textarea")
+  return [...fields].map((field) => {
+    const { borderTopColor } = getComputedStyle(field)
+    return Math.min(ratio(borderTopColor, ground(field)), ratio(borderTopColor, ground(field.parentElement)))
+  })
+})()`
+
+Chromium.describe("the list of sessions", () => {
+  it(
+    "says when more of it cannot be loaded, and loads it later",
+    run(
+      Effect.gen(function* () {
+        const { gateway } = yield* World
+        for (let n = 0; n < 51; n++) yield* gateway.create({ title: `Session ${n}` })
+        const page = yield* visit("", { allowed: /net::ERR_/ })
+        yield* Effect.promise(async () => {
+          const failure = page.getByText("No more sessions could be loaded. The server cannot be reached")
+          await page.route(/sessions\?.*after=/, (route) => route.abort())
+          await page.getByRole("button", { name: "Show more" }).click()
+          await failure.waitFor()
+          await page.unrouteAll()
+          // It also loads more when it is scrolled into view, which a click does first.
+          await page.getByRole("button", { name: "Show more" }).dispatchEvent("click")
+          await page.getByRole("link", { name: "Session 0" }).waitFor()
+          await failure.waitFor({ state: "detached" })
+        })
+      })
+    ),
+    patience
+  )
+
+  it(
+    "and a session have fields whose borders have a contrast of 3:1, light and dark",
+    run(
+      Effect.gen(function* () {
+        const { model, session } = yield* World
+        const made = yield* session({ title: "Seen" })
+        yield* model.play({ calls: [ScriptedModel.call(shell, { command: "ls" })] })
+        const page = yield* visit(at(made))
+        yield* Effect.promise(async () => {
+          await live(page)
+          await send(page, "go")
+          await page.getByRole("button", { name: "Deny…" }).click()
+          await page.getByRole("button", { name: "New" }).click()
+          await page.getByRole("dialog").getByLabel("Title", { exact: true }).waitFor()
+          for (const colorScheme of ["light", "dark"] as const) {
+            await page.emulateMedia({ colorScheme })
+            const all = await page.evaluate<ReadonlyArray<number>>(contrasts)
+            expect(all.length).toBeGreaterThan(6)
+            expect(Math.min(...all)).toBeGreaterThanOrEqual(3)
+          }
+        })
+      })
+    ),
+    patience
+  )
+})
