@@ -66,4 +66,5 @@ export interface Presence {
  * the run.
  */
 export const takeoverReasons = ["crashed", "lease-lost", "released"] as const
+/** One of `takeoverReasons`. */
 export type TakeoverReason = (typeof takeoverReasons)[number]

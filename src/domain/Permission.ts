@@ -63,7 +63,10 @@ export const Answer = Schema.Struct({
 }).annotations({ identifier: "Answer" })
 export type Answer = Named<typeof Answer.Type, { readonly values: Inquiry.Values }>
 
-/** A question about one call, bound to its exact input: whether it may run or, with `display.inquiry`, what it asks while it runs. */
+/**
+ * A question about one call, bound to its exact input: whether it may run or, with `display.inquiry`, what it asks while
+ * it runs.
+ */
 export const Question = Schema.Struct({
   id: QuestionId,
   sessionId: SessionId,

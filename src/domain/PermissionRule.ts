@@ -176,8 +176,8 @@ const isPath = (pattern: string, path: string): boolean => compile(pieces(patter
 const isWithin = (all: ReadonlyArray<Piece>): Fits => compile(all, "/", true)
 
 /**
- * Whether a path may be what a pattern names, or in it. A path that looks as if it were outside may start with another name of
- * the session's folder, which a link gives it; so each end of it counts.
+ * Whether a path may be what a pattern names, or in it. A path that looks as if it were outside may start with another
+ * name of the session's folder, which a link gives it; so each end of it counts.
  */
 const mayBePath = (pattern: string, path: string): boolean =>
   isWithin(pieces(pattern, inPath))(
@@ -230,8 +230,8 @@ export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement |
 const reader = "read"
 
 /**
- * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down, or a folder above it; null when they deny
- * neither of them anything by a pattern.
+ * Returns whether rules deny a tool, or `read`, what is at a path from the session's folder down, or a folder above it;
+ * null when they deny neither of them anything by a pattern.
  */
 export const hiding = (rules: ReadonlyArray<Rule>, tool: string): Hides | null => {
   const patterns = rules.flatMap(({ pattern, word }) => {

@@ -196,7 +196,10 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
 
     return {
       get: (sessionId: SessionId) => opened.get(sessionId),
-      /** Opens a session, again if it is already open: as it was until then, if that fails. With the history, all of it is sent before this returns. */
+      /**
+       * Opens a session, again if it is already open: as it was until then, if that fails. With the history, all of it is
+       * sent before this returns.
+       */
       open,
       close,
       choices,

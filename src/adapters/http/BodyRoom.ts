@@ -13,11 +13,20 @@ const share = 8
 /** No less than the longest body. */
 const least = 16 * 1024 * 1024
 
+/**
+ * Room for so many bytes.
+ *
+ * @internal
+ */
 export const make = (bytes: number) => ({ bytes, semaphore: Effect.unsafeMakeSemaphore(bytes) })
 
 const ofProcess = make(Math.max(least, Math.floor(getHeapStatistics().heap_size_limit / share)))
 
-/** The room, which all servers of a process share. */
+/**
+ * The room, which all servers of a process share.
+ *
+ * @internal
+ */
 export class BodyRoom extends Context.Reference<BodyRoom>()("skein/http/BodyRoom", { defaultValue: () => ofProcess }) {}
 
 /** Waits for room for this many bytes. It is free again once the request has its answer. */

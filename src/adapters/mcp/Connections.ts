@@ -2,8 +2,8 @@
  * Connections to servers: opened when first asked for, kept while in use, closed some minutes later, and opened again
  * if the server has ended meanwhile. A server that fails again and again is left alone for a while.
  *
- * Servers are not trusted: their schemas are not compiled, only what is used of their answers is read, their texts are in no error except `McpRefused`, and
- * whatever they do fails only the requests to them.
+ * Servers are not trusted: their schemas are not compiled, only what is used of their answers is read, their texts are in
+ * no error except `McpRefused`, and whatever they do fails only the requests to them.
  */
 import type { AuthProvider, Client, Transport } from "@modelcontextprotocol/client"
 import { Clock, Duration, Effect, Either, RcMap, Runtime, Schema, type Scope } from "effect"

@@ -158,9 +158,9 @@ export interface Service {
    */
   readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await>
   /**
-   * Events after a cursor, or all events that are kept: replay, then live unless `live` is false: then it ends with what
-   * was there when it began. Ends with `session.deleted` when the session is gone. Fails with `CursorGone` when the events after the cursor are no longer
-   * kept.
+   * Events after a cursor, or all events that are kept: replay, then live. If `live` is false, it ends with what was there
+   * when it began. Ends with `session.deleted` when the session is gone. Fails with `CursorGone` when the events after the
+   * cursor are no longer kept.
    */
   readonly events: (range: EventRange) => Stream.Stream<SessionEvent, SkeinError.Events>
   /**
