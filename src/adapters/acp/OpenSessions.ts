@@ -104,6 +104,11 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
     const opened = new Map<SessionId, OpenSession>()
     const promptedRuns = new Map<SessionId, PromptedRuns.PromptedRuns>()
 
+    // An editor whose agent ends, because a newer version has taken over, has its answers first.
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(promptedRuns.values(), (runs) => runs.lose(Refusals.unseen), { discard: true })
+    )
+
     const accessFor = (wish: Wish) => Effect.flatMap(engine, ({ access }) => access(wish))
 
     const runsOf = (sessionId: SessionId) => {

@@ -221,7 +221,7 @@ describe("skein acp", () => {
           "user_message_chunk Seven",
           "agent_thought_chunk Hm.",
           "agent_message_chunk I write it.",
-          "tool_call write",
+          "tool_call Write notes.md",
           expect.stringMatching(/^tool_call_update completed diff/),
           "agent_message_chunk Done."
         ])
