@@ -53,7 +53,7 @@ export type Resource = typeof Resource.Type
 /** The entries of a list, in its order: those that can be used, and those that are left out. */
 export type Listed<A> = ReadonlyArray<Either.Either<A, LeftOutEntry>>
 
-const pageOf = (field: string) =>
+const pageOf = (field: "tools" | "prompts" | "resources") =>
   Schema.standardSchemaV1(
     Schema.Struct({
       entries: Schema.propertySignature(Schema.Array(Schema.Unknown)).pipe(Schema.fromKey(field)),
