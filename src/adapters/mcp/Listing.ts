@@ -53,19 +53,23 @@ export type Resource = typeof Resource.Type
 /** The entries of a list, in its order: those that can be used, and those that are left out. */
 export type Listed<A> = ReadonlyArray<Either.Either<A, LeftOutEntry>>
 
-const pageOf = (field: "tools" | "prompts" | "resources") =>
-  Schema.standardSchemaV1(
-    Schema.Struct({
-      entries: Schema.propertySignature(Schema.Array(Schema.Unknown)).pipe(Schema.fromKey(field)),
-      nextCursor: Schema.optional(Schema.Unknown)
-    })
-  )
+const entriesAt = (field: "tools" | "prompts" | "resources") =>
+  Schema.Struct({
+    entries: Schema.propertySignature(Schema.Array(Schema.Unknown)).pipe(Schema.fromKey(field)),
+    nextCursor: Schema.optional(Schema.Unknown)
+  })
+
+type Entries = ReturnType<typeof entriesAt>
+/** Named by the function, so that the declarations refer to no package that hosts may not have. */
+type Page = ReturnType<typeof Schema.standardSchemaV1<Entries["Type"], Entries["Encoded"]>>
+
+const pageOf = (field: "tools" | "prompts" | "resources"): Page => Schema.standardSchemaV1(entriesAt(field))
 
 /** One of the lists that a server has. */
 export interface List<A> {
   readonly method: "tools/list" | "prompts/list" | "resources/list"
   /** An answer with a page of it, whatever its entries are. */
-  readonly page: ReturnType<typeof pageOf>
+  readonly page: Page
   readonly read: (entry: unknown) => Either.Either<A, ParseResult.ParseError>
   /** What an entry is called that is left out. */
   readonly nameOf: (server: string, entry: Readonly<Record<string, unknown>>) => string | null
