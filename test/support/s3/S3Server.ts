@@ -6,7 +6,8 @@
 import { Clock, Deferred, Effect } from "effect"
 import type { Scope } from "effect"
 import { createHash, randomUUID } from "node:crypto"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Loopback from "../Loopback.js"
 import * as Signature from "./Signature.js"
 
 /** A request, without its body. */
@@ -296,23 +297,12 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
       await reply(response, served, fault)
     }
 
-    const server = yield* Effect.acquireRelease(
-      Effect.async<ReturnType<typeof createServer>>((resume) => {
-        const created = createServer((request, response) => void handle(request, response))
-        // The test's clock stands still, so the client would not retry a connection that was closed while idle.
-        created.keepAliveTimeout = 0
-        created.listen(0, "127.0.0.1", () => resume(Effect.succeed(created)))
-      }),
-      (server) =>
-        Effect.async<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
+    // The test's clock stands still, so the client would not retry a connection that was closed while idle.
+    const endpoint = yield* Loopback.serve((request, response) => void handle(request, response), {
+      keepAliveTimeout: 0
+    })
     return {
-      endpoint: `http://127.0.0.1:${port}`,
+      endpoint,
       objects,
       uploads,
       ages,

@@ -2,12 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { vi } from "vitest"
 import { Effect, Logger, Option } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { createServer, get, type Server } from "node:http"
+import { get } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Mcp } from "skein/mcp"
 import * as Login from "../../../../src/adapters/mcp/Login.js"
 import * as Logins from "../../../../src/adapters/mcp/Logins.js"
+import * as Loopback from "../../../support/Loopback.js"
 import { bundle } from "../../../support/programs/Bundle.js"
 import * as Process from "../../../support/programs/Process.js"
 import { oauthServer } from "./oauthServer.js"
@@ -37,21 +38,8 @@ const statusOf = (url: string, path: string) =>
 
 /** The URL of a server that has nothing: no tools, no metadata, no registration. */
 const emptyServer = Effect.map(
-  Effect.acquireRelease(
-    Effect.async<Server>((resume) => {
-      const server = createServer((_, response) => void response.writeHead(404).end())
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  ),
-  (server) => {
-    const address = server.address()
-    return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/mcp`
-  }
+  Loopback.serve((_, response) => void response.writeHead(404).end()),
+  (url) => `${url}/mcp`
 )
 
 /** The message of a server's failure when its tools are asked for; "" if there is no failure. */

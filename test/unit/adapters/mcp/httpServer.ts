@@ -1,8 +1,8 @@
 /** A server of the Model Context Protocol over streamable HTTP, with one tool, whose answers a test decides. */
-import { Effect, Schema } from "effect"
-import { once } from "node:events"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { Schema } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { text } from "node:stream/consumers"
+import * as Loopback from "../../../support/Loopback.js"
 
 const Message = Schema.parseJson(
   Schema.Struct({
@@ -57,27 +57,10 @@ const usual = ({ id, method, params }: Asked, response: ServerResponse): void =>
 
 /** Serves until the scope is closed. `answer` says whether it has taken a message; others get the usual answer. */
 export const httpServer = (answer: (asked: Asked, response: ServerResponse) => boolean) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = createServer((http, response) => {
-          const path = http.url?.slice(1) ?? ""
-          void messageOf(http).then((message) => {
-            const asked = { ...message, id: message.id, http, path }
-            if (!answer(asked, response)) usual(asked, response)
-          })
-        })
-        await once(server.listen(0, "127.0.0.1"), "listening")
-        return server
-      }),
-      (server) =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    ),
-    (server) => {
-      const address = server.address()
-      return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
-    }
-  )
+  Loopback.serve((http, response) => {
+    const path = http.url?.slice(1) ?? ""
+    void messageOf(http).then((message) => {
+      const asked = { ...message, id: message.id, http, path }
+      if (!answer(asked, response)) usual(asked, response)
+    })
+  })

@@ -4,7 +4,8 @@
  */
 import { Effect, Schema } from "effect"
 import { createHash, randomUUID } from "node:crypto"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Loopback from "../../../support/Loopback.js"
 
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
   let text = ""
@@ -111,24 +112,7 @@ export const oauthServer = Effect.gen(function* () {
     return json(response, 404, {})
   }
 
-  const server = yield* Effect.acquireRelease(
-    Effect.promise(
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const made = createServer(
-            (request, response) => void serve(request, response).catch(() => response.destroy())
-          )
-          made.listen(0, "127.0.0.1", () => resolve(made))
-        })
-    ),
-    (server) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
-  const address = server.address()
-  base = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+  base = yield* Loopback.serve((request, response) => void serve(request, response).catch(() => response.destroy()))
   return {
     url: `${base}/mcp`,
     seen,

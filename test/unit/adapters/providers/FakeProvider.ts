@@ -13,9 +13,9 @@
  */
 import { Deferred, Effect, FiberSet, Queue, Ref } from "effect"
 import type { Scope } from "effect"
-import { createServer } from "node:http"
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import type { Script } from "../../../../src/domain/Script.js"
+import * as Loopback from "../../../support/Loopback.js"
 import * as Frames from "./FakeFrames.js"
 
 type Step = Script[number]
@@ -126,32 +126,14 @@ export const answering = Effect.fnUntraced(function* (
     yield* send(outgoing, answer ?? failure(501, { message: "no answer is left" }))
   })
 
-  const server = yield* Effect.acquireRelease(
-    listen((incoming, outgoing) => void fork(handle(incoming, outgoing))),
-    (server) =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
+  const url = yield* Loopback.serve((incoming, outgoing) => void fork(handle(incoming, outgoing)))
   return {
-    url: urlOf(server),
+    url,
     answer: (...more) => Ref.update(answers, (waiting) => [...waiting, ...more]),
     received: Ref.get(received),
     take: Queue.take(untaken)
   }
 })
-
-const listen = (handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Effect.Effect<Server> =>
-  Effect.async((resume) => {
-    const server = createServer(handle)
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  })
-
-const urlOf = (server: Server): string => {
-  const address = server.address()
-  return `http://127.0.0.1:${address === null || typeof address === "string" ? 0 : address.port}`
-}
 
 const read = (incoming: IncomingMessage, gone: Deferred.Deferred<void>): Effect.Effect<Received> =>
   Effect.async<string>((resume) => {

@@ -1,10 +1,11 @@
 /** Spans and metrics at a collector, and how the variables of OpenTelemetry decide where they go. */
 import { expect, it } from "@effect/vitest"
 import { Chunk, ConfigProvider, Effect, Layer, Metric, Queue, TestClock } from "effect"
-import { createServer, type IncomingMessage } from "node:http"
+import type { IncomingMessage } from "node:http"
 import { StorageFailed } from "../../../../src/domain/SkeinError.js"
 import * as Settings from "../../../../src/adapters/server/telemetry/Settings.js"
 import * as Metrics from "../../../../src/services/Metrics.js"
+import * as Loopback from "../../../support/Loopback.js"
 import * as Telemetry from "../../../../src/adapters/server/telemetry/Telemetry.js"
 
 interface Received {
@@ -21,7 +22,7 @@ const collectorThat = (answers: { readonly status: number | "never" }) =>
     const received: Array<Received> = []
     /** Receives the requests that were ended without an answer. */
     const ended = yield* Queue.unbounded<string>()
-    const server = createServer((request, response) => {
+    const url = yield* Loopback.serve((request, response) => {
       const path = request.url ?? ""
       const pieces: Array<Buffer> = []
       request.on("data", (piece: Buffer) => pieces.push(piece))
@@ -32,20 +33,7 @@ const collectorThat = (answers: { readonly status: number | "never" }) =>
         response.writeHead(answers.status, { "content-type": "application/json" }).end("{}")
       })
     })
-    const port = yield* Effect.acquireRelease(
-      Effect.async<number>((resume) => {
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-        })
-      }),
-      () =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    )
-    return { url: `http://127.0.0.1:${port}`, received, ended }
+    return { url, received, ended }
   })
 
 const collector = collectorThat({ status: 200 })
