@@ -39,8 +39,10 @@ export interface Change {
   readonly newText: string
 }
 
-/** What a call will do. */
-interface Asked {
+/** What the input of a call says. */
+interface Read {
+  /** As an editor gets it. */
+  readonly rawInput: unknown
   readonly change: Change | null
   /** The field that the call's title shows the beginning of. */
   readonly titled: string | null
@@ -57,13 +59,14 @@ const changeIn = ({ content, newText, oldText, path }: Readonly<Record<string, u
   return typeof oldText === "string" && typeof newText === "string" ? { path, oldText, newText } : null
 }
 
-const askedOf = ({ display: { kind, title }, input }: Question): Asked => {
+const read = ({ display: { kind, title }, input }: Question): Read => {
   const fields = inputOf(input)
-  if (!Predicate.isReadonlyRecord(fields)) return { change: null, titled: null, rest: input }
+  if (!Predicate.isReadonlyRecord(fields)) return { rawInput: fields, change: null, titled: null, rest: input }
   const change = kind === "edit" ? changeIn(fields) : null
   if (change !== null) {
     const { oldText } = change
     return {
+      rawInput: fields,
       change,
       titled: null,
       rest: without(fields, ["path", ...(oldText === null ? ["content"] : ["oldText", "newText"])])
@@ -71,46 +74,53 @@ const askedOf = ({ display: { kind, title }, input }: Question): Asked => {
   }
   for (const [name, value] of title === null ? [] : Object.entries(fields)) {
     if (typeof value === "string" && CallDisplay.titleOf(value) === title)
-      return { change, titled: value, rest: without(fields, [name]) }
+      return { rawInput: fields, change, titled: value, rest: without(fields, [name]) }
   }
-  return { change, titled: null, rest: fields }
+  return { rawInput: fields, change, titled: null, rest: fields }
 }
-
-/** The change of a file that a call will make; null when it makes none. */
-export const changeOf = (question: Question): Change | null =>
-  question.display.inquiry === undefined ? askedOf(question).change : null
 
 const textOf = ({ from, link, text }: Inquiry): string => `${from}: ${text}${link === undefined ? "" : ` ${link}`}`
 
-const isNothing = (rest: Asked["rest"]): boolean => typeof rest === "object" && Object.keys(rest).length === 0
+const isNothing = (rest: Read["rest"]): boolean => typeof rest === "object" && Object.keys(rest).length === 0
 
-/** The title of a question. */
-export const titleOf = (question: Question): string => {
-  const { display, tool } = question
-  const { inquiry } = display
-  if (inquiry !== undefined) return TerminalText.short(textOf(inquiry), longestTitle)
-  const { rest, titled } = askedOf(question)
-  const subject = (titled ?? display.title ?? tool).trim()
-  const others = isNothing(rest) ? "" : ` ${typeof rest === "string" ? rest : JSON.stringify(rest)}`
-  return TerminalText.short(`${subject}${others}`, longestTitle)
+const diff = ({ newText, oldText, path }: Change): ToolCallContent => ({
+  type: "diff",
+  path,
+  oldText: oldText === null ? null : bounded(oldText),
+  newText: bounded(newText)
+})
+
+/** What an editor shows of a call that is asked about. */
+export interface Shown {
+  readonly title: string
+  readonly rawInput: unknown
+  /** The change of a file that the call will make; null when it makes none. */
+  readonly change: Change | null
+  /** `change` is that change as it is shown. */
+  readonly content: (change: Change | null) => Array<ToolCallContent>
 }
 
-/** The content of a question. `change` is the change that its call will make, as it is shown. */
-export const contentOf = (question: Question, change: Change | null): Array<ToolCallContent> => {
-  const { inquiry, kind } = question.display
-  if (inquiry !== undefined) return [code("", textOf(inquiry))]
-  const { rest, titled } = askedOf(question)
-  const diff = (change: Change): ToolCallContent => ({
-    type: "diff",
-    path: change.path,
-    oldText: change.oldText === null ? null : bounded(change.oldText),
-    newText: bounded(change.newText)
-  })
-  return [
-    ...(change === null ? [] : [diff(change)]),
-    ...(titled === null ? [] : [code(kind === "execute" ? "console" : "", titled)]),
-    ...(isNothing(rest)
-      ? []
-      : [typeof rest === "string" ? code("", rest) : code("json", JSON.stringify(rest, null, 2))])
-  ]
+export const of = (question: Question): Shown => {
+  const { display, input, tool } = question
+  const { inquiry, kind } = display
+  if (inquiry !== undefined) {
+    const text = textOf(inquiry)
+    const title = TerminalText.short(text, longestTitle)
+    return { title, rawInput: inputOf(input), change: null, content: () => [code("", text)] }
+  }
+  const { change, rawInput, rest, titled } = read(question)
+  const subject = (titled ?? display.title ?? tool).trim()
+  const others = isNothing(rest) ? "" : ` ${typeof rest === "string" ? rest : JSON.stringify(rest)}`
+  return {
+    title: TerminalText.short(`${subject}${others}`, longestTitle),
+    rawInput,
+    change,
+    content: (change) => [
+      ...(change === null ? [] : [diff(change)]),
+      ...(titled === null ? [] : [code(kind === "execute" ? "console" : "", titled)]),
+      ...(isNothing(rest)
+        ? []
+        : [typeof rest === "string" ? code("", rest) : code("json", JSON.stringify(rest, null, 2))])
+    ]
+  }
 }

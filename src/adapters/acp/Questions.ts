@@ -17,7 +17,6 @@ import { Effect, FiberSet, Predicate } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
 import type { RunId } from "../../domain/Run.js"
 import type { Answer, Service } from "../../services/gateway/Gateway.js"
-import { inputOf } from "../http/protocols/ResultContent.js"
 import * as AskedCall from "./AskedCall.js"
 import * as Elicitations from "./Elicitations.js"
 import * as FileBefore from "./FileBefore.js"
@@ -89,16 +88,10 @@ export const make = ({ allowed, client, elicitation, gateway, isCancelled, workd
     /** What the editor shows of a call, with its whole input. */
     const shownOf = (question: Question): Effect.Effect<ToolCallUpdate> =>
       Effect.gen(function* () {
-        const { callId, display, input } = question
-        const change = AskedCall.changeOf(question)
+        const { callId, display } = question
+        const { change, content, rawInput, title } = AskedCall.of(question)
         const shown = change === null ? null : yield* FileBefore.added(workdir, change)
-        const update = {
-          ...shownAs(display),
-          toolCallId: callId,
-          title: AskedCall.titleOf(question),
-          rawInput: inputOf(input),
-          content: AskedCall.contentOf(question, shown)
-        }
+        const update = { ...shownAs(display), toolCallId: callId, title, rawInput, content: content(shown) }
         return inFolder(update, workdir)
       })
 
