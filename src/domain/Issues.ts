@@ -113,8 +113,6 @@ const allowed = (ast: SchemaAST.AST): Option.Option<string> =>
     Option.map((texts) => SchemaWords.either(Arr.dedupe(texts)))
   )
 
-const short = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
-
 /** What schemas allow, in words. A value can have thousands of issues with the same schema. */
 const known = new WeakMap<SchemaAST.AST, string>()
 
@@ -124,7 +122,7 @@ const expected = (ast: SchemaAST.AST): string => {
   if (before !== undefined) return before
   const words = allowed(ast).pipe(
     Option.getOrElse(() => SchemaWords.allowed(ast)),
-    short
+    SchemaWords.short
   )
   known.set(ast, words)
   return words
@@ -159,7 +157,7 @@ const nameOf = (key: PropertyKey): string => {
 /** What is wrong with the value at a path, on one line. */
 export const at = (path: Path, text: string): string => {
   const line = text.replaceAll(/\s+/g, " ")
-  return path.length === 0 ? line : `${short(path.map(nameOf).join("."))}: ${line}`
+  return path.length === 0 ? line : `${SchemaWords.short(path.map(nameOf).join("."))}: ${line}`
 }
 
 /** `ast` is the outermost schema at this path, which says more than the schemas inside it. */

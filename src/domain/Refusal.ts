@@ -17,10 +17,7 @@ const describe = (actual: unknown): string => {
   return actual === undefined ? "nothing" : `a value of type ${typeof actual}`
 }
 
-const expected = (ast: SchemaAST.AST): string => {
-  const text = SchemaWords.allowed(ast)
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`
-}
+const expected = (ast: SchemaAST.AST): string => SchemaWords.short(SchemaWords.allowed(ast))
 
 type Path = ReadonlyArray<PropertyKey>
 

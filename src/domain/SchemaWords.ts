@@ -5,6 +5,9 @@ import { Array as Arr, Option, SchemaAST } from "effect"
 export const either = (texts: ReadonlyArray<string>): string =>
   texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} or ${texts.at(-1)}`
 
+/** A text for a refusal, cut where nobody would read on. */
+export const short = (words: string): string => (words.length <= 200 ? words : `${words.slice(0, 199)}…`)
+
 const isObject = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast) ? isObject(ast.from) : SchemaAST.isTypeLiteral(ast)
 
