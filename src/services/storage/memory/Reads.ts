@@ -132,7 +132,7 @@ export const unsettled = (state: State, since: LeftSince): ReadonlyArray<Unsettl
   Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
     kept.tenure.state === "live" &&
     isActive(kept) &&
-    (isAnswered(state, kept) || !Option.exists(holderOf(state, kept), isLeftBefore(since)))
+    (!Option.exists(holderOf(state, kept), isLeftBefore(since)) || isAnswered(state, kept))
       ? [{ sessionId: kept.session.id, placement: kept.session.placement, tenancy: tenancyOf(state, kept) }]
       : []
   )
