@@ -4,6 +4,7 @@
  * forgotten with the sign-in.
  */
 import * as UploadWords from "../model/UploadWords.js"
+import * as Words from "../model/Words.js"
 import * as Api from "../net/Api.js"
 import * as Uploads from "../net/Uploads.js"
 import { limits } from "./Limits.js"
@@ -45,8 +46,8 @@ export class Unsent {
   private readonly keys = new Map<string, string>()
   private uploads: Promise<unknown> = Promise.resolve()
   private attached = 0
-  /** The texts of messages that were sent from here, by their runs. */
-  private readonly texts = new Map<string, string>()
+  /** The beginnings of messages that were sent from here, by their runs. */
+  private readonly beginnings = new Map<string, string>()
 
   constructor(readonly sessionId: string) {}
 
@@ -83,9 +84,9 @@ export class Unsent {
     for (const { stop } of [...files, ...(sending?.files ?? [])]) stop()
   }
 
-  /** The text of the message of a run; null if it was not sent from here. */
-  textOf(runId: string): string | null {
-    return this.texts.get(runId) ?? null
+  /** The beginning of the message of a run; "" if it was not sent from here. */
+  beginningOf(runId: string): string {
+    return this.beginnings.get(runId) ?? ""
   }
 
   /** Sends the message once its files are uploaded. */
@@ -96,7 +97,7 @@ export class Unsent {
     try {
       const message = { text, files: await Promise.all(files.map(({ uploaded }) => uploaded)) }
       const { runId } = await Api.send(this.sessionId, { ...message, key: this.keyOf(message) })
-      this.texts.set(runId, text)
+      this.beginnings.set(runId, Words.beginning(text))
       this.keys.clear()
       this.set({ sending: null })
     } catch (error) {

@@ -18,18 +18,18 @@ const hint = ({ sending, text }: Unsent.State): string => {
 
 /** The messages that wait for their turn, each by its text, or by its time if it was written elsewhere. */
 const Queue = ({
+  beginningOf,
   queued,
-  textOf,
   withdraw
 }: {
+  readonly beginningOf: (runId: string) => string
   readonly queued: SessionView["queued"]
-  readonly textOf: (runId: string) => string | null
   readonly withdraw: (runId: string) => void
 }) => (
   <p class="queue" ref={useGrace<HTMLParagraphElement>()}>
     {queued.length === 1 ? "One message is waiting" : `${queued.length} messages are waiting`}
     {queued.map(({ createdAt, id }) => {
-      const text = Words.beginning(textOf(id) ?? "")
+      const text = beginningOf(id)
       return (
         <button type="button" class="quiet" key={id} onClick={() => withdraw(id)}>
           Withdraw {text === "" ? `the one from ${new Date(createdAt).toLocaleTimeString()}` : `“${text}”`}
@@ -94,7 +94,7 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
       }}
     >
       {view.queued.length === 0 ? null : (
-        <Queue queued={view.queued} textOf={(id) => unsent.textOf(id)} withdraw={cancel} />
+        <Queue queued={view.queued} beginningOf={(id) => unsent.beginningOf(id)} withdraw={cancel} />
       )}
       <Failure text={failed} />
       <Failure text={message.failed} />
