@@ -53,7 +53,9 @@ export type Resource = typeof Resource.Type
 /** The entries of a list, in its order: those that can be used, and those that are left out. */
 export type Listed<A> = ReadonlyArray<Either.Either<A, LeftOutEntry>>
 
-const entriesAt = (field: "tools" | "prompts" | "resources") =>
+type Field = "tools" | "prompts" | "resources"
+
+const entriesAt = (field: Field) =>
   Schema.Struct({
     entries: Schema.propertySignature(Schema.Array(Schema.Unknown)).pipe(Schema.fromKey(field)),
     nextCursor: Schema.optional(Schema.Unknown)
@@ -63,11 +65,11 @@ type Entries = ReturnType<typeof entriesAt>
 /** Named by the function, so that the declarations refer to no package that hosts may not have. */
 type Page = ReturnType<typeof Schema.standardSchemaV1<Entries["Type"], Entries["Encoded"]>>
 
-const pageOf = (field: "tools" | "prompts" | "resources"): Page => Schema.standardSchemaV1(entriesAt(field))
+const pageOf = (field: Field): Page => Schema.standardSchemaV1(entriesAt(field))
 
 /** One of the lists that a server has. */
 export interface List<A> {
-  readonly method: "tools/list" | "prompts/list" | "resources/list"
+  readonly method: `${Field}/list`
   /** An answer with a page of it, whatever its entries are. */
   readonly page: Page
   readonly read: (entry: unknown) => Either.Either<A, ParseResult.ParseError>
