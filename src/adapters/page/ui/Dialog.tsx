@@ -1,6 +1,6 @@
 /** The browser's own dialog: it keeps the focus, and Escape closes it. The focus returns to where it was. */
 import type { ComponentChildren } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useLayoutEffect, useRef } from "preact/hooks"
 
 export const Dialog = ({
   children,
@@ -12,7 +12,8 @@ export const Dialog = ({
   readonly children: ComponentChildren
 }) => {
   const element = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // A passive effect is undone after the paint: until then, what a person types would go nowhere.
+  useLayoutEffect(() => {
     const [dialog, before] = [element.current, document.activeElement]
     dialog?.showModal()
     return () => {
