@@ -75,7 +75,7 @@ const open = (place: Place.Place, { address = null, creates = true, lanes, reade
   })
 
 /** Until the engine is open, a signal ends the process immediately. */
-const opened = (place: Place.Place, options: Options) =>
+const opened = (place: Place.Place, { endsOthers, ...options }: Options & { readonly endsOthers: boolean }) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const opening = yield* open(place, options)
@@ -85,6 +85,7 @@ const opened = (place: Place.Place, options: Options) =>
         ...(yield* Upgrading.Upgrading),
         // A person is told soon that another process is in the way.
         patienceMillis: 2_000,
+        endsOthers,
         copied: (path) => writeError(`skein: ${TerminalText.line(Maintenance.copiedFirst(path))}\n`)
       })
       return Layer.tap(Layer.scopedContext(OpeningProgress.during(building)), () => arm)
@@ -93,7 +94,7 @@ const opened = (place: Place.Place, options: Options) =>
 
 /** An engine on the place with the sessions. Until it is open, a signal ends the process immediately. */
 export const layer = (place: Place.Place, options: ShortLived = {}) =>
-  opened(place, { ...shortLived, ...connections, ...options })
+  opened(place, { ...shortLived, ...connections, ...options, endsOthers: false })
 
 /** What a server decides about its engine. */
 export interface LongLived {
@@ -104,7 +105,8 @@ export interface LongLived {
 }
 
 /** The same, for a server. */
-export const layerLongLived = (place: Place.Place, options: LongLived) => opened(place, { ...longLived, ...options })
+export const layerLongLived = (place: Place.Place, options: LongLived) =>
+  opened(place, { ...longLived, ...options, endsOthers: true })
 
 const withoutRuns = (place: Place.Place, options: ShortLived) =>
   Layer.provide(layer(place, options), Agents.layerNone("this command runs none"))

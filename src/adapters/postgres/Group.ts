@@ -1,6 +1,6 @@
 /**
  * One group of writes in one transaction on a connection that answers later. The rows of the group's sessions are
- * locked first, in order, by a separate statement. Then writes of different sessions run side by side, and writes of
+ * locked first, in order, by a separate statement; before that the lock of the schema is shared. Then writes of different sessions run side by side, and writes of
  * one session one after the other. A write of several sessions, or of a session that is not known beforehand, runs
  * alone.
  *
@@ -15,6 +15,8 @@ import type { Subject } from "../../services/storage/sql/lane/WriteLane.js"
 import type { Actor } from "../../domain/Actor.js"
 import { type Connection, isRow } from "./Connection.js"
 import { toPostgres } from "./Dialect.js"
+import { steps } from "./Schema.js"
+import * as SchemaLock from "./SchemaLock.js"
 import { type ServerClock, time } from "./ServerClock.js"
 
 export interface Member {
@@ -30,6 +32,8 @@ export interface Group<M extends Member> extends Common {
   readonly lockMillis: number | null
   /** Learns the server's time. */
   readonly clock: ServerClock
+  /** The schema, whose lock is shared. */
+  readonly schema: string
   readonly members: ReadonlyArray<M>
 }
 
@@ -40,6 +44,8 @@ export type Outcome<M> =
   | { readonly _tag: "Entangled" }
   /** Nothing is stored, and nothing ever will be. `culprit` is the member whose statement failed, if it was one. */
   | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
+  /** Nothing is stored, because the schema has a version that this one does not know. */
+  | { readonly _tag: "Outdated"; readonly version: number }
   /** It is unknown whether the group is stored. */
   | { readonly _tag: "CommitFailed"; readonly failure: SqlFailure; readonly wakeups: Wakeups }
 
@@ -145,7 +151,7 @@ const rollBack = async (connection: Connection): Promise<null> => {
 
 /** Runs the members in a transaction and commits the changes that stay, if there are any. */
 export const commit = async <M extends Member>(connection: Connection, group: Group<M>): Promise<Outcome<M>> => {
-  const { lockMillis, members } = group
+  const { lockMillis, members, schema } = group
   /** The first one is why the transaction cannot be committed. */
   const failures: Array<{ readonly failure: SqlFailure; readonly culprit: M | null }> = []
   const fail = (culprit: M | null) => (failure: SqlFailure) => void failures.push({ failure, culprit })
@@ -153,8 +159,11 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
 
   const lock = lockOf(members.map(({ subject }) => subject))
   const begun = [quietly(connection.send("BEGIN", []))]
-  if (lock !== null && lockMillis !== null)
-    begun.push(quietly(connection.send(`SET LOCAL lock_timeout = ${lockMillis}`, [])))
+  if (lockMillis !== null) begun.push(quietly(connection.send(`SET LOCAL lock_timeout = ${lockMillis}`, [])))
+  begun.push(quietly(send(connection, SchemaLock.shared(schema))))
+  let version = 0
+  const read = connection.send(SchemaLock.readVersion, []).then(({ rows }) => (version = SchemaLock.versionOf(rows)))
+  begun.push(quietly(read))
   if (lock !== null) begun.push(quietly(send(connection, lock)))
 
   const notes = new Notes()
@@ -193,13 +202,15 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
       )
   }
   await Promise.all([...begun, ...queues.values(), alone])
+  const isOutdated = version > steps.length
   // After a failed statement the server answers COMMIT with ROLLBACK, so COMMIT is sent before all statements are
   // answered.
-  const mayCommit = failures.length === 0 && isChanged && !isEntangled
+  const mayCommit = failures.length === 0 && isChanged && !isEntangled && !isOutdated
   const uncommitted = await (mayCommit ? sendCommit(connection, group) : rollBack(connection))
   await Promise.all(unawaited)
   const { wakeups } = notes
   const [failed] = failures
+  if (isOutdated) return { _tag: "Outdated", version }
   if (uncommitted?._tag === "Lost") return { _tag: "CommitFailed", failure: uncommitted.failure, wakeups }
   if (failed !== undefined) return { _tag: "Failed", ...failed }
   if (uncommitted?._tag === "Refused") return { _tag: "Failed", failure: uncommitted.failure, culprit: null }

@@ -15,6 +15,7 @@ import { EventSignals } from "../../services/storage/EventSignals.js"
 import type { SqlFailure } from "../../services/storage/sql/Database.js"
 import type { Wakeups } from "../../services/storage/sql/lane/Transaction.js"
 import * as Connection from "./Connection.js"
+import * as SchemaLock from "./SchemaLock.js"
 
 export interface Notifications {
   /** Notifies the other processes, some time after it returns. Call it once the commit is visible. */
@@ -25,7 +26,7 @@ export interface Options {
   readonly url: Redacted.Redacted
   /** Processes that use the same schema of the same database hear each other. */
   readonly schema: string
-  /** Asks the server something from time to time, to see whether it still answers. */
+  /** Asks the server something first, when anything may have changed, and from time to time: does it still answer? */
   readonly look: (connection: Connection.Connection) => Effect.Effect<void, SqlFailure>
 }
 
@@ -44,6 +45,14 @@ const mostBytes = 7_999
 
 /** Above this number, the notification only says that anything may have changed. */
 const mostWaiting = 10_000
+
+// A longer name would be refused.
+const channelOf = (schema: string) => `skein_${schema}`.slice(0, 63)
+
+const notify = "SELECT pg_notify($1, $2)"
+
+/** The statement, with its parameters, that tells all processes that anything may have changed. */
+export const anything = (schema: string) => [notify, channelOf(schema), "null"] as const
 
 /** How often all watchers look, notified or not, and how often the server is asked whether it still answers. */
 const interval = "5 seconds"
@@ -109,16 +118,19 @@ export const make = ({
 }: Options): Effect.Effect<Notifications, never, EventSignals | Scope.Scope> =>
   Effect.gen(function* () {
     const signals = yield* EventSignals
-    // A longer name would be refused.
-    const channel = `skein_${schema}`.slice(0, 63)
+    const channel = channelOf(schema)
     const connectionOptions = { url, schema, isLane: false, lockMillis: 0 }
     /** The pid of the backend that notifies for this process. */
     let own = 0
+    const mustLook = Effect.unsafeMakeLatch(false)
 
     const heard = (payload: string, byBackend: number) => {
       if (byBackend === own) return
       const told = Either.getOrNull(decode(payload))
-      if (told === null) return signals.signalAll()
+      if (told === null) {
+        mustLook.unsafeOpen()
+        return signals.signalAll()
+      }
       for (const entry of told) {
         if (entry === "!") signals.signalStopRequests()
         else if (typeof entry === "string") signals.signal(entry)
@@ -128,10 +140,10 @@ export const make = ({
 
     const listening = makePause()
     const check = (connection: Connection.Connection) =>
-      lookAt(connection).pipe(
-        Effect.timeout(interval),
+      Effect.sync(() => mustLook.unsafeClose()).pipe(
+        Effect.zipRight(Effect.timeout(lookAt(connection), interval)),
         Effect.tap(listening.succeeded),
-        Effect.delay(interval),
+        Effect.zipRight(Effect.timeoutOption(mustLook.await, interval)),
         Effect.forever
       )
     /** Listens until the connection is lost. */
@@ -142,6 +154,8 @@ export const make = ({
         notified: heard
       })
       yield* Connection.ask(connection, `LISTEN ${Connection.quoted(channel)}`)
+      const [working, lock] = SchemaLock.working(schema)
+      yield* Connection.ask(connection, working, [lock])
       signals.signalAll()
       yield* Effect.raceFirst(
         Effect.promise(() => connection.ended),
@@ -170,9 +184,7 @@ export const make = ({
     )
     const sending = makePause()
     const tell = (payload: string) =>
-      Effect.flatMap(open, (connection) =>
-        Connection.ask(connection, "SELECT pg_notify($1, $2)", [channel, payload])
-      ).pipe(
+      Effect.flatMap(open, (connection) => Connection.ask(connection, notify, [channel, payload])).pipe(
         // Nobody knows whether a lost notification has arrived, and sending it again does no harm.
         Effect.tapError(() => sending.pause),
         Effect.eventually,

@@ -22,6 +22,7 @@ import { toPostgres } from "./Dialect.js"
 import * as PostgresQuery from "./PostgresQuery.js"
 import * as PostgresSettings from "./PostgresSettings.js"
 import { steps } from "./Schema.js"
+import * as SchemaLock from "./SchemaLock.js"
 
 export interface Options {
   readonly url: Redacted.Redacted
@@ -62,13 +63,26 @@ const open = (options: Options, isRepair: boolean) =>
           return yield* new StorageFailed({ operation: "repair the session", code: Database.inUse })
         }
       })
+    /** Keeps newer versions from migrating the schema. Fails if one has. */
+    const keep = Effect.gen(function* () {
+      yield* run(...SchemaLock.shared(schema))
+      const version = SchemaLock.versionOf(yield* query<object>("read the schema's version", SchemaLock.readVersion))
+      if (version <= steps.length) return
+      return yield* new StorageFailed({ operation: "repair the session", code: "NEWER_VERSION" })
+    })
     const database: Database.Database = {
       path: DatabaseUrl.where(Redacted.value(url)),
       query,
       run,
       snapshot: within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
       repair: (session) =>
-        within("BEGIN", session === null ? run("LOCK TABLE session_rows IN SHARE ROW EXCLUSIVE MODE") : hold(session)),
+        within(
+          "BEGIN",
+          Effect.zipRight(
+            keep,
+            session === null ? run("LOCK TABLE session_rows IN SHARE ROW EXCLUSIVE MODE") : hold(session)
+          )
+        ),
       files: null,
       ownTables: []
     }

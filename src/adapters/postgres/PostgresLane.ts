@@ -12,6 +12,7 @@
  * 3. A COMMIT that was not answered: on a new connection the lane waits until the transaction is over, and its mark
  *    decides. Writes that are not stored are tried again. If the mark cannot be looked up within `busyMaxMillis`, they
  *    fail with `OutcomeUnknown`.
+ * 4. A newer version has migrated the schema: nothing is stored, and all writes are refused from then on.
  *
  * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the
  * outcome. Closing the lanes first commits the waiting writes.
@@ -29,6 +30,7 @@ import { EngineConfig } from "../../services/EngineConfig.js"
 import { Ids } from "../../services/Ids.js"
 import * as Metrics from "../../services/Metrics.js"
 import { EventSignals } from "../../services/storage/EventSignals.js"
+import { Outdated } from "../../services/storage/Outdated.js"
 import { busySchedule, type SqlFailure } from "../../services/storage/sql/Database.js"
 import { type Body, PendingWrite, type QueuedWrite } from "../../services/storage/sql/lane/PendingWrite.js"
 import type { LaterSql } from "../../services/storage/sql/lane/Program.js"
@@ -36,6 +38,7 @@ import type { Transaction, Wakeups } from "../../services/storage/sql/lane/Trans
 import { type Subject, WriteLane } from "../../services/storage/sql/lane/WriteLane.js"
 import type { Connection } from "./Connection.js"
 import * as Group from "./Group.js"
+import * as SchemaLock from "./SchemaLock.js"
 import type { ServerClock } from "./ServerClock.js"
 
 /** The most writes in one group. */
@@ -92,6 +95,9 @@ export interface Options {
   /** Opens a new connection. */
   readonly connect: Effect.Effect<Connection, StorageUnusable | StorageFailed>
   readonly clock: ServerClock
+  readonly schema: string
+  /** Where the database is, for messages. */
+  readonly where: string
   /** Notifies other processes of a commit. */
   readonly announce: (wakeups: Wakeups) => void
 }
@@ -100,11 +106,14 @@ export interface Options {
 const makeLane = ({
   announce,
   clock: serverClock,
-  connect
+  connect,
+  schema,
+  where
 }: Options): Effect.Effect<Lane, never, EventSignals | Ids | Scope.Scope> =>
   Effect.gen(function* () {
     const signals = yield* EventSignals
     const { busyMaxMillis } = yield* EngineConfig
+    const { found } = yield* Outdated
     const id = yield* (yield* Ids).next("lane")
     const marks = (Hash.string(id) & 0xffffff) * marksOfLane
     const clock = yield* Effect.clock
@@ -211,6 +220,12 @@ const makeLane = ({
           // The write was refused, and its changes are rolled back.
           else writes.forEach((write) => write.answer())
           return null
+        case "Outdated": {
+          const refusal = SchemaLock.newer(where, outcome.version)
+          found(refusal)
+          failEach(writes, () => refusal)
+          return null
+        }
         case "CommitFailed":
           unsettled = { writes, mark, wakeups: outcome.wakeups, blockedSince: null }
           return obstacleOf(outcome.failure, null)
@@ -232,7 +247,7 @@ const makeLane = ({
         const began = elapsed()
         if (isFirst) for (const { since } of members) Metrics.writeWait.unsafeUpdate(began - since, [])
         const lockMillis = isRetry ? retryLockMillis : null
-        const group = { ...nextMark(), members, lockMillis, clock: serverClock }
+        const group = { ...nextMark(), members, lockMillis, clock: serverClock, schema }
         return Effect.map(
           Effect.promise(() => Group.commit(connection, group)),
           (outcome) => {

@@ -8,6 +8,7 @@ import { silenceMillis } from "../../domain/Liveness.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
 import type { Ids } from "../../services/Ids.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
+import * as Outdated from "../../services/storage/Outdated.js"
 import * as Query from "../../services/storage/sql/Query.js"
 import * as SqlStorage from "../../services/storage/sql/SqlStorage.js"
 import { StorageClock } from "../../services/storage/StorageClock.js"
@@ -20,6 +21,8 @@ import * as Notifications from "./Notifications.js"
 import * as PostgresFailure from "./PostgresFailure.js"
 import * as PostgresLane from "./PostgresLane.js"
 import * as PostgresQuery from "./PostgresQuery.js"
+import { steps } from "./Schema.js"
+import * as SchemaLock from "./SchemaLock.js"
 import * as ServerClock from "./ServerClock.js"
 
 export interface Options {
@@ -45,6 +48,9 @@ const learn = (connection: Connection.Connection, clock: ServerClock.ServerClock
     return Effect.map(Connection.ask(connection, `SELECT ${ServerClock.time}`), ({ rows }) => told(rows))
   })
 
+const versionIn = (connection: Connection.Connection) =>
+  Effect.map(Connection.ask(connection, SchemaLock.readVersion), ({ rows }) => SchemaLock.versionOf(rows))
+
 type Stored = Storage | StorageReader | EventSignals.EventSignals
 
 /** Milliseconds that a commit may take after it got its time. A commit that takes longer is announced all the same. */
@@ -55,12 +61,13 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
     const { busyMaxMillis, leaseMillis } = yield* EngineConfig
     const own = yield* Effect.clock
     const clock = (isOwnTime ? ServerClock.same : ServerClock.make)(() => own.unsafeCurrentTimeMillis())
+    const where = DatabaseUrl.where(Redacted.value(url))
     const to = { url, schema, lockMillis: busyMaxMillis }
     const begin = Effect.flatMap(
       Connection.scoped({ ...to, applicationName: "skein migrates", isLane: true, scans: true }),
       (connection) =>
         Effect.zipRight(
-          Migrations.migrate({ connection, schema, where: DatabaseUrl.where(Redacted.value(url)) }),
+          Migrations.migrate({ connection, schema, where }),
           Effect.mapError(
             learn(connection, clock),
             ({ code }) => new StorageFailed({ operation: "connect to the database", code })
@@ -71,7 +78,12 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
       while: PostgresFailure.isPassing,
       schedule: yield* Readers.patience(busyMaxMillis)
     })
-    const { notify } = yield* Notifications.make({ url, schema, look: (connection) => learn(connection, clock) })
+    const { found } = yield* Outdated.Outdated
+    const look = (connection: Connection.Connection) =>
+      Effect.zipWith(learn(connection, clock), versionIn(connection), (_, version) => {
+        if (version > steps.length) found(SchemaLock.newer(where, version))
+      })
+    const { notify } = yield* Notifications.make({ url, schema, look })
     const reading = yield* Readers.make({
       ...to,
       applicationName: "skein reads",
@@ -90,6 +102,8 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
         lockMillis: laneLockMillis,
         idleMillis: silenceMillis(leaseMillis)
       }),
+      schema,
+      where,
       announce: notify
     })
     const time = Layer.succeed(StorageClock, { ahead: clock.ahead, disorderMillis })
@@ -100,4 +114,4 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
   })
 
 export const layer = (options: Options): Layer.Layer<Stored, StorageUnusable | StorageFailed, Ids> =>
-  Layer.unwrapScoped(make(options)).pipe(Layer.provideMerge(EventSignals.layer))
+  Layer.unwrapScoped(make(options)).pipe(Layer.provideMerge(Layer.merge(EventSignals.layer, Outdated.layer)))

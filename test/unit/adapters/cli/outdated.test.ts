@@ -1,7 +1,8 @@
-/** Commands that are working when a newer version migrates their data folder. */
+/** Commands that are working when a newer version migrates their data folder or their database. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as NewerVersion from "../../../support/NewerVersion.js"
+import * as Postgres from "../../../support/postgres/Postgres.js"
 import * as FakeProvider from "../providers/FakeProvider.js"
 import * as Program from "./Program.js"
 
@@ -60,6 +61,49 @@ describe("P13 ends with a line when a newer version has migrated its data folder
         const before = NewerVersion.migrate(data)
         expect(yield* server.ended).toMatchObject({ code: 1, stderr: refusal })
         expect(NewerVersion.rows(data)).toEqual(before)
+      }),
+    timeout
+  )
+})
+
+Postgres.describe("P13 skein serve --database", () => {
+  it.scopedLive(
+    "ends with a line when a newer version has migrated the schema",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Postgres.database
+        const { env, start } = yield* setup
+        const server = yield* start(["serve", "--port", "0", "--json", "--database", url], env)
+        yield* Effect.flatten(server.line)
+        yield* Postgres.once(url, "INSERT INTO skein.migrations (version, name) VALUES (99, 'later')")
+        expect(yield* server.ended).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/^skein: \S+ was written by a newer version of Skein[^\n]*\n$/)
+        })
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "is not ended by a short command of a newer version",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Postgres.database
+        const { env, run, start } = yield* setup
+        const server = yield* start(["serve", "--port", "0", "--json", "--database", url], env)
+        yield* Effect.flatten(server.line)
+        const isWorking = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND
+          database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+        yield* Effect.repeat(Postgres.once(url, isWorking), { until: (rows) => rows.length > 0 })
+        const versions = "SELECT max(version) FROM skein.migrations"
+        yield* Postgres.once(url, `DELETE FROM skein.migrations WHERE version = (${versions})`)
+        const before = yield* Postgres.once(url, versions)
+        expect(yield* run(["sessions", "list", "--database", url], env)).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: expect.stringMatching(/^skein: \S+ is of an older version, and another process has it open[^\n]*\n$/)
+        })
+        expect(yield* Postgres.once(url, versions)).toEqual(before)
       }),
     timeout
   )
