@@ -7,6 +7,7 @@ import * as Streams from "../net/Streams.js"
 import * as SessionList from "../model/SessionList.js"
 import { activityOf, type SessionView } from "../model/SessionView.js"
 import { Store } from "./Store.js"
+import * as Upgrade from "./Upgrade.js"
 
 export interface State {
   readonly list: SessionList.SessionList
@@ -25,13 +26,17 @@ export class Sessions {
   private readonly stream: Streams.Stream
 
   constructor() {
+    const again = () => {
+      void this.load()
+      Upgrade.check()
+    }
     this.stream = Streams.hints({
       hint: (hint) => {
-        if (hint.kind === "gap") return void this.load()
+        if (hint.kind === "gap") return again()
         this.update((list) => SessionList.hint(list, hint))
         if (hint.kind !== "session.deleted") this.look(hint.sessionId)
       },
-      opened: () => void this.load(),
+      opened: again,
       lost: () => {},
       refused: () => Api.isKnown()
     })

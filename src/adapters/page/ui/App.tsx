@@ -7,7 +7,9 @@ import { load as loadLimits } from "../state/Limits.js"
 import { load as loadOffers } from "../state/Offers.js"
 import { OpenSession } from "../state/OpenSession.js"
 import { Sessions } from "../state/Sessions.js"
+import { useStore } from "../state/Store.js"
 import * as Unsent from "../state/Unsent.js"
+import * as Upgrade from "../state/Upgrade.js"
 import { Failure, wordsOf } from "./Failure.js"
 import { Help } from "./Help.js"
 import { commands, SessionPage } from "./SessionPage.js"
@@ -83,8 +85,15 @@ const Inside = ({ signOut }: { readonly signOut: () => void }) => {
   useEffect(() => {
     if (title !== null) document.title = title
   }, [title])
+  const isUpgraded = useStore(Upgrade.isUpgraded, (is) => is)
   return (
-    <div class={`page ${sessionId === null ? "lists" : "opens"}`}>
+    <div class={`page ${sessionId === null ? "lists" : "opens"} ${isUpgraded ? "is-old" : ""}`}>
+      {isUpgraded ? (
+        <p class="note upgraded" role="status">
+          Skein has been upgraded.
+          <button onClick={() => location.reload()}>Reload</button>
+        </p>
+      ) : null}
       <SessionsPane
         sessions={sessions}
         openId={sessionId}

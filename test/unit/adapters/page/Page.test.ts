@@ -269,6 +269,39 @@ Chromium.describe("the page", () => {
   )
 
   it(
+    "says that it is old once the server that comes back has another page",
+    run(
+      Effect.gen(function* () {
+        const { cut, session } = yield* World
+        const made = yield* session({ title: "Upgraded" })
+        const page = yield* visit(at(made), { allowed: /net::ERR_/ })
+        const notice = page.getByRole("status").filter({ hasText: "Skein has been upgraded" })
+        yield* Effect.promise(() => live(page))
+        yield* cut
+        yield* Effect.promise(async () => {
+          await page.waitForSelector(".badge.is-reconnecting")
+          await live(page)
+          expect(await notice.count()).toBe(0)
+          await page.route(/\/$/, async (route) => {
+            const document = await (await route.fetch()).text()
+            await route.fulfill({ contentType: "text/html", body: document.replace(/main-\w+\.js/, "main-OTHER.js") })
+          })
+        })
+        yield* cut
+        yield* Effect.promise(async () => {
+          await notice.waitFor()
+          await audit(page)
+          await page.unroute(/\/$/)
+          await notice.getByRole("button", { name: "Reload" }).click()
+          await live(page)
+          expect(await notice.count()).toBe(0)
+        })
+      })
+    ),
+    patience
+  )
+
+  it(
     "attaches and shows files, saves a transcript, and reloads when events are no longer kept",
     run(
       Effect.gen(function* () {
