@@ -66,6 +66,7 @@ const makeLeaving = Effect.gen(function* () {
     }),
     /** Fails once the engine is outdated. */
     outdated: Deferred.await(outdated),
+    isWanted: Deferred.isDone(wanted),
     leave: Effect.zipRight(Deferred.succeed(wanted, undefined), Deferred.await(drained))
   }
 })
@@ -136,7 +137,7 @@ export const run = Effect.fn("ServeCommand.run")(function* (input: Input) {
     ...(place._tag === "Database" ? { agent: AgentName.make(AgentChoice.names[0]) } : {})
   }
   const served = Server.layer(
-    { ...reached, socket, folder: folder.path, root, newSession },
+    { ...reached, socket, folder: folder.path, root, newSession, isStopping: leaving.isWanted },
     Layer.provide(engine, leaving.layer)
   )
   yield* Effect.scoped(

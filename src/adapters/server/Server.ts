@@ -20,7 +20,10 @@ import * as Reference from "./Reference.js"
 import * as Watching from "./Watching.js"
 import * as Workspaces from "./Workspaces.js"
 
-export interface Options extends Listening.Options, Access.Options, Workspaces.Options {}
+export interface Options extends Listening.Options, Access.Options, Workspaces.Options {
+  /** Whether the server was told to stop, and takes no new runs. Defaults to never. */
+  readonly isStopping?: Effect.Effect<boolean> | undefined
+}
 
 /** Where a server listens. */
 export class Server extends Context.Tag("skein/server/Server")<Server, Pick<Listening.Listening, "url" | "socket">>() {}
@@ -50,7 +53,7 @@ export const layer = <E, R>(
         const bounded = yield* RunCaps.bound(Workspaces.bound(yield* Gateway, options))
         const access = yield* Access.Access
         const api = yield* Effect.provideService(SkeinHttp.app, Gateway, bounded)
-        const app = route(yield* PageFiles.load, Watching.apps(bounded), api)
+        const app = route(yield* PageFiles.load, Watching.apps(bounded, options.isStopping), api)
         for (const server of servers) {
           yield* Effect.provideService(access.serve(app), HttpServer.HttpServer, server)
         }

@@ -1,6 +1,7 @@
 /**
- * What operators of a server see: `GET /health`, whether it can read what is stored, and `GET /metrics`, for
- * Prometheus. Both are behind the guard. A token for one owner's sessions sees no metrics: they cover all owners.
+ * What operators of a server see: `GET /ready`, whether it takes new runs, `GET /health`, whether it can read what is
+ * stored, and `GET /metrics`, for Prometheus. The last two need a token. A token for one owner's sessions sees no metrics:
+ * they cover all owners. Balancers cannot keep a token safe, so `/ready` needs none, says nothing else and reads nothing.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -9,7 +10,7 @@ import { Effect, Metric } from "effect"
 import { takeoverReasons } from "../../domain/Lease.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 import * as Metrics from "../../services/Metrics.js"
-import { MethodNotAllowed, NoSuchRoute } from "../http/RequestErrors.js"
+import { MethodNotAllowed, NoSuchRoute, Stopping } from "../http/RequestErrors.js"
 import { Admitted } from "./access/Admitted.js"
 import * as Refusals from "./access/Refusals.js"
 import * as MetricsText from "./MetricsText.js"
@@ -78,10 +79,29 @@ const health = (gateway: Service): HttpApp.Default =>
       )
   })
 
-/** The paths, and what answers there. */
-export const apps = (gateway: Service): ReadonlyMap<string, HttpApp.Default> =>
+const ready = (isStopping: Effect.Effect<boolean>): HttpApp.Default =>
+  Effect.map(isStopping, (isStopping) => {
+    if (!isStopping) return HttpServerResponse.unsafeJson({ status: "ready" })
+    const { _tag, message } = new Stopping()
+    return HttpServerResponse.unsafeJson(
+      { _tag, message, status: "stopping" },
+      { status: 503, headers: { "retry-after": "1" } }
+    )
+  })
+
+/** The paths, and what answers there. `isStopping` tells whether the server was told to stop. */
+export const apps = (
+  gateway: Service,
+  isStopping: Effect.Effect<boolean> = Effect.succeed(false)
+): ReadonlyMap<string, HttpApp.Default> =>
   new Map(
-    [["/health", health(gateway)] as const, ["/metrics", metrics] as const].map(([path, app]) => [
+    (
+      [
+        ["/ready", ready(isStopping)],
+        ["/health", health(gateway)],
+        ["/metrics", metrics]
+      ] as const
+    ).map(([path, app]) => [
       path,
       Effect.flatMap(HttpServerRequest, ({ method }) =>
         method === "GET" || method === "HEAD"

@@ -2,7 +2,7 @@
  * Who may come in: the guard around everything that a server has, before anything is routed.
  *
  * - A request needs a token, as `Authorization: Bearer`, or the cookie of a user who has signed in. Only the page's own
- *   files and `POST /login` need neither.
+ *   files, `/ready`, the base path itself and `POST /login` need neither.
  * - A request must call the server by one of its names, and must not come from a page unless it is the server's own or
  *   on the list.
  * - A refused request is answered in JSON that contains nothing from the request, and has had no effect.
@@ -12,6 +12,7 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Context, Effect, Layer, Metric, Option, type Scope } from "effect"
 import type { InvalidInput, StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
@@ -59,6 +60,9 @@ const restrictionOf = ({ name, owner, scope }: TokenFolder.Token): Restriction =
 
 const isPageFile = (path: string): boolean => path === "/" || path.startsWith("/page/")
 
+/** Whether a path says the same to everybody, and nothing of anybody's sessions. */
+const isOpen = (path: string): boolean => isPageFile(path) || path === "/ready"
+
 /** The url without the base path. */
 const below = (url: string, basePath: string): string =>
   url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url
@@ -70,6 +74,8 @@ const make = (options: Options) =>
     const { basePath = "", folder, lookMillis = 1000, maxOpen = 2000 } = options
     yield* TokenFolder.local(folder)
     const authentication = Authentication.make(folder)
+    /** The base path is an address of the page, but the page's own addresses are relative to one with a slash. */
+    const toPage = HttpServerResponse.empty({ status: 308, headers: { location: `${basePath}/` } })
     const rates = Rates.make()
     const open = yield* OpenRequests.make(lookMillis, (as, now) =>
       Effect.match(authentication.good(as, now), { onFailure: () => true, onSuccess: (token) => token !== null })
@@ -102,7 +108,7 @@ const make = (options: Options) =>
       return yield* new Refusals.ForeignOrigin({ field: "origin", limit: "a page of this server" })
     })
 
-    /** Returns the complete answer to a request, or the token that it is from; null for the page's own files. */
+    /** Returns the complete answer to a request, or the token that it is from; null for what is open to everybody. */
     const admit = Effect.gen(function* () {
       const request = yield* HttpServerRequest
       const { headers, method, url } = request
@@ -114,7 +120,10 @@ const make = (options: Options) =>
       const asksBefore = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
       if (caller === "listed" && asksBefore) return SecurityHeaders.preflight
       const path = pathOf(below(url, basePath))
-      if (isPageFile(path) && (method === "GET" || method === "HEAD")) return null
+      if (method === "GET" || method === "HEAD") {
+        if (isOpen(path)) return null
+        if (basePath !== "" && path === basePath) return toPage
+      }
       const base = url.startsWith(`${basePath}/`) ? `${basePath}/` : "/"
       const isSecure = headers["origin"]?.startsWith("https:") === true
       if (path === "/login" && method === "POST") return yield* authentication.login(base, isSecure)

@@ -1,4 +1,4 @@
-/** The token of a request that the guard has let in; null for others, and for the page's own files. */
+/** The token of a request that the guard has let in; null for others, and for what is open to everybody. */
 import { Context } from "effect"
 import type { Token } from "./TokenFolder.js"
 

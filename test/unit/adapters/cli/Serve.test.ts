@@ -64,6 +64,7 @@ it.scopedLive(
       const { anonymous, ask, listen, port } = client(url)
 
       expect((yield* anonymous("GET", "/v1/sessions")).status).toBe(401)
+      expect((yield* anonymous("GET", "/ready")).status).toBe(200)
       const [file = ""] = files()
       expect([socket, file, at("data/server/token")].map((path) => statSync(path).mode & 0o077)).toEqual([0o055, 0, 0])
       expect(statSync(at("run")).mode & 0o777).toBe(0o700)
@@ -115,6 +116,13 @@ it.scopedLive(
       yield* Effect.flatten(server.errorLine)
       const late = yield* ask("POST", `/v1/sessions/${moved}/messages`, json({ text: "too late" }))
       expect([late.status, late.headers["retry-after"]]).toEqual([503, "1"])
+      const unready = yield* anonymous("GET", "/ready")
+      expect([unready.status, unready.headers["retry-after"], unready.json()]).toMatchObject([
+        503,
+        "1",
+        { _tag: "Stopping" }
+      ])
+      expect((yield* ask("GET", "/health")).status).toBe(200)
       expect(files()).toEqual([])
       yield* Deferred.succeed(gate, undefined)
       const frames = yield* page.until(() => false)

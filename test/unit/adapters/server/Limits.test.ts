@@ -167,6 +167,19 @@ describe("limits", () => {
       }
       expect((yield* send("GET", "/skein/v1/questions")).status).toBe(401)
       expect((yield* get("/skeinx/v1/questions", {})).status).toBe(404)
+      for (const path of ["/skein", "/skein?a=//evil.example"]) {
+        for (const method of ["GET", "HEAD"]) {
+          const moved = yield* send(method, path)
+          expect([path, moved.status, moved.header("location"), Server.whole(moved)]).toEqual([
+            path,
+            308,
+            "/skein/",
+            ""
+          ])
+        }
+      }
+      expect((yield* send("GET", "/skein", { host: "evil.example" })).status).toBe(421)
+      expect([(yield* send("GET", "/skeinx")).status, (yield* send("POST", "/skein")).status]).toEqual([401, 401])
       const origin = "https://app.example"
       const listed = yield* get("/v1/questions", { origin, "sec-fetch-site": "cross-site" })
       expect([listed.status, listed.header("access-control-allow-origin")]).toEqual([200, origin])

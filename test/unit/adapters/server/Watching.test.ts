@@ -128,6 +128,23 @@ describe("metrics and health", () => {
       expect((yield* send("GET", "/metrics", one)).tag).toBe("NoSuchRoute")
     }))
 
+  it("tell balancers without a token, at /ready, whether it takes new runs", () =>
+    Effect.gen(function* () {
+      const { known, send } = yield* Server.Guarded
+      const ready = yield* send("GET", "/ready")
+      expect([ready.status, ready.body, ready.header("content-security-policy")]).toEqual([
+        200,
+        `{"status":"ready"}`,
+        expect.stringContaining("default-src 'none'; style-src 'self'; base-uri")
+      ])
+      expect((yield* send("HEAD", "/ready")).status).toBe(200)
+      expect((yield* send("GET", "/ready", { host: "evil.example" })).status).toBe(421)
+      expect((yield* send("GET", "/ready", { "sec-fetch-site": "cross-site" })).status).toBe(403)
+      expect([(yield* send("POST", "/ready")).status, (yield* send("POST", "/ready", known)).status]).toEqual([
+        401, 405
+      ])
+    }))
+
   it("include everything that the dashboard asks for", () =>
     Effect.gen(function* () {
       const { known, send } = yield* Server.Guarded
