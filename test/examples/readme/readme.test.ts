@@ -67,6 +67,10 @@ describe("the documents", () => {
     }
   })
 
+  it("have no trace of a conflict between two versions", () => {
+    for (const document of documents) assert.notMatch(read(`../../../${document}`), /^([<>|])\1{6} |^={7}$/m, document)
+  })
+
   it("name only source files that exist", () => {
     const text = read("../../../src/README.md")
     const named = [...text.matchAll(/`([A-Za-z][\w/.-]*\.ts)`/g)].map(([, file]) => file ?? "")
