@@ -94,9 +94,9 @@ export class Unexpected extends Schema.TaggedError<Unexpected>()("Unexpected", {
   }
 }
 
-/** The server is about to stop: a later try, or another server, may succeed. */
+/** The server is about to stop, or has only begun to start: a later try, or another server, may succeed. */
 export class Stopping extends Schema.TaggedError<Stopping>()("Stopping", {}, status(503)) {
   override get message() {
-    return "This server is about to stop"
+    return "This server is starting or about to stop"
   }
 }

@@ -17,16 +17,24 @@ import { codeOf } from "../ErrorCode.js"
 import * as SkeinHttp from "../http/SkeinHttp.js"
 import * as FolderCreation from "../node/FolderCreation.js"
 
+/** Why, and what would help. The code is the system's, or the mode of a folder. */
+const reasons = {
+  taken: (code: string) => `something else listens there (${code})`,
+  refused: (code: string) => code,
+  "not-private": (mode: string) => `its folder must be yours alone, with mode 0700 (it has ${mode})`,
+  "no-socket": () => "a file that is not a socket is there; choose another path"
+}
+
 /** A server cannot listen at a place. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
   /** A port with its address, or the path of a socket. */
   place: Schema.String,
   reason: Schema.Literal("taken", "refused", "not-private", "no-socket"),
-  /** The system's code. */
+  /** The system's code; of a folder that is not private, its mode. */
   code: Schema.String
 }) {
   override get message() {
-    return `cannot listen at ${this.place}: ${this.reason} (${this.code})`
+    return `cannot listen at ${this.place}: ${reasons[this.reason](this.code)}`
   }
 }
 

@@ -1,9 +1,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { chmodSync, existsSync, readdirSync } from "node:fs"
 import { createServer, type Server } from "node:net"
+import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import * as ServeCommand from "../../../../src/adapters/cli/ServeCommand.js"
 import * as Program from "./Program.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
@@ -100,5 +101,28 @@ it.scopedLive("a start that fails leaves no file and no folder behind", () =>
       _tag: "StorageUnusable"
     })
     expect(readdirSync(home.at(""), { recursive: true })).toEqual(before)
+  })
+)
+
+it.scoped("a place where it cannot listen is refused with what to do about it", () =>
+  Effect.gen(function* () {
+    const { home, refusal } = yield* setup
+    yield* home.write("answers.json", "[]")
+    yield* home.write("private/file", "")
+    yield* home.write("open/file", "")
+    chmodSync(home.at("private"), 0o700)
+    chmodSync(home.at("open"), 0o755)
+    const model = `script/${home.at("answers.json")}`
+    const said = (socket: string) =>
+      Effect.map(refusal({ model, socket }), (error) => Failure.report(Cause.fail(error)))
+    const [file, open] = [home.at("private/file"), home.at("open/s.sock")]
+    expect(yield* said(file)).toBe(
+      `skein: cannot listen at ${file}: a file that is not a socket is there; choose another path`
+    )
+    expect(yield* said(open)).toBe(
+      `skein: cannot listen at ${open}: its folder must be yours alone, with mode 0700 (it has 755)`
+    )
+    const long = home.at(`private/${"s".repeat(120)}`)
+    expect(yield* said(long)).toMatch(/: the name is too long, ENAMETOOLONG$/)
   })
 )

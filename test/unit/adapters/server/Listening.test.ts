@@ -35,6 +35,11 @@ it.scopedLive("a port is opened on the given host; a taken one is refused withou
     const { servers, url } = yield* Listening.listen({ host, port: 0, socket: null })
     expect(servers.map(({ address }) => address)).toMatchObject([{ _tag: "TcpAddress", hostname: host }])
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    const early = yield* Effect.promise(() => fetch(url ?? ""))
+    expect([early.status, yield* Effect.promise(() => early.json())]).toMatchObject([
+      503,
+      { _tag: "Stopping", message: expect.stringContaining("starting") }
+    ])
     const { connections, port } = yield* other({ host, port: 0 })
     const taken = yield* Effect.flip(Listening.listen({ host, port, socket: null }))
     expect(taken).toMatchObject({ reason: "taken", place: `${host}:${port}` })
