@@ -21,10 +21,23 @@ export interface JsonSize {
   readonly deepest: () => number
 }
 
-/** Where the first line end at `from` or after it is; the piece's length if there is none. */
-const nextLineEnd = (piece: Uint8Array, from: number): number => {
-  const ends = [piece.indexOf(lineFeed, from), piece.indexOf(carriageReturn, from)].filter((end) => end !== -1)
-  return Math.min(piece.length, ...ends)
+/**
+ * Finds the first line end at a place or after it; the piece's length if there is none. The places must ascend. Each kind
+ * of line end is looked for only past the last one: most texts have but one kind, and the other is far away.
+ */
+const lineEndsOf = (piece: Uint8Array): ((from: number) => number) => {
+  let feed = -1
+  let carriage = -1
+  const next = (byte: number, known: number, from: number): number => {
+    if (known >= from) return known
+    const found = piece.indexOf(byte, from)
+    return found === -1 ? piece.length : found
+  }
+  return (from) => {
+    feed = next(lineFeed, feed, from)
+    carriage = next(carriageReturn, carriage, from)
+    return Math.min(feed, carriage)
+  }
 }
 
 export const make = (): JsonSize => {
@@ -84,11 +97,10 @@ export const make = (): JsonSize => {
 
   return {
     take: (piece, onMark) => {
-      let lineEnd = -1
+      const lineEndAt = lineEndsOf(piece)
       for (let at = 0; at < piece.length; at++) {
         if (isText) {
-          if (lineEnd < at) lineEnd = nextLineEnd(piece, at)
-          at = throughText(piece, at, lineEnd)
+          at = throughText(piece, at, lineEndAt(at))
         } else {
           const byte = piece[at] ?? 0
           if (outside(byte)) onMark?.(byte, at)

@@ -63,3 +63,22 @@ it("the values of any JSON are counted, and nothing in its texts", () => {
     })
   )
 })
+
+it("a piece is searched a few times, however many lines and texts it has", () => {
+  const searchedIn = (text: string) => {
+    const piece = new TextEncoder().encode(text)
+    let searched = 0
+    const indexOf = (byte: number, from: number) => {
+      const found = Uint8Array.prototype.indexOf.call(piece, byte, from)
+      searched += (found === -1 ? piece.length : found + 1) - from
+      return found
+    }
+    JsonSize.make().take(Object.assign(piece, { indexOf }))
+    return searched / piece.length
+  }
+  for (const item of ['"a",', '"\\"\\"",', '"', '"\\\\",', "1,"]) {
+    for (const end of ["", "\n", "\r", "\r\n", "\n\r"]) {
+      expect(searchedIn(`${item}${end}`.repeat(1_000)), item + end).toBeLessThan(4)
+    }
+  }
+})
