@@ -39,6 +39,8 @@ const denialBy = ({ by, isDismissed = false, message }: Answer): string => {
   return `Denied${by === null ? "" : ` by ${by}`}: ${message ?? unstated}`
 }
 
+const denied = ({ message }: Extract<Decision, { readonly _tag: "Deny" }>): string => `Denied: ${message}`
+
 type Permission = Either.Either<ReadonlyArray<string>, string>
 
 const permitted: Permission = Either.right([])
@@ -98,8 +100,11 @@ export const make = Effect.gen(function* () {
    * question, the policy is asked for the rule.
    */
   const store = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall, known: Always | null) {
-    const decision = known === null ? yield* decidingNow(context, part, about) : null
-    const always = decision?._tag === "Ask" ? decision.always : known
+    const decision = known === null ? yield* decidingNow(context, part, about) : { ...Permissions.ask, always: known }
+    // The answer to another call like this one may have stored the rule.
+    if (decision._tag === "Allow") return []
+    if (decision._tag === "Deny") return [notStored(denied(decision))]
+    const { always } = decision
     if (always === null) return [notStored("its agent stores no rules")]
     const exit = yield* Effect.exit(fibers.doing(always.store))
     if (Exit.isSuccess(exit)) return []
@@ -111,7 +116,7 @@ export const make = Effect.gen(function* () {
     const { deciding } = about
     const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
     if (decision._tag === "Allow") return permitted
-    if (decision._tag === "Deny") return Either.left(`Denied: ${decision.message}`)
+    if (decision._tag === "Deny") return Either.left(denied(decision))
     const asked = yield* question(one, about, decision.always)
     if (asked === null) return permitted
     const answer = yield* answerTo(asked, one.context.session.id)
@@ -138,7 +143,7 @@ export const make = Effect.gen(function* () {
     about: PermittedCall
   ): Effect.Effect<Either.Either<Hides | undefined, string>> =>
     Effect.map(about.deciding === null ? decidingNow(context, part, about) : decisionOf(about.deciding), (decision) =>
-      decision._tag === "Deny" ? Either.left(`Denied: ${decision.message}`) : Either.right(decision.hides)
+      decision._tag === "Deny" ? Either.left(denied(decision)) : Either.right(decision.hides)
     )
 
   return { begin, permission, hiding, isAllowed }

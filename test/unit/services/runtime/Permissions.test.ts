@@ -436,6 +436,35 @@ describe("stored rules", () => {
     })
   )
 
+  for (const { by, name, note } of [
+    { name: "a rule that covers it by now", by: () => Permissions.allow, note: "" },
+    {
+      name: "a policy that denies it by now",
+      by: () => Permissions.deny("not any more"),
+      note: "\n[The call was allowed only this once: its rule could not be stored: Denied: not any more]"
+    }
+  ]) {
+    it.scoped(`are not missed by an answer that another engine takes, with ${name}`, () =>
+      Effect.gen(function* () {
+        const { model, open } = yield* ground
+        const byRules = yield* Layer.build(Permissions.layerRules([]))
+        const asking: Permissions.Policy = (request) =>
+          Effect.provide(Permissions.byRules(Permissions.askToWrite)(request), byRules)
+        const one = yield* open("one", { tools: [run], policy: asking })
+        yield* model.play(ScriptedModel.calls(ScriptedModel.call(run, { line: "npm test" })))
+        const ref = yield* one.begin("go")
+        const { questionId } = yield* one.seen(ref, "permission.asked")
+        yield* one.close
+        const policy = () => Effect.succeed(by())
+        const other = yield* open("other", { tools: [run], policy })
+        yield* model.play(ScriptedModel.text("done"))
+        yield* other.gateway.answer({ questionId, verdict: "allow-always" })
+        yield* other.gateway.await(ref)
+        expect((yield* other.lines(ref.sessionId))[2]).toBe(`run success: ran npm test${note}`)
+      })
+    )
+  }
+
   it.scoped("cannot be created where no single rule covers the call: allow-always is refused, others count", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* ruled()
