@@ -4,7 +4,7 @@
  * - A request needs a token, as `Authorization: Bearer`, or the cookie of a user who has signed in. Only the page's own
  *   files, `/ready`, the base path itself and `POST /login` need neither.
  * - A request must call the server by one of its names, and must not come from a page unless it is the server's own or
- *   on the list.
+ *   on the list. Only `/ready` answers by any name: balancers call a server by its address.
  * - A refused request is answered in JSON that contains nothing from the request, and has had no effect.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
@@ -60,8 +60,7 @@ const restrictionOf = ({ name, owner, scope }: TokenFolder.Token): Restriction =
 
 const isPageFile = (path: string): boolean => path === "/" || path.startsWith("/page/")
 
-/** Whether a path says the same to everybody, and nothing of anybody's sessions. */
-const isOpen = (path: string): boolean => isPageFile(path) || path === "/ready"
+const isRead = (method: string): boolean => method === "GET" || method === "HEAD"
 
 /** The url without the base path. */
 const below = (url: string, basePath: string): string =>
@@ -93,8 +92,9 @@ const make = (options: Options) =>
       }
       const name = Hosts.nameOf(asked, options)
       const caller = name === null ? null : Hosts.callerOf(name, asked, options)
+      const path = pathOf(below(request.url, basePath))
       const about = {
-        isPage: isPageFile(pathOf(below(request.url, basePath))),
+        isPage: isPageFile(path),
         origin: caller === "listed" ? (request.headers["origin"] ?? null) : null
       }
       yield* HttpApp.appendPreResponseHandler((_, response) =>
@@ -103,6 +103,7 @@ const make = (options: Options) =>
           SecurityHeaders.add(response, about)
         )
       )
+      if (path === "/ready" && isRead(request.method)) return "balancer"
       if (name === null) return yield* new Refusals.WrongHost({ field: "host", limit: "a name of this server" })
       if (caller !== null) return caller
       return yield* new Refusals.ForeignOrigin({ field: "origin", limit: "a page of this server" })
@@ -116,12 +117,13 @@ const make = (options: Options) =>
       if (NodeServer.isSurplus(NodeHttpServerRequest.toIncomingMessage(request).socket)) {
         return yield* new TooMany({ field: "connections", limit: "fewer at a time" })
       }
+      if (caller === "balancer") return null
       if (!url.startsWith("/")) return yield* new Malformed({ field: "target", limit: "a path" })
       const asksBefore = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
       if (caller === "listed" && asksBefore) return SecurityHeaders.preflight
       const path = pathOf(below(url, basePath))
-      if (method === "GET" || method === "HEAD") {
-        if (isOpen(path)) return null
+      if (isRead(method)) {
+        if (isPageFile(path)) return null
         if (basePath !== "" && path === basePath) return toPage
       }
       const base = url.startsWith(`${basePath}/`) ? `${basePath}/` : "/"
