@@ -48,7 +48,10 @@ describe("limits", () => {
       const bearer = yield* capped("few", { maxRequests: 2 })
       const get = (path = "/v1/questions") => send("GET", path, bearer)
       expect([(yield* get()).status, (yield* get("/v1/nothing")).status]).toEqual([200, 404])
-      expect(tooMany(yield* get())).toMatchObject({ field: "requests", limit: "at most 2 a second" })
+      // So many at once that even a busy machine answers more than two a second.
+      const answers = yield* Effect.replicateEffect(get(), 60, { concurrency: "unbounded" })
+      const refused = answers.find(({ status }) => status !== 200) ?? expect.unreachable()
+      expect(tooMany(refused)).toMatchObject({ field: "requests", limit: "at most 2 a second" })
       expect((yield* send("GET", "/v1/questions", known)).status).toBe(200)
       const later = yield* Effect.repeat(get(), { until: ({ status }) => status === 200, times: 10_000 })
       expect(later.status).toBe(200)
