@@ -8,6 +8,7 @@
 import { Lexer, type Token } from "marked"
 import type { ComponentChildren } from "preact"
 import * as SafeLink from "../model/SafeLink.js"
+import * as Characters from "./Characters.js"
 import { memo } from "./memo.js"
 import { Shown } from "./Shown.js"
 
@@ -32,26 +33,9 @@ const Link = ({ children, href }: { readonly href: string; readonly children: Co
 
 type Texts = { readonly text?: unknown; readonly raw?: unknown }
 
-/** The names that are needed to write Markdown; all other characters have numbers. */
-const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00A0" }
-
-/** What has no character is U+FFFD, as CommonMark wants it. */
-const numbered = (code: number): string =>
-  code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? "\uFFFD" : String.fromCodePoint(code)
-
-/** A reference to a character is shown as that character, and is still only text. */
-const unescaped = (text: string): string =>
-  text.replace(
-    /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|nbsp));/gi,
-    (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
-      if (name !== undefined) return named[name] ?? whole
-      return numbered(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16))
-    }
-  )
-
 const wordOf = (value: unknown): string => (typeof value === "string" ? value : "")
 
-const textOf = ({ raw, text }: Texts): string => unescaped(typeof text === "string" ? text : wordOf(raw))
+const textOf = ({ raw, text }: Texts): string => Characters.read(typeof text === "string" ? text : wordOf(raw))
 
 const inner = (token: { readonly tokens?: ReadonlyArray<Token> | undefined } & Texts, depth: number) =>
   token.tokens === undefined ? <Shown text={textOf(token)} /> : <Tokens tokens={token.tokens} depth={depth + 1} />
@@ -149,12 +133,12 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
     case "del":
       return <del>{inner(token, depth)}</del>
     case "link":
-      return <Link href={unescaped(wordOf(token["href"]))}>{inner(token, depth)}</Link>
+      return <Link href={Characters.read(wordOf(token["href"]))}>{inner(token, depth)}</Link>
     case "image":
       return (
         <span class="image" title="Images in messages are not loaded">
           image: <Shown text={textOf(token)} />{" "}
-          <Link href={unescaped(wordOf(token["href"]))}>{wordOf(token["href"]).slice(0, 120)}</Link>
+          <Link href={Characters.read(wordOf(token["href"]))}>{wordOf(token["href"]).slice(0, 120)}</Link>
         </span>
       )
     case "list": {

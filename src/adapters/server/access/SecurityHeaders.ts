@@ -1,5 +1,5 @@
 /**
- * What every answer tells browsers: run only our own files, show it in no frame, guess no type, store nothing, send no
+ * What every answer tells browsers: run only our own files, let only the page's `Characters` make HTML, show it in no frame, guess no type, store nothing, send no
  * referrer. An answer that is not our page runs nothing at all, whatever a session's file contains.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -13,6 +13,7 @@ const page = [
   "img-src 'self' blob:",
   "connect-src 'self'",
   "require-trusted-types-for 'script'",
+  "trusted-types skein-characters",
   ...common
 ].join("; ")
 

@@ -21,22 +21,80 @@ Then:
 [both](https://a.example/?a=1&amp;b=2) [neither](java&#115;cript:alert(1))
 `
 
+const references = `
+&copy; &mdash; &nbsp;| &Auml;&LT;&ltimes;&semi; &fjlig; &NotEqualTilde; &Afr; &rlm; \`&copy;\` \\&copy; &lt;b&gt;&lt;img src=x onerror=alert(1)&gt;
+
+&copy &Copy; &notit; &nosuch; &constructor; &x; &amp;copy; &lt
+
+[bad](javascript&colon;alert(1)) [good](https://a.example/&auml;?b&equals;c) ![&eacute;&rlm;](https://a.example/x)
+
+### R&eacute;sum&eacute;
+
+| &larr; | **&rarr;** |
+| - | - |
+| &uarr; | _&darr;_ |
+
+    &copy;
+`
+
+const said = (text: string) => ({
+  role: "assistant" as const,
+  parts: [{ type: "text" as const, text }],
+  model: { provider: "script", model: "m" },
+  finish: "stop" as const,
+  usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
+})
+
 Chromium.describe("Markdown", () => {
+  it(
+    "has the characters of named references in its texts and addresses, and never in code",
+    run(
+      Effect.gen(function* () {
+        const { gateway, session } = yield* World
+        const made = yield* session({ title: "Named" })
+        yield* gateway.append(made.id, [said(references)])
+        const page = yield* visit(at(made), { allowed: /TrustedTypePolicy|^trusted-types / })
+        yield* Effect.promise(async () => {
+          await live(page)
+          await page.locator(".markdown table").waitFor()
+          const texts = async (selector: string) =>
+            (await page.locator(`.markdown ${selector}`).allInnerTexts()).map((one) => one.trim())
+          const [first, second, third] = await texts("p")
+          expect(first).toBe(
+            "© — \u00A0| Ä<⋉; fj \u2242\u0338 \u{1D504} U+200F &copy; &copy; <b><img src=x onerror=alert(1)>"
+          )
+          expect(second).toBe("&copy &Copy; &notit; &nosuch; &constructor; &x; &copy; &lt")
+          expect(third).toContain("image: éU+200F")
+          expect(
+            await page.locator(".markdown a").evaluateAll((all) => all.map((one) => one.getAttribute("href")))
+          ).toEqual(["https://a.example/%C3%A4?b=c", "https://a.example/x"])
+          expect(await texts("h5")).toEqual(["Résumé"])
+          expect(await texts("th, .markdown td")).toEqual(["←", "→", "↑", "↓"])
+          expect(await texts("pre")).toEqual(["&copy;"])
+          expect(await page.locator(".markdown img").count()).toBe(0)
+          // Nothing else can be made into HTML, not by a policy of its own either.
+          const others = await page.evaluate<ReadonlyArray<string>>(`["skein-characters", "another"].flatMap((name) => {
+            try {
+              trustedTypes.createPolicy(name, {})
+              return [name]
+            } catch {
+              return []
+            }
+          })`)
+          expect(others).toEqual([])
+        })
+      })
+    ),
+    patience
+  )
+
   it(
     "has the numbers of its lists, the alignment of its columns, and the characters of its references",
     run(
       Effect.gen(function* () {
         const { gateway, session } = yield* World
         const made = yield* session({ title: "Marked" })
-        yield* gateway.append(made.id, [
-          {
-            role: "assistant",
-            parts: [{ type: "text", text }],
-            model: { provider: "script", model: "m" },
-            finish: "stop",
-            usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
-          }
-        ])
+        yield* gateway.append(made.id, [said(text)])
         const page = yield* visit(at(made))
         const all = <A>(selector: string, of: string) =>
           page.evaluate<ReadonlyArray<A>>(`[...document.querySelectorAll(".markdown ${selector}")].map((one) => ${of})`)
