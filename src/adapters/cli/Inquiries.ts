@@ -6,6 +6,7 @@ import { isYes } from "./Confirmation.js"
 import { InputEnded } from "./Failure.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import { leftOut, seeAll } from "./texts/Follow.js"
 import * as Texts from "./texts/Inquiries.js"
 
 /** What was answered. */
@@ -19,7 +20,7 @@ const declined: Answered = { verdict: "deny" }
 const subjectOf = ({ tool }: Question, { from, link, text }: Inquiry.Inquiry) => ({
   title: Texts.asks(TerminalText.line(from), TerminalText.line(tool)),
   body: [text, ...(link === undefined ? [] : [link])].map(TerminalText.line).join(" "),
-  hint: Texts.seeAll
+  hint: seeAll
 })
 
 const shown = (value: Inquiry.Value): string => (typeof value === "object" ? value.join(", ") : String(value))
@@ -73,7 +74,7 @@ export const ask = Effect.fn("Inquiries.ask")(function* (question: Question, inq
   const values: Record<string, Inquiry.Value> = {}
   for (const field of inquiry.fields) {
     const about = field.about === undefined ? "" : TerminalText.line(field.about)
-    const asked = about === "" ? null : { title: TerminalText.short(field.title, 80), body: about, hint: Texts.long }
+    const asked = about === "" ? null : { title: TerminalText.short(field.title, 80), body: about, hint: leftOut }
     const filled = yield* screen.ask({ subject: asked, prompt: promptOf(field) }, readField(field))
     if (filled._tag === "Ended") return yield* new InputEnded()
     if (filled._tag === "Value") values[field.name] = filled.value

@@ -19,7 +19,7 @@ const subject = ({ display: { always }, input, tool }: Question) => ({
       ? Texts.wantsToRun(TerminalText.line(tool))
       : Texts.wantsToRunOrAlways(TerminalText.line(tool), TerminalText.line(always)),
   body: TerminalText.line(input),
-  hint: Texts.seeAll(input.length)
+  hint: Texts.seeAll
 })
 
 /**

@@ -23,8 +23,8 @@ export interface Subject {
   readonly title: string
   /** Of any length; what does not fit is left out in the middle. */
   readonly body: string
-  /** How to see the whole of a body that does not fit. */
-  readonly hint: string
+  /** Says how many characters of a body are left out, and how to see all of it. */
+  readonly hint: (leftOut: number) => string
 }
 
 export interface QuestionText {
@@ -112,13 +112,15 @@ const excerpt = ({ body, hint, title }: Subject, { columns, rows }: Size): Reado
     const whole = Columns.wrap(body, columns)
     if (whole.length <= room) return [...heads, ...whole]
   }
-  const notes = Columns.wrapWords(`[… ${hint} …]`, columns)
-  const parts = room - notes.length
-  if (parts < 2) return [...heads, ...notes.slice(0, Math.max(0, room))].slice(0, rows)
+  const notes = (leftOut: number) => Columns.wrapWords(`[… ${hint(leftOut)} …]`, columns)
+  const all = notes(body.length)
+  const parts = room - all.length
+  if (parts < 2) return [...heads, ...all.slice(0, Math.max(0, room))].slice(0, rows)
   const last = Math.floor(parts / 3)
   const begin = Columns.wrap(body.slice(0, units), columns).slice(0, parts - last)
   const end = last === 0 ? [] : Columns.wrap(tail(body, columns * last), columns).slice(-last)
-  return [...heads, ...begin, ...notes, ...end]
+  const shown = [...begin, ...end].reduce((sum, row) => sum + row.length, 0)
+  return [...heads, ...begin, ...notes(body.length - shown), ...end]
 }
 
 /** Indented where there is room for it. */

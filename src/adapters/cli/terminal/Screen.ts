@@ -5,6 +5,9 @@
  * their stream. The bottom is gone when the effect ends, however it ends, and when the process exits or is stopped. A
  * dumb terminal, and one that another job has, only gets finished lines.
  *
+ * Where only finished lines can be shown, a question's prompt is repeated below what comes after it, and after a line that
+ * is no answer.
+ *
  * Keys that were typed before a question do not count: input that waits when the question is shown is dropped, and so
  * is what is typed in the first 300 ms after that. The prompt appears when the question can be answered.
  *
@@ -17,6 +20,7 @@ import * as Ansi from "./Ansi.js"
 import * as Bottom from "./Bottom.js"
 import * as Host from "./Host.js"
 import * as Keyboard from "./Keyboard.js"
+import * as PlainPrompt from "./PlainPrompt.js"
 import * as Terminal from "./Terminal.js"
 import * as TerminalText from "./TerminalText.js"
 
@@ -86,6 +90,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
   const clock = yield* Effect.clock
   const isDumb = env["TERM"] === "dumb"
   const output = isDumb ? undefined : [stdout, stderr].find(({ isTTY }) => isTTY === true)
+  const plain = PlainPrompt.make()
   const terminal = output === undefined ? null : Terminal.make(host, output, () => clock.unsafeCurrentTimeMillis())
 
   const tick = Effect.sync(() => terminal?.send(terminal.painter.tick()))
@@ -109,11 +114,13 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
         )
 
   const sendOutput = (text: string, done: WriteCallback): void => {
+    if (terminal === null && stdout.isTTY === true) return void stdout.write(plain.write(text), done)
     const isShared = terminal !== null && terminal.isOpen() && terminal.output === stdout
     stdout.write(isShared ? terminal.painter.write(text) : text, done)
   }
 
   const sendError = (text: string, done: WriteCallback): void => {
+    if (terminal === null && stderr.isTTY === true) return void stderr.write(plain.write(text), done)
     if (terminal === null || !terminal.isOpen() || stderr.isTTY !== true) return void stderr.write(text, done)
     if (terminal.output === stderr) return void stderr.write(terminal.painter.write(text), done)
     terminal.send(terminal.painter.pause())
@@ -128,13 +135,14 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
     terminal.send(terminal.painter.change({ tasks, status: status === "" ? null : { text: status, startedAt } }))
   }
 
-  /** The first line that is an answer. */
-  const answered = <A>(keyboard: Keyboard.Keyboard, read: AnswerReader<A>) =>
+  /** The first line that is an answer. `again` is called for each that is not. */
+  const answered = <A>(keyboard: Keyboard.Keyboard, read: AnswerReader<A>, again: () => void = () => undefined) =>
     Effect.gen(function* () {
       while (true) {
         const line = yield* keyboard.line
         const answer = read(line)
         if (answer !== null) return { line, answer }
+        again()
       }
     })
 
@@ -164,12 +172,23 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
       () => Effect.sync(() => send(painter.change({ question: null })))
     )
 
+  const sendPlain = (text: string): void => {
+    if (text !== "") stderr.write(text)
+  }
+
+  const repeating = Effect.forever(
+    Effect.zipRight(
+      clock.sleep(Duration.millis(graceMillis)),
+      Effect.sync(() => sendPlain(plain.tick()))
+    )
+  )
+
   const askPlainly = <A>({ prompt, subject }: Bottom.QuestionText, read: AnswerReader<A>) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         const keyboard = Keyboard.make({ stdin, onKey: () => undefined, onSignal: host.signal })
         keyboard.open()
-        if (subject !== null) stderr.write(`${Bottom.subjectRows(subject, plainSize).join("\n")}\n`)
+        if (subject !== null) sendPlain(plain.insert(`${Bottom.subjectRows(subject, plainSize).join("\n")}\n`))
         return keyboard
       }),
       (keyboard) =>
@@ -177,12 +196,17 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
           yield* grace
           keyboard.close()
           keyboard.openPlain()
-          stderr.write(`  ${prompt}`)
-          const { answer, line } = yield* answered(keyboard, read)
-          if (line === null) stderr.write("\n")
+          sendPlain(plain.open(`  ${prompt}`))
+          const reading = answered(keyboard, read, () => sendPlain(plain.again()))
+          const { answer, line } = yield* Effect.raceFirst(reading, repeating)
+          sendPlain(plain.close(line !== null))
           return answer
         }),
-      (keyboard) => Effect.sync(keyboard.close)
+      (keyboard) =>
+        Effect.sync(() => {
+          keyboard.close()
+          sendPlain(plain.close(false))
+        })
     )
 
   return {

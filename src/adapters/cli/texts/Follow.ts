@@ -1,4 +1,5 @@
 /** What is shown while a run is followed. Names are made harmless by the caller. */
+import { counted } from "../../../domain/Amounts.js"
 
 export const waitingForModel = "waiting for the model"
 
@@ -32,7 +33,9 @@ export const choicesWithAlways = "y = allow once, s = for this session, p = alwa
 export const wantsToRunOrAlways = (tool: string, rule: string): string =>
   `${tool} wants to run with this input (p stores the rule ${rule}):`
 
-export const seeAll = (characters: number): string => `${characters} characters; type a to see everything`
+export const leftOut = (characters: number): string => `${counted(characters, "character")} left out`
+
+export const seeAll = (characters: number): string => `${leftOut(characters)}; type a to see everything`
 
 /** What the model is told. */
 export const refused = "the user said no"

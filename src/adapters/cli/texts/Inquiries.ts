@@ -3,10 +3,6 @@ import type { FieldKind } from "../../../domain/Inquiry.js"
 
 export const asks = (from: string, tool: string): string => `${from} asks, while ${tool} runs:`
 
-export const seeAll = "type a to see everything"
-
-export const long = "too long to show"
-
 export const first = (fields: number): string =>
   fields === 0 ? "y = yes, n = no: " : `y = answer (${fields === 1 ? "1 field" : `${fields} fields`}), n = decline: `
 

@@ -252,7 +252,7 @@ describe("Follow", () => {
         const { start } = yield* begin(calls(change(long)), text("done"))
         const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
-        expect(yield* screen.errors).toMatch(/x\n {2}\[… 6017 characters; type a to see everything …\]\n {2}y/)
+        expect(yield* screen.errors).toMatch(/x\n {2}\[… 4301 characters left out; type a to see everything …\]\n {2}y/)
         expect(yield* screen.errors).not.toContain("MIDDLE")
         yield* screen.type("a")
         yield* screen.prompted

@@ -31,15 +31,15 @@ const now = 1_000_000
 
 const task = FastCheck.record({ text: texts, startedAt: FastCheck.integer({ min: 0, max: now + 5_000 }) })
 
+const seeAll = (leftOut: number) => `${leftOut} left out; type a to see everything`
+
 const bottoms: FastCheck.Arbitrary<Bottom.Bottom> = FastCheck.record({
   line: lines,
   tasks: FastCheck.array(task, { maxLength: 12 }),
   status: FastCheck.option(task),
   question: FastCheck.option(
     FastCheck.record({
-      subject: FastCheck.option(
-        FastCheck.record({ title: texts, body: texts, hint: FastCheck.constant("type a to see everything") })
-      ),
+      subject: FastCheck.option(FastCheck.record({ title: texts, body: texts, hint: FastCheck.constant(seeAll) })),
       prompt: texts,
       typed: FastCheck.option(texts)
     })
@@ -63,7 +63,7 @@ const columnsOf = (row: string, columns: number): number =>
 const rowsOf = (layout: Bottom.Layout) => layout.rows.map(({ text }) => text)
 
 const ask = (body: string): Bottom.Question => ({
-  subject: { title: "shell wants to run with this input:", body, hint: "type a to see everything" },
+  subject: { title: "shell wants to run with this input:", body, hint: seeAll },
   prompt: "y = allow once, n = deny: ",
   typed: ""
 })
@@ -129,7 +129,8 @@ describe("Bottom", () => {
     expect(rows).toHaveLength(10)
     expect(rows[0]).toBe("  shell wants to run with this input:")
     expect(rows[1]).toMatch(/^ {2}BEGINx+$/)
-    expect(rows).toContain("  [… type a to see everything …]")
+    const shown = [1, 2, 3, 4, 7, 8].reduce((sum, at) => sum + (rows[at] ?? "").trim().length, 0)
+    expect(rows.slice(5, 7)).toEqual([`  [… ${100_008 - shown} left out; type a to see`, "  everything …]"])
     expect(rows[8]).toMatch(/^ {2}x+END$/)
   })
 

@@ -19,7 +19,9 @@ const bottoms = FastCheck.record({
   status: FastCheck.option(task),
   question: FastCheck.option(
     FastCheck.record({
-      subject: FastCheck.option(FastCheck.record({ title: oneLine, body: oneLine, hint: oneLine })),
+      subject: FastCheck.option(
+        FastCheck.record({ title: oneLine, body: oneLine, hint: oneLine.map((text) => () => text) })
+      ),
       prompt: oneLine,
       typed: FastCheck.option(oneLine)
     })

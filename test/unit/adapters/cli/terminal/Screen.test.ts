@@ -67,7 +67,11 @@ const fake = (options: Options = {}) =>
 const yesOrNo = (line: string | null) => (line === "y" ? true : line === "n" || line === null ? false : null)
 
 const question = {
-  subject: { title: "shell wants to run with this input:", body: '{"command":"x"}', hint: "type a to see everything" },
+  subject: {
+    title: "shell wants to run with this input:",
+    body: '{"command":"x"}',
+    hint: () => "type a to see everything"
+  },
   prompt: "y or n: "
 }
 
@@ -291,6 +295,68 @@ describe("Screen", () => {
       expect(sent.stderr).toContain("  y or n: ")
       yield* type("n\n")
       expect(yield* Fiber.join(asking)).toBe(false)
+    })
+  )
+
+  it.effect("on a dumb terminal the prompt is repeated below what comes after it, and after a wrong key", () =>
+    Effect.gen(function* () {
+      const { pass, screen, sent, start, terminal, type } = yield* fake({ env: { TERM: "dumb" } })
+      yield* screen.write("half a line")
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      expect(terminal.rows()).toEqual(["half a line", "  shell wants to run with this input:", '  {"command":"x"}'])
+      yield* pass(300)
+      sent.stderr = ""
+      // The terminal itself shows what is typed, with the line's end.
+      terminal.send("x\n")
+      yield* type("x\n")
+      expect(sent.stderr).toBe("  y or n: ")
+      expect(terminal.rows().slice(3)).toEqual(["  y or n: x", "  y or n: "])
+      yield* screen.writeError("one is done\ntwo is done\n")
+      yield* screen.write("three is done\n")
+      expect(terminal.rows().slice(4)).toEqual(["  y or n: ", "one is done", "two is done", "three is done"])
+      yield* pass(300)
+      expect(terminal.rows().slice(8)).toEqual(["  y or n: "])
+      yield* pass(3_000)
+      expect(terminal.rows().slice(8)).toEqual(["  y or n: "])
+      yield* screen.write("words ")
+      yield* pass(300)
+      yield* screen.write("that go on")
+      expect(terminal.rows().slice(9)).toEqual(["words that go on"])
+      yield* pass(600)
+      expect(terminal.rows().slice(9)).toEqual(["words that go on", "  y or n: "])
+      terminal.send("y\n")
+      yield* type("y\n")
+      expect(yield* Fiber.join(asking)).toBe(true)
+      yield* screen.write("end\n")
+      yield* pass(3_000)
+      expect(terminal.rows().slice(9)).toEqual(["words that go on", "  y or n: y", "end"])
+    })
+  )
+
+  it.effect("on a dumb terminal a question that is withdrawn ends its line and comes back no more", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, terminal } = yield* fake({ env: { TERM: "dumb" } })
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* pass(300)
+      yield* Fiber.interrupt(asking)
+      yield* screen.write("answered elsewhere\n")
+      yield* pass(3_000)
+      expect(terminal.rows().slice(2)).toEqual(["  y or n: ", "answered elsewhere"])
+    })
+  )
+
+  it.effect("what goes to a pipe does not move a dumb terminal's prompt", () =>
+    Effect.gen(function* () {
+      const { pass, screen, sent, start } = yield* fake({
+        env: { TERM: "dumb" },
+        isTerminal: false,
+        isErrorTerminal: true
+      })
+      yield* start(screen.ask({ ...question, subject: null }, yesOrNo))
+      yield* pass(300)
+      yield* screen.write("answer\n")
+      yield* pass(3_000)
+      expect(sent).toEqual({ stdout: "answer\n", stderr: "  y or n: " })
     })
   )
 
