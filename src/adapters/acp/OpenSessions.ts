@@ -20,6 +20,7 @@ import * as ClientEditor from "./ClientEditor.js"
 import * as ConfigOptions from "./ConfigOptions.js"
 import * as PromptedRuns from "./PromptedRuns.js"
 import * as Refusals from "./Refusals.js"
+import * as Remarks from "./Remarks.js"
 import * as Watch from "./Watch.js"
 
 /** What a gateway is needed for. */
@@ -37,6 +38,14 @@ interface Access {
   readonly gateway: Service
   /** Returns when the gateway is gone for good, such as with its server. */
   readonly gone: Effect.Effect<void>
+  /** Says of the servers that the user has for all sessions which of them a session goes without, until the scope ends. */
+  readonly lacks?: (session: Session, say: Remarks.Say) => Effect.Effect<void, never, Scope.Scope>
+}
+
+/** Servers that an editor names, as settings, and what is to be said about the others by their names. */
+export interface Named {
+  readonly servers: typeof Servers.Encoded
+  readonly unusable: ReadonlyArray<readonly [name: string, text: string]>
 }
 
 /** What gives access to the sessions. */
@@ -49,10 +58,17 @@ export interface Engine<E> {
   readonly contextTokens: (session: Session) => Effect.Effect<number | null>
   /** Where tools of an engine in this process find the editors of sessions. */
   readonly editors: Registry
-  /** Servers that an editor names, as settings. Those that cannot be used are left out. */
-  readonly readServers: (given: ReadonlyArray<McpServer>, cwd: string) => Effect.Effect<typeof Servers.Encoded>
-  /** Gives a session of an engine in this process the tools of servers that its editor names, until the scope ends. */
-  readonly bring: (session: Session, servers: typeof Servers.Encoded) => Effect.Effect<Prompts, E, Scope.Scope>
+  /** Reads the servers that an editor names. */
+  readonly readServers: (given: ReadonlyArray<McpServer>, cwd: string) => Effect.Effect<Named>
+  /**
+   * Gives a session of an engine in this process the tools of servers that its editor names, until the scope ends, and says
+   * which of them cannot be used.
+   */
+  readonly bring: (
+    session: Session,
+    servers: typeof Servers.Encoded,
+    say: Remarks.Say
+  ) => Effect.Effect<Prompts, E, Scope.Scope>
   /** Prompts of the servers that the user has for all sessions; null when there are none. */
   readonly prompts: (session: Session) => Effect.Effect<Prompts | null, E>
   /** How commands run in an editor's terminals. */
@@ -76,6 +92,7 @@ export interface OpenSession {
   /** The runs of the editor's prompts. */
   readonly runs: PromptedRuns.PromptedRuns
   readonly scope: Scope.CloseableScope
+  readonly remarks: Remarks.Remarks
   /** Commands of the editor's prompts whose content a server is asked for; nothing is sent yet. */
   readonly expanding: FiberSet.FiberSet<Content, unknown>
   /** Whether calls of the editor's prompts are asked about. */
@@ -92,9 +109,12 @@ interface Opening {
   readonly access: Access
   readonly sessionId: SessionId
   readonly client: AgentContext
-  readonly servers: typeof Servers.Encoded
+  readonly named: Named
   readonly withHistory: boolean
 }
+
+/** For an editor that names no servers. */
+const none: Named = { servers: {}, unusable: [] }
 
 const hasServers = (servers: typeof Servers.Encoded): boolean => Object.keys(servers).length > 0
 
@@ -143,7 +163,7 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
         } satisfies Choices
       })
 
-    const open = ({ access: { gateway, gone }, client, servers, sessionId, withHistory }: Opening) =>
+    const open = ({ access, client, named: { servers, unusable }, sessionId, withHistory }: Opening) =>
       Effect.gen(function* () {
         // What happens meanwhile is told once: by the new watch, or by this one if there will be none.
         const before = opened.get(sessionId)
@@ -152,6 +172,7 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
           if (before !== undefined) return before.watch.resume
           return opened.has(sessionId) ? Effect.void : Effect.sync(() => promptedRuns.delete(sessionId))
         })
+        const { gateway, gone, lacks } = access
         const runs = runsOf(sessionId)
         const { bring, commands, contextTokens, editors, prompts: promptsOf } = yield* engine
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
@@ -175,14 +196,17 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
             )
           }
           const session = yield* gateway.session(sessionId)
-          const brought = hasServers(servers) ? yield* bring(session, servers) : null
+          const remarks = Remarks.make(watch.tellRemark)
+          yield* Effect.forEach(unusable, ([name, text]) => remarks.say(name, text), { discard: true })
+          if (lacks !== undefined) yield* lacks(session, remarks.say)
+          const brought = hasServers(servers) ? yield* bring(session, servers, remarks.say) : null
           const prompts = [brought, yield* promptsOf(session)].filter(Predicate.isNotNull)
-          return { watch, prompts, expanding: yield* FiberSet.make<Content, unknown>() }
+          return { watch, prompts, remarks, expanding: yield* FiberSet.make<Content, unknown>() }
         })
-        const { expanding, prompts, watch } = yield* Scope.extend(opening, scope).pipe(
+        const { expanding, prompts, remarks, watch } = yield* Scope.extend(opening, scope).pipe(
           Effect.onError(() => Effect.zipRight(Scope.close(scope, Exit.void), goOn))
         )
-        const one: OpenSession = { gateway, watch, runs, prompts, scope, expanding, permission: "ask" }
+        const one: OpenSession = { gateway, watch, runs, prompts, scope, remarks, expanding, permission: "ask" }
         const replaced = opened.get(sessionId)
         opened.set(sessionId, one)
         if (replaced !== undefined) yield* Scope.close(replaced.scope, Exit.void)
@@ -222,7 +246,7 @@ export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: 
           const known = opened.get(sessionId)
           return known === undefined
             ? Effect.flatMap(steered(null, {}), (access) =>
-                open({ access, sessionId, client, servers: {}, withHistory: false })
+                open({ access, sessionId, client, named: none, withHistory: false })
               )
             : Effect.succeed(known)
         })

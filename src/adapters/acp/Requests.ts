@@ -111,7 +111,7 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
       Effect.gen(function* () {
         if (!isAbsolute(cwd)) return yield* Effect.fail(Refusals.invalidParams("cwd: must be an absolute path"))
         const { readServers } = yield* engine
-        return { cwd, servers: yield* readServers(mcpServers, cwd) }
+        return { cwd, named: yield* readServers(mcpServers, cwd) }
       })
 
     const isFolder = (path: string) =>
@@ -122,22 +122,22 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
 
     const create = (given: Opening, client: AgentContext) =>
       Effect.gen(function* () {
-        const { cwd, servers } = yield* readOpening(given)
+        const { cwd, named } = yield* readOpening(given)
         if (!(yield* isFolder(cwd)))
           return yield* Effect.fail(Refusals.invalidParams("cwd: must be an existing folder"))
-        const access = yield* sessions.steered(cwd, servers)
+        const access = yield* sessions.steered(cwd, named.servers)
         const { gateway } = access
         const { id } = yield* gateway.create({ ...(yield* engine).newSession, workdir: cwd })
-        const open = yield* sessions.open({ access, sessionId: id, client, servers, withHistory: false })
+        const open = yield* sessions.open({ access, sessionId: id, client, named, withHistory: false })
         return [open, { sessionId: id, ...(yield* sessions.choices(id, gateway)) }] as const
       })
 
     const reopen = (given: Opening & { readonly sessionId: string }, client: AgentContext, withHistory: boolean) =>
       Effect.gen(function* () {
-        const { servers } = yield* readOpening(given)
+        const { named } = yield* readOpening(given)
         const sessionId = yield* idOf(given.sessionId)
-        const access = yield* sessions.steered(null, servers)
-        const open = yield* sessions.open({ access, sessionId, client, servers, withHistory })
+        const access = yield* sessions.steered(null, named.servers)
+        const open = yield* sessions.open({ access, sessionId, client, named, withHistory })
         return [open, yield* sessions.choices(sessionId, access.gateway)] as const
       })
 
@@ -151,11 +151,10 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
           : ref
       })
 
-    const prompt = (given: Prompt, client: AgentContext) =>
+    const answerPrompt = ({ prompt }: Prompt, sessionId: SessionId, open: OpenSessions.OpenSession) =>
       Effect.gen(function* () {
-        const sessionId = yield* idOf(given.sessionId)
-        const { expanding, gateway, prompts, runs } = yield* sessions.openOf(sessionId, client)
-        const command = SlashCommands.read(given.prompt)
+        const { expanding, gateway, prompts, runs } = open
+        const command = SlashCommands.read(prompt)
         const server = command?._tag === "Prompt" ? prompts.find(({ isOne }) => isOne(command.name)) : undefined
         if (command?._tag === "Rename") {
           yield* gateway.patch({ sessionId, title: command.title })
@@ -172,10 +171,17 @@ export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
           )
           return yield* Effect.flatMap(runs.follow(said), answerTo)
         }
-        const sent = Effect.flatMap(PromptContent.read(gateway, sessionId, given.prompt), (message) =>
+        const sent = Effect.flatMap(PromptContent.read(gateway, sessionId, prompt), (message) =>
           gateway.send({ sessionId, ...message })
         )
         return yield* Effect.flatMap(runs.follow(sent), answerTo)
+      })
+
+    const prompt = (given: Prompt, client: AgentContext) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given.sessionId)
+        const open = yield* sessions.openOf(sessionId, client)
+        return yield* open.remarks.during(answerPrompt(given, sessionId, open))
       })
 
     /**

@@ -47,6 +47,9 @@ const chunk = (kind: "text" | "reasoning", of: string, messageId: string): Sessi
   messageId
 })
 
+/** A remark of the agent itself. Editors may join it with the next message. */
+export const remark = (of: string, nth: number): SessionUpdate => chunk("text", `${of}\n\n`, `remark-${nth}`)
+
 /** The result of a call, which replaces what was told about its progress. */
 const ofResult = (message: ResultMessage): SessionUpdate => ({
   sessionUpdate: "tool_call_update",

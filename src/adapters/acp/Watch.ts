@@ -32,6 +32,8 @@ export interface Watch {
   readonly showTerminal: (callId: CallId, terminalId: string) => Effect.Effect<void>
   /** Tells which slash commands there are, including those of servers. */
   readonly tellCommands: (prompts: ReadonlyArray<Command>) => Effect.Effect<void>
+  /** Says something of the agent's own. */
+  readonly tellRemark: (text: string) => Effect.Effect<void>
   /** Tells how full the context was at the newest step. */
   readonly tellLastUsage: Effect.Effect<void>
 }
@@ -213,12 +215,15 @@ export const open = ({
     const tellCommands = (prompts: ReadonlyArray<Command>) =>
       tell({ sessionUpdate: "available_commands_update", availableCommands: SlashCommands.all(prompts) })
 
+    let remarks = 0
+
     return {
       pause: telling.close,
       resume: telling.open,
       over: Deferred.await(over),
       showTerminal,
       tellCommands,
+      tellRemark: (text) => Effect.suspend(() => tell(Updates.remark(text, ++remarks))),
       tellLastUsage
     }
   })

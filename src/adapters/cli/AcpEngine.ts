@@ -11,6 +11,7 @@ import { SessionTools } from "../../services/SessionTools.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import * as ClientServers from "../acp/ClientServers.js"
 import type * as OpenSessions from "../acp/OpenSessions.js"
+import type * as Remarks from "../acp/Remarks.js"
 import * as Requests from "../acp/Requests.js"
 import * as CommandText from "../mcp/CommandText.js"
 import type * as Mcp from "../mcp/Mcp.js"
@@ -18,6 +19,7 @@ import type { Servers } from "../mcp/Settings.js"
 import * as Providers from "../providers/Providers.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as TerminalCommands from "../node/TerminalCommands.js"
+import { isWithin } from "../node/Within.js"
 import * as Editors from "../tools/Editors.js"
 import * as AgentChoice from "./AgentChoice.js"
 import * as Configuration from "./Configuration.js"
@@ -40,11 +42,12 @@ export interface Input {
 const ownEngine = Effect.fnUntraced(function* (
   place: Place.Place,
   configuration: Configuration.Configuration,
-  editors: Editors.Registry
+  editors: Editors.Registry,
+  onLeftOut: LeftOutServers.OnLeftOut
 ) {
   yield* Configuration.modelFor(configuration, null)
   const instructions = yield* Effect.cachedFunction(Instructions.read)
-  const engine = RunEngine.layer(configuration, place, { system: null, instructions })
+  const engine = RunEngine.layer(configuration, place, { system: null, instructions }, {}, onLeftOut)
   const context = yield* Layer.build(Layer.provide(engine, Layer.succeed(Editors.Editors, editors)))
   return { gateway: Context.get(context, Gateway), sessionTools: Context.get(context, SessionTools) }
 })
@@ -55,6 +58,35 @@ const promptsOf = (servers: Mcp.Service, { workdir }: Session): OpenSessions.Pro
   commands: servers.commands(workdir),
   expand: (name, typed) => servers.expand(workdir, name, typed)
 })
+
+/** Tells open sessions which of the user's own servers they go without. */
+const makeLacks = (configuration: Configuration.Configuration) => {
+  const open = new Set<{ readonly session: Session; readonly say: Remarks.Say }>()
+  const isFor = (server: string, { workdir }: Session): boolean => {
+    const folder = configuration.mcpServers[server]?.folder
+    return folder === undefined || (workdir !== null && isWithin(folder, workdir))
+  }
+  const onLeftOut: LeftOutServers.OnLeftOut = (left) => {
+    const { subject, text } = LeftOutServers.remark(left)
+    return Effect.forEach(
+      [...open].filter(({ session }) => isFor(left.server, session)),
+      ({ say }) => say(subject, TerminalText.line(text)),
+      { discard: true }
+    )
+  }
+  const lacks = (session: Session, say: Remarks.Say) =>
+    Effect.gen(function* () {
+      const one = { session, say }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => open.add(one)),
+        () => Effect.sync(() => open.delete(one))
+      )
+      for (const server of configuration.unusableServers) {
+        yield* say(server.name, TerminalText.line(LeftOutServers.unusable(configuration, server)))
+      }
+    })
+  return { lacks, onLeftOut }
+}
 
 /**
  * Opens the access to the sessions. Each session that is opened goes through a server that is there then, and otherwise,
@@ -69,30 +101,41 @@ const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
   const { providers, standard } = configuration
   const models = yield* Providers.models(providers, standard === null ? {} : { standard })
   const editors = Editors.make()
-  const own = yield* Effect.cached(Effect.provide(ownEngine(place, configuration, editors), around))
+  const { lacks, onLeftOut } = makeLacks(configuration)
+  const own = yield* Effect.cached(Effect.provide(ownEngine(place, configuration, editors, onLeftOut), around))
   const servers = yield* Effect.cached(Effect.provide(McpServers.open(configuration), around))
   const serverFor = (newWorkdir: string | null) =>
     input.model === null
       ? Effect.provide(LiveServer.findUntilGone(input.place, place, { newWorkdir, model: null }), around)
       : Effect.succeed(null)
-  const onLeftOut = yield* LeftOutServers.listener
+  const log = yield* LeftOutServers.listener
   const { writeError } = yield* Screen
   return {
     access: ({ here, newIn }: OpenSessions.Wish) =>
       Effect.flatMap(here ? Effect.succeed(null) : serverFor(newIn), (server) =>
-        server === null ? Effect.map(own, ({ gateway }) => ({ gateway, gone: Effect.never })) : Effect.succeed(server)
+        server === null
+          ? Effect.map(own, ({ gateway }) => ({ gateway, gone: Effect.never, lacks }))
+          : Effect.succeed(server)
       ),
     editors,
     readServers: (given: ReadonlyArray<McpServer>, cwd: string) => {
       const { leftOut, servers } = ClientServers.read(given, cwd)
-      const say = (name: string) => writeError(`skein: ${TerminalText.line(McpTexts.unusableKind(name))}\n`)
-      return Effect.as(Effect.forEach(leftOut, say), servers)
+      const unusable = leftOut.map((name) => [name, TerminalText.line(McpTexts.unusableKind(name))] as const)
+      return Effect.as(
+        Effect.forEach(unusable, ([, text]) => writeError(`skein: ${text}\n`)),
+        { servers, unusable }
+      )
     },
-    bring: (session: Session, named: typeof Servers.Encoded) =>
+    bring: (session: Session, named: typeof Servers.Encoded, say: Remarks.Say) =>
       Effect.gen(function* () {
         const { sessionTools } = yield* own
         const Mcp = yield* Effect.promise(() => import("../mcp/Mcp.js"))
-        const brought = yield* Mcp.make(named, { onLeftOut })
+        const brought = yield* Mcp.make(named, {
+          onLeftOut: (left) => {
+            const { subject, text } = LeftOutServers.remark(left)
+            return Effect.zipRight(log(left), say(subject, TerminalText.line(text)))
+          }
+        })
         yield* sessionTools.add(session.id, brought.toolsFor(session.workdir))
         return promptsOf(brought, session)
       }),

@@ -11,7 +11,6 @@ import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
 import * as Plan from "../../services/Plan.js"
 import * as SessionTools from "../../services/SessionTools.js"
-import type * as Mcp from "../mcp/Mcp.js"
 import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
@@ -92,10 +91,8 @@ const withTools = (
     })
   )
 
-type OnLeftOut = NonNullable<Mcp.Options["onLeftOut"]>
-
 /** Adds the tools of the user's MCP servers. Changes meanwhile count, and a late server joins at the next step. */
-const withServers = ({ mcpServers }: Configuration, onLeftOut: OnLeftOut) =>
+const withServers = ({ mcpServers }: Configuration, onLeftOut: LeftOutServers.OnLeftOut) =>
   Layer.unwrapEffect(
     Effect.zipWith(
       Effect.promise(() => import("../mcp/Mcp.js")),
@@ -125,7 +122,7 @@ const withAgents = (
   engine: EngineLayer,
   configuration: Configuration,
   prompt: Prompt,
-  onLeftOut: OnLeftOut = () => Effect.void
+  onLeftOut: LeftOutServers.OnLeftOut = () => Effect.void
 ) =>
   engine.pipe(
     Layer.provide(withInstructions(prompt)),
@@ -140,10 +137,19 @@ const withAgents = (
     Layer.provide(NodeExec.layer({ inherit: configuration.inherit }))
   )
 
-export const layer = (configuration: Configuration, place: Place, prompt: Prompt, options: Engine.ShortLived = {}) =>
+/** An engine for a short while. What it goes without is said on the screen, and told to `onLeftOut`. */
+export const layer = (
+  configuration: Configuration,
+  place: Place,
+  prompt: Prompt,
+  options: Engine.ShortLived = {},
+  onLeftOut: LeftOutServers.OnLeftOut = () => Effect.void
+) =>
   Layer.unwrapEffect(
-    Effect.zipWith(LeftOutServers.listener, LeftOutServers.say(configuration), (onLeftOut) =>
-      withAgents(Engine.layer(place, options), configuration, prompt, onLeftOut)
+    Effect.zipWith(LeftOutServers.listener, LeftOutServers.say(configuration), (say) =>
+      withAgents(Engine.layer(place, options), configuration, prompt, (left) =>
+        Effect.zipRight(say(left), onLeftOut(left))
+      )
     )
   )
 

@@ -1,7 +1,7 @@
 /** What the person at an editor can choose for a session, ask of it, and see about how full it is. */
 import { RequestError } from "@agentclientprotocol/sdk"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { SessionId } from "../../../../src/domain/Session.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
@@ -175,6 +175,43 @@ describe("an editor", () => {
       expect(said).toContain("Find Dune.")
       expect(said).toContain("Look for Dune.")
       expect(said).toContain("/other__find Dune")
+    })
+  )
+
+  it.scopedLive("is told in the conversation, once, which servers cannot be used: while a prompt is answered", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const old = { type: "sse", name: "old", url: "https://x.example/sse", headers: [] }
+      const program = { name: "files", command: "/bin/files", args: [], env: [] }
+      const sessionOf = Schema.decodeUnknownSync(Schema.Struct({ sessionId: Schema.String }))
+      const { sessionId } = sessionOf(
+        yield* Effect.promise(() => editor.agent.request("session/new", { cwd: "/", mcpServers: [old, program] }))
+      )
+      const said = () =>
+        editor.updates.flatMap((update) =>
+          update.sessionUpdate === "agent_message_chunk" && update.content.type === "text" ? [update.content.text] : []
+        )
+      yield* editor.say("files", "files does not start")
+      yield* editor.say("files", "files does not start, again")
+      expect(said()).toEqual([])
+      yield* editor.model.play(ScriptedModel.text("One."), ScriptedModel.text("Two."), { text: "Three.", hang: true })
+      yield* editor.prompt(sessionId, "go")
+      expect(said()).toEqual(["old cannot be used\n\n", "files does not start\n\n", "One."])
+      yield* editor.say("other", "other is silent")
+      yield* editor.prompt(sessionId, "go on")
+      expect(said().slice(3)).toEqual(["other is silent\n\n", "Two."])
+      const last = editor.sent(sessionId, "and on")
+      yield* editor.until(
+        (update) =>
+          update.sessionUpdate === "agent_message_chunk" &&
+          update.content.type === "text" &&
+          update.content.text === "Three."
+      )
+      yield* editor.say("late", "late has ended")
+      yield* editor.say("files", "files does not start")
+      expect(said().slice(5)).toEqual(["Three.", "late has ended\n\n"])
+      yield* Effect.promise(() => editor.agent.notify(TestEditor.methods.agent.session.cancel, { sessionId }))
+      yield* Effect.promise(() => last)
     })
   )
 })

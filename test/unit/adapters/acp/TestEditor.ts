@@ -7,6 +7,7 @@ import { expect } from "@effect/vitest"
 import { Chunk, Effect, Layer, Schema, Stream } from "effect"
 import * as AcpServer from "../../../../src/adapters/acp/AcpServer.js"
 import * as ClientServers from "../../../../src/adapters/acp/ClientServers.js"
+import type * as Remarks from "../../../../src/adapters/acp/Remarks.js"
 import * as Requests from "../../../../src/adapters/acp/Requests.js"
 import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import * as TerminalCommands from "../../../../src/adapters/node/TerminalCommands.js"
@@ -101,6 +102,7 @@ export const open = ({
     const model = yield* Effect.provide(ScriptedModel, context)
     const brought: Array<object> = []
     const serversLeftOut: Array<string> = []
+    const says: Array<Remarks.Say> = []
     const toAgent = pipe()
     const toEditor = pipe()
     const promptsOf = (server: string, title: string) => ({
@@ -123,11 +125,12 @@ export const open = ({
         Effect.sync(() => {
           const { leftOut, servers } = ClientServers.read(given, cwd)
           serversLeftOut.push(...leftOut)
-          return servers
+          return { servers, unusable: leftOut.map((name) => [name, `${name} cannot be used`] as const) }
         }),
-      bring: (_: Session, servers: object) =>
+      bring: (_: Session, servers: object, say: Remarks.Say) =>
         Effect.sync(() => {
           brought.push(servers)
+          says.push(say)
           return promptsOf("books", "Find")
         }),
       prompts: () => Effect.succeed(promptsOf("notes", "Look for")),
@@ -173,6 +176,8 @@ export const open = ({
       /** The servers that sessions were passed. */
       brought,
       serversLeftOut,
+      /** Says something in the last session that was passed servers. */
+      say: (subject: string, text: string) => says.at(-1)?.(subject, text) ?? Effect.void,
       sent,
       /** Creates a session in a folder. */
       session: (cwd: string) => Effect.promise(() => agent.request(methods.agent.session.new, { cwd, mcpServers: [] })),

@@ -160,6 +160,43 @@ describe("skein acp", () => {
   )
 
   it.scopedLive(
+    "says in the conversation, once, which MCP servers cannot be used: the editor's and the user's own",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "script.json": JSON.stringify([{ text: "One." }, { text: "Two." }]) })
+        const missing = { command: "/nowhere/server" }
+        const elsewhere = { ...missing, folder: "/elsewhere" }
+        const mcpServers = { mine: missing, elsewhere, bad: { url: "ftp://x" } }
+        yield* home.write(".config/skein/config.json", JSON.stringify({ mcpServers }))
+        const { value } = yield* withEditor(
+          home,
+          () => null,
+          async ({ agent, updates }) => {
+            const { sessionId } = await agent.request(agentMethods.session.new, {
+              cwd: home.workdir,
+              mcpServers: [{ name: "theirs", ...missing, args: [], env: [] }]
+            })
+            await agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Go") })
+            const first = told(updates)
+            await agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Go on") })
+            return { first, all: told(updates) }
+          }
+        )
+        const [first = "", ...others] = value.first
+        expect(others).toEqual([])
+        const said = first.split("\n\n")
+        expect(said.at(-1)).toBe("One.")
+        expect(said.slice(0, -1).toSorted()).toEqual([
+          expect.stringMatching(/^The MCP server mine failed to .*; the run goes on without its tools$/),
+          expect.stringMatching(/^The MCP server theirs failed to .*; the run goes on without its tools$/),
+          expect.stringMatching(/^agent_message_chunk the MCP server bad in .* cannot be used: /)
+        ])
+        expect(value.all).toEqual([`${first}Two.`])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "is an editor's agent, and shows another editor what was said",
     () =>
       Effect.gen(function* () {
