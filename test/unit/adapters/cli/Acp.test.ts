@@ -133,7 +133,7 @@ const codeOf = async (asked: Promise<unknown>) =>
     (error: unknown) => (error instanceof acp.RequestError ? error.code : String(error))
   )
 
-const timeout = 60_000
+const timeout = 120_000
 
 describe("skein acp", () => {
   it.scopedLive(

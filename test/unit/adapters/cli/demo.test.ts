@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "./Program.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 /** The two columns of the report. */
 const columns = (output: string) => {

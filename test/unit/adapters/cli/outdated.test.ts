@@ -6,7 +6,7 @@ import * as Postgres from "../../../support/postgres/Postgres.js"
 import * as FakeProvider from "../providers/FakeProvider.js"
 import * as Program from "./Program.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const setup = Effect.gen(function* () {
   const home = yield* Program.make()

@@ -7,7 +7,7 @@ import * as FakeProvider from "../providers/FakeProvider.js"
 import * as ChatRequest from "./ChatRequest.js"
 import * as Program from "./Program.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const setup = (files: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {

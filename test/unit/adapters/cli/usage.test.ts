@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import * as Commands from "../../../../src/adapters/cli/texts/Commands.js"
 import * as Program from "./Program.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const packageFile = fileURLToPath(new URL("../../../../package.json", import.meta.url))
 

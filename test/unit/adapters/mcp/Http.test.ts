@@ -5,7 +5,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { type Asked, event, httpServer, saying } from "./httpServer.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const isCall = ({ method }: Asked) => method === "tools/call"
 

@@ -4,7 +4,7 @@ import { Mcp } from "skein/mcp"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const program = bundle(new URL("scripted.ts", import.meta.url))
 

@@ -13,7 +13,7 @@ import { freePort } from "../../../support/postgres/Server.js"
 import { httpServer } from "./httpServer.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
 

@@ -6,7 +6,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 60_000
+const timeout = 120_000
 
 const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
 

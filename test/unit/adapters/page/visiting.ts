@@ -89,7 +89,7 @@ export const world = () => {
 }
 
 /** Browsers are slow on a busy machine. */
-export const patience = 90_000
+export const patience = 120_000
 
 /** An image of one pixel. */
 export const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -20,7 +20,7 @@ import * as Postgres from "../../../support/postgres/Postgres.js"
 import { storageIn } from "./layers.js"
 import { fresh } from "./storage.js"
 
-const patience = 60_000
+const patience = 120_000
 
 const newer = { _tag: "StorageUnusable", reason: "newer-version", detail: `${steps.length + 1}` }
 const a = SessionId.make("a")

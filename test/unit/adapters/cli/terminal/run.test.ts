@@ -9,7 +9,7 @@ import * as FakeTerminal from "./FakeTerminal.js"
 
 const program = fileURLToPath(new URL("../../../../../dist/skein.mjs", import.meta.url))
 
-const timeout = 60_000
+const timeout = 120_000
 
 const columns = 60
 
