@@ -104,7 +104,11 @@ export const serve = {
     { name: "open", value: null, about: "Open the page in a browser, signed in" },
     { name: "root", value: "DIR", about: "Clients may use this folder and those in it. Defaults to the current one" },
     { name: "model", value: "PROVIDER/MODEL", about: "The model for sessions that name none. Defaults to SKEIN_MODEL" },
-    { name: "host", value: "ADDRESS", about: "Listen on this address instead of 127.0.0.1. Needs --i-know" },
+    {
+      name: "host",
+      value: "ADDRESS",
+      about: "Listen on this address instead of 127.0.0.1. Needs --i-know, unless only this host can reach it"
+    },
     { name: "i-know", value: null, about: "Let other hosts in: anyone with a token can run commands here" },
     {
       name: "names",
@@ -119,7 +123,7 @@ export const serve = {
       name: "address",
       value: "HOST:PORT",
       about:
-        "Join the cluster of --database as a runner, which its other members reach here. Open the port only to them: it asks for no token"
+        "Join the cluster of --database as a runner, which its other members reach here. Open the port only to them: nothing that goes over it is encrypted"
     },
     json,
     data,
@@ -415,6 +419,6 @@ export const headings = {
   examples: "Examples:"
 }
 
-export const closing = "skein COMMAND --help shows the options of a command."
+export const closing = "skein COMMAND --help shows the options of a command, skein --version the version."
 
 export const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 cancelled."

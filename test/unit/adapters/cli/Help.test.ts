@@ -7,6 +7,7 @@ describe("Help", () => {
   it("names every command, and a command's every argument and option", () => {
     const whole = Help.render("", "1.2.3", 80)
     expect(whole.startsWith("skein 1.2.3\n")).toBe(true)
+    expect(whole).toContain("skein --version")
     for (const command of Commands.all) {
       expect(whole).toContain(`\n  ${command.name}`)
       const own = Help.render(command.name, "1.2.3", 80)

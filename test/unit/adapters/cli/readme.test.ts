@@ -16,6 +16,14 @@ const blocksOf = (text: string, language: string) =>
 const text = documentOf("adapters/cli/README.md")
 const blocks = (language: string) => blocksOf(text, language)
 
+/** The parts of the document that speak of a command: paragraphs, points and rows, and the sections of those with a table. */
+const said = (command: string): ReadonlyArray<string> => {
+  const section = { run: "### `skein run`", serve: "## A server" }[command]
+  const own = section === undefined ? [] : [text.slice(text.indexOf(section)).split(/\n##+ /)[0] ?? ""]
+  const parts = text.split(/\n(?=\||- |\n)/).filter((part) => new RegExp(`\\b${command}\\b`).test(part))
+  return [...own, ...parts]
+}
+
 /** The arguments of the program's calls in a shell command line. */
 const argumentsOf = (line: string): ReadonlyArray<string> =>
   Array.from(
@@ -36,6 +44,12 @@ describe("the command's README", () => {
       expect(text).toContain(`\`skein ${usage}\``)
       for (const { name, value } of command.options) {
         expect(text).toContain(`--${name}${value === null ? "" : ` ${value}`}`)
+        if (name !== "data" && name !== "database") {
+          expect(
+            said(command.name).some((words) => words.includes(`--${name}`)),
+            `${command.name} --${name}`
+          ).toBe(true)
+        }
       }
     }
     for (const { name, value } of Commands.common)
