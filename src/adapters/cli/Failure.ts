@@ -178,11 +178,14 @@ const messageOf = (error: unknown): string => {
     return Texts.unusableStorage(path, reason, Codes.ofDatabase(detail)) + ownerOf(error)
   }
   if (error instanceof SkeinError.StorageFailed)
-    return Texts.storageFailed(error.operation, Codes.ofDatabase(error.code))
+    return Texts.storageFailed(error.operation, Codes.ofDatabase(error.code)) + hintOf(error.code)
+  if (error instanceof SkeinError.RowDamaged) return `${error.message}; ${Texts.doctorShowsMore}`
   if (error instanceof SkeinError.StorageBusy) return Texts.storageBusy(seconds(error.waitedMillis))
   if (error instanceof SkeinError.SessionBusy) return Texts.sessionBusy(error.sessionId, error.runId)
   return error instanceof Error ? error.message : Texts.unknown
 }
+
+const hintOf = (code: string): string => (Codes.tellsDamage(code) ? `; ${Texts.doctorShowsMore}` : "")
 
 /** The owner of a path that this process cannot use, if that is another user. */
 const ownerOf = ({ path, reason }: SkeinError.StorageUnusable): string => {
@@ -208,6 +211,9 @@ const textOf = (error: unknown): string => {
     : TerminalText.line(text)
 }
 
+/** A failure that the command has met and that does not end it. */
+export const line = (error: unknown): string => `skein: ${textOf(error)}`
+
 /** Whether Node could not say which folder is the current one: whatever needs it may meet that. */
 const isFolderGone = (defect: unknown): boolean =>
   Predicate.hasProperty(defect, "syscall") && defect.syscall === "uv_cwd"
@@ -220,9 +226,9 @@ export const report = (cause: Cause.Cause<unknown>): string | null => {
   if (Cause.isInterruptedOnly(cause)) return null
   const failure = Option.getOrNull(Cause.failureOption(cause))
   if (failure instanceof OutputFailed && failure.isClosed) return null
-  if (failure !== null) return `skein: ${textOf(failure)}`
+  if (failure !== null) return line(failure)
   const defect = Cause.squash(cause)
-  if (defect instanceof ServerLost) return `skein: ${textOf(defect)}`
+  if (defect instanceof ServerLost) return line(defect)
   if (isFolderGone(defect)) return `skein: ${Texts.folderGone}`
   const name = defect instanceof Error ? `${defect.name}: ${defect.message}` : typeof defect
   return `skein: ${Texts.internal(TerminalText.short(name, 300))}`

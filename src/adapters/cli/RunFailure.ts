@@ -4,6 +4,8 @@ import * as ModelFailure from "../../domain/ModelFailure.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { RunStopped } from "../../domain/SkeinError.js"
 import type { ProvidersConfig } from "../providers/Providers.js"
+import * as Codes from "./texts/Codes.js"
+import { doctorShowsMore } from "./texts/Failures.js"
 import * as Texts from "./texts/Stops.js"
 
 /** What the advice depends on. */
@@ -65,12 +67,13 @@ export const describe = (
   const failure = stopReason === "failed" ? ModelFailure.fromText(detail ?? "") : null
   const cause = `${Texts.reasons[stopReason] ?? stopReason}${detail === null ? "" : `: ${detail}`}`
   const limit = stopReason === "output-limit" && ref !== null ? [Texts.setOutput(ref.provider, setting.path)] : []
+  const doctor = stopReason === "failed" && Codes.tellsDamage(detail ?? "") ? [doctorShowsMore] : []
   const parts =
     failure !== null
       ? ofModel(failure, setting, resume)
       : stopReason === "deleted" || stopReason === "refused"
         ? [cause]
-        : [cause, ...limit, resume]
+        : [cause, ...limit, ...doctor, resume]
   const [first = "", ...others] = parts
   const last = others.at(-1)
   if (last === undefined) return first

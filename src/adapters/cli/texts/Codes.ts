@@ -23,6 +23,8 @@ const words: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^EBUSY$/, "it is in use"],
   [/^(SQLITE_BUSY|SQLITE_LOCKED)/, "another process has locked the database"],
   [/^SQLITE_CORRUPT/, "the database is damaged"],
+  [/^SQLITE_ERROR/, "the database is not in the expected form"],
+  [/^SQLITE_(CONSTRAINT|MISMATCH)/, "stored rows contradict each other"],
   [/^SQLITE_NOTADB$/, "it is not a database"],
   [/^SQLITE_SCHEMA$/, "another process has changed the database"],
   [/^ECONNREFUSED$/, "connection refused"],
@@ -39,6 +41,11 @@ export const explain = (text: string): string =>
     return found === undefined ? code : `${found}, ${code}`
   })
 
+const ofDamage = /\bSQLITE_(?:CORRUPT|ERROR|NOTADB|FORMAT|CONSTRAINT|MISMATCH)(?:_[A-Z_]+)?\b/
+
+/** Whether a text has a code of SQLite that a sound database does not give: a doctor shows what is wrong with it. */
+export const tellsDamage = (text: string): boolean => ofDamage.test(text)
+
 const ofDatabases: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^28P01$/, "wrong password"],
   [/^28[0-9A-Z]{3}$/, "the server does not accept this user"],
@@ -48,6 +55,8 @@ const ofDatabases: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^53300$/, "the server has no free connections left"],
   [/^57P0[1-3]$/, "the server is starting or stopping"],
   [/^57014$/, "it took too long"],
+  [/^(42P01|42703|3F000)$/, "a table, a column or the schema is missing"],
+  [/^XX00[12]$/, "the database is damaged"],
   [/^25006$/, "the server is read-only"],
   [/^CONNECTION_LOST$/, "the connection was lost"],
   [/^INVALID_URL$/, "not a usable URL"],

@@ -63,11 +63,13 @@ export const writableLog = (file: string, dropped: number): string =>
 
 export const unknown = "unknown error"
 
+export const doctorShowsMore = "skein doctor shows more"
+
 const unusableReasons = {
   "not-a-database": "is not a database",
   "foreign-database": "is a database of another program",
   "newer-version": "was written by a newer version of Skein",
-  damaged: "is damaged; skein doctor shows more",
+  damaged: `is damaged; ${doctorShowsMore}`,
   "no-access": "cannot be used",
   locked: "is locked by another process",
   "in-use": "is of an older version, and another process has it open; end that process, and it can be migrated",

@@ -41,6 +41,19 @@ const described = (
   )
 
 describe("RunFailure", () => {
+  it("leads to skein doctor where a sound database would not have failed", () => {
+    const of = (code: string) =>
+      RunFailure.describe(
+        new RunStopped({ runId: RunId.make("r"), stopReason: "failed", detail: `Storage failed to write: ${code}` }),
+        null,
+        setting
+      )
+    for (const code of ["SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_ERROR", "SQLITE_CONSTRAINT_UNIQUE"]) {
+      expect(of(code)).toContain(`${code}. skein doctor shows more. To continue`)
+    }
+    for (const code of ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY"]) expect(of(code)).not.toContain("doctor")
+  })
+
   it("names the variable of a refused key", () => {
     const resume = "To continue: skein run --session ses_1 --resume"
     expect(described("anthropic", "unauthorized", 401, "invalid x-api-key")).toBe(

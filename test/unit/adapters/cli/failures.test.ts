@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { createServer } from "node:http"
+import { join } from "node:path"
 import * as Program from "./Program.js"
 
 interface Call {
@@ -34,7 +36,36 @@ const provider = (status: number, message: string, models: string) =>
     return { url: `http://127.0.0.1:${port}/v1`, calls }
   })
 
+/** Changes a database as damage does. */
+const damage = (path: string, sql: string) =>
+  Effect.sync(() => {
+    const connection = new Sqlite(path)
+    connection.exec(sql)
+    connection.close()
+  })
+
 describe("skein run that fails", () => {
+  it.scopedLive(
+    "leads to skein doctor when the database has lost a table",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "s.json": JSON.stringify([{ text: "hello" }, { text: "again" }]) })
+        expect((yield* home.run(["run", "hi", "--model", "script/s.json"])).code).toBe(0)
+        yield* damage(join(home.data, "skein.db"), "DROP TABLE messages")
+        const run = yield* home.run(["run", "again", "--last", "--quiet"])
+        expect(run).toMatchObject({ code: 1, stdout: "" })
+        expect(run.stderr).toMatch(
+          /^skein: cannot [^:]+: the database is not in the expected form, SQLITE_ERROR; skein doctor shows more\n$/
+        )
+        yield* damage(join(home.data, "skein.db"), "DROP TABLE engines")
+        const list = yield* home.run(["sessions", "list"])
+        expect(list).toMatchObject({ code: 1, stdout: "" })
+        expect(list.stderr).toMatch(/SQLITE_ERROR; skein doctor shows more\n$/)
+        expect((yield* home.run(["doctor"])).stdout).toContain("messages")
+      }),
+    60_000
+  )
+
   it.scopedLive(
     "a deleted current folder is said in one line, and hinders no command that does not need it",
     () =>
