@@ -2,12 +2,14 @@
 import { Effect, Layer, type Scope } from "effect"
 import { readdirSync } from "node:fs"
 import * as Agents from "../../services/Agents.js"
+import { StoredEnds } from "../../services/runtime/StoredEnds.js"
 import * as Upgrading from "../../services/storage/Upgrading.js"
 import type { Options as EngineOptions } from "../../services/EngineConfig.js"
 import { codeOf } from "../ErrorCode.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
 import * as DataLayout from "../sqlite/DataLayout.js"
 import * as Unusable from "../sqlite/Unusable.js"
+import * as Failure from "./Failure.js"
 import * as OpeningProgress from "./OpeningProgress.js"
 import * as Place from "./Place.js"
 import { cluster, postgres } from "./PostgresLoading.js"
@@ -16,6 +18,7 @@ import { Signals } from "./Signals.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Maintenance from "./texts/Maintenance.js"
+import * as Run from "./texts/Run.js"
 import * as Texts from "./texts/Sessions.js"
 
 /**
@@ -87,7 +90,11 @@ const opened = (place: Place.Place, { endsOthers, ...options }: Options & { read
         patienceMillis: 2_000,
         endsOthers,
         copied: (path) => writeError(`skein: ${TerminalText.line(Maintenance.copiedFirst(path))}\n`)
-      })
+      }).pipe(
+        Effect.provideService(StoredEnds, {
+          failing: (error) => writeError(`${Failure.line(error)}; ${Run.triedAgain}\n`)
+        })
+      )
       return Layer.tap(Layer.scopedContext(OpeningProgress.during(building)), () => arm)
     })
   )

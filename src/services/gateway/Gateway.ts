@@ -136,7 +136,10 @@ export interface Service {
     messages: ReadonlyArray<ForeignMessage>,
     idempotencyKey?: string
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
-  /** Stops a run, or removes it from the queue. Returns when its end is stored. */
+  /**
+   * Stops a run, or removes it from the queue. Returns when its end is stored. Where storage does not take the end for
+   * more than a moment, such as on a full disk, this fails, and the end is stored as soon as it can be.
+   */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
   /** Changes a session's title, model, agent, folder or metadata, in one commit. */
   readonly patch: (input: Patch) => Effect.Effect<Session, SkeinError.Change>

@@ -25,8 +25,7 @@ import {
   Layer,
   Metric,
   Option,
-  Queue,
-  Schedule
+  Queue
 } from "effect"
 import type { Actor } from "../../domain/Actor.js"
 import { Checked } from "../../domain/Checked.js"
@@ -49,6 +48,7 @@ import { Storage, StorageReader } from "../storage/Storage.js"
 import * as HandlerResult from "./HandlerResult.js"
 import { type GivenPresence, Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
+import * as StoredEnds from "./StoredEnds.js"
 import * as Turns from "./Turns.js"
 
 export interface Service {
@@ -69,12 +69,15 @@ export interface Service {
   readonly abandoned: Effect.Effect<SessionId>
   /** Returns when the end of a run that this engine drives is stored; immediately for any other run. */
   readonly ended: (runId: RunId) => Effect.Effect<void>
-  /** Stops a run that this engine drives, for an actor, and returns when its end is stored. Does nothing for any other run. */
+  /**
+   * Stops a run that this engine drives, for an actor, and returns when its end is stored. Does nothing for any other
+   * run. Fails when storage has not taken the end for more than a moment; it is tried again all the same.
+   */
   readonly stop: (
     runId: RunId,
     reason: Extract<StopReason, "cancelled" | "deleted">,
     actor?: Actor | null
-  ) => Effect.Effect<void>
+  ) => Effect.Effect<void, SkeinError.Write>
   /** Whether the engine is being closed: it no longer begins or takes up runs. */
   readonly isClosing: () => boolean
   /**
@@ -95,6 +98,8 @@ type StopCause = Extract<StopReason, "cancelled" | "deleted"> | "released"
 interface DrivenRun {
   readonly started: StartedRun
   readonly ended: Deferred.Deferred<void>
+  /** Fails once storage has not taken the run's end for more than a moment. */
+  readonly unstored: Deferred.Deferred<never, SkeinError.Write>
   /** The turn, once it runs. */
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
   /** The run's end, once it is stored with its last step. */
@@ -106,9 +111,6 @@ interface DrivenRun {
   /** Set when the lease is lost. */
   lost: SkeinError.LeaseLost | null
 }
-
-/** Between attempts to store a run's end. */
-const patience = Schedule.union(Schedule.exponential("50 millis"), Schedule.spaced("2 seconds"))
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -155,6 +157,7 @@ const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const leases = yield* Leases
   const { drainMillis, limits } = yield* EngineConfig
+  const { failing } = yield* StoredEnds.StoredEnds
   const checkpoints = yield* Checkpoints
   const live = yield* LiveRuns
   const signals = yield* EventSignals
@@ -167,7 +170,12 @@ const make = Effect.gen(function* () {
   const idle = yield* Effect.makeLatch(true)
   const abandoned = yield* Queue.unbounded<SessionId>()
   let closing = false
-  yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
+  const closed = yield* Effect.makeLatch(false)
+  const beginToClose = Effect.suspend(() => {
+    closing = true
+    return closed.open
+  })
+  yield* Effect.addFinalizer(() => beginToClose)
 
   /** Keeps what an unfinished step had written, marked as partial. */
   const keepPartial = Effect.fnUntraced(function* (started: StartedRun) {
@@ -213,6 +221,7 @@ const make = Effect.gen(function* () {
     const entry: DrivenRun = {
       started,
       ended: Deferred.unsafeMake(FiberId.none),
+      unstored: Deferred.unsafeMake(FiberId.none),
       fiber: null,
       end: null,
       reason: null,
@@ -266,17 +275,20 @@ const make = Effect.gen(function* () {
     const exit = yield* Fiber.await(fiber)
     const isFenced = Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isLeaseLost)
     if (isFenced) yield* Metric.increment(Metrics.fencedRuns)
-    yield* Effect.sandbox(finish(entry, exit)).pipe(
+    const attempt = Effect.sandbox(finish(entry, exit)).pipe(
       Effect.mapError(Cause.squash),
       Effect.tapError((error) =>
         Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), {
           runId: run.id,
           error: HandlerResult.nameOf(error)
         })
-      ),
-      Effect.retry({ schedule: patience, while: (error) => !closing && !isFinal(error) }),
-      Effect.ignore
+      )
     )
+    yield* StoredEnds.untilStored(attempt, {
+      isLast: (error) => closing || isFinal(error),
+      hurried: closed.await,
+      failing: (error) => Effect.zipRight(Deferred.fail(entry.unstored, error), Effect.forkDaemon(failing(error)))
+    })
   })
 
   /** Lets go of a run, whether or not its end is stored, and tells whoever waits for that. */
@@ -347,7 +359,7 @@ const make = Effect.gen(function* () {
   }, Effect.scoped)
 
   const drain = Effect.gen(function* () {
-    closing = true
+    yield* beginToClose
     if (driven.size === 0) return
     // It runs in a finalizer, where nothing is interruptible by default.
     const releasing = yield* Effect.forEach([...driven.values()], (entry) =>
@@ -386,14 +398,15 @@ const make = Effect.gen(function* () {
     stop: (runId, reason, actor) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)
-        return entry === undefined ? Effect.void : stopEntry(entry, reason, actor)
+        if (entry === undefined) return Effect.void
+        return Effect.raceFirst(stopEntry(entry, reason, actor), Deferred.await(entry.unstored))
       }),
     isClosing: () => closing,
     drain,
-    abandon: Effect.suspend(() => {
-      closing = true
-      return Effect.forEach([...driven.values()], lose, { discard: true })
-    }),
+    abandon: Effect.zipRight(
+      beginToClose,
+      Effect.suspend(() => Effect.forEach([...driven.values()], lose, { discard: true }))
+    ),
     lose: (runId) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)

@@ -25,6 +25,10 @@ export const queued = (runId: string): string => `the session is busy; waiting f
 export const released = (runId: string): string =>
   `run ${runId} was left behind; it waits for skein run --resume or for another engine`
 
+/** After what storage failed with, for a run whose end waits for it. */
+export const triedAgain =
+  "it is tried again until it works; if this process is ended, skein run --resume goes on with the run"
+
 /** What a limit on a message means. */
 export const asJson = (limit: string): string =>
   `${limit} as JSON, in which a quote, a backslash or a line break is two`

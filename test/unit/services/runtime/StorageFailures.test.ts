@@ -4,6 +4,7 @@ import { SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
+import { StoredEnds } from "../../../../src/services/runtime/StoredEnds.js"
 import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
 import { considering, ground, type Options } from "./engines.js"
 
@@ -96,6 +97,72 @@ describe("P4 when storage fails", () => {
         "good success: fine",
         "good success: fine"
       ])
+    })
+  )
+
+  it.scoped("P4 at endRun, for long: who cancels is told why, and the end is stored once storage works", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      let isFull = true
+      const told: Array<SkeinError.Write> = []
+      const failing = (error: SkeinError.Write) => Effect.sync(() => void told.push(error))
+      const storage = (storage: StorageService): StorageService => ({
+        ...storage,
+        endRun: (...end) => Effect.suspend(() => (isFull ? full : storage.endRun(...end)))
+      })
+      const engine = yield* Effect.provideService(open("a", { storage }), StoredEnds, { failing })
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* engine.begin("go")
+      yield* engine.seen(run, "text.delta")
+      const cancelling = yield* Effect.fork(Effect.flip(engine.gateway.cancel(run.runId)))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 second")
+      expect([cancelling.unsafePoll(), told]).toEqual([null, []])
+      yield* TestClock.adjust("1 second")
+      expect(yield* cancelling).toEqual(full)
+      expect(yield* Effect.flip(engine.gateway.cancel(run.runId))).toEqual(full)
+      expect(told).toEqual([full])
+      isFull = false
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* engine.gateway.await(run)).toMatchObject({ stopReason: "cancelled" })
+    })
+  )
+
+  it.scoped("P4 at endRun, for long: the engine closes at once, after one more attempt", () =>
+    Effect.gen(function* () {
+      const { declare, model, open } = yield* ground
+      let attempts = 0
+      const engine = yield* open("a", {
+        storage: (storage) => ({
+          ...storage,
+          endRun: () =>
+            Effect.zipRight(
+              Effect.sync(() => attempts++),
+              full
+            )
+        })
+      })
+      yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"))
+      const run = yield* engine.begin("go")
+      yield* engine.seen(run, "text.delta")
+      yield* Effect.fork(engine.gateway.cancel(run.runId))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("10 seconds")
+      const before = attempts
+      const closing = yield* Effect.fork(engine.close)
+      yield* Quiescence.idle
+      expect(closing.unsafePoll()).not.toBeNull()
+      expect(attempts).toBe(before + 1)
+      yield* declare("a", "dead")
+      const later = yield* open("later")
+      yield* later.gateway.await(yield* later.send(run.sessionId, "and?"))
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: half …",
+        "user: and?",
+        "assistant: done"
+      ])
+      expect((yield* later.gateway.run(run.runId)).state).toBe("ended")
     })
   )
 
