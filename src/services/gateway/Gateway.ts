@@ -116,9 +116,9 @@ export interface Service {
   readonly send: (input: Send) => Effect.Effect<Ref, SkeinError.Send>
   /**
    * Goes on from the transcript as it is, without a new message, for example after a crash: with a run that was left
-   * behind, else in a new run that replaces the run that ended without an answer. Returns the run that goes on. When
-   * there is nothing to go on with, returns the run that was meant, or the newest run that went on with it: it has its
-   * answer, still runs or waits, or the session went on without it.
+   * behind, else with the message that waited behind it, else in a new run that replaces the run that ended without an
+   * answer. Returns the run that goes on. When there is nothing to go on with, returns the run that was meant, or the
+   * newest run that went on with it: it has its answer, still runs or waits, or the session went on without it.
    */
   readonly resume: (sessionId: SessionId, of?: ResumedRun) => Effect.Effect<Ref, SkeinError.Resume>
   /**

@@ -45,7 +45,7 @@ export interface Service {
   /**
    * Claims a session that nobody holds any more, and drives what it takes. Must run within the boundary. A closing
    * engine takes nothing, and no engine takes a session whose placement it does not serve. Returns the run that it goes
-   * on with, if there is one.
+   * on with, or the one that waited and that it starts, if there is one.
    */
   readonly claim: (
     sessionId: SessionId,
@@ -171,7 +171,7 @@ const make = Effect.gen(function* () {
     const presence = yield* leases.presence
     const next = yield* storage.startNext(sessionId, presence)
     if (Option.isSome(next)) yield* drivers.drive(next.value, presence)
-    return Option.none()
+    return Option.map(next, ({ ref }) => ref)
   })
 
   const claim = Effect.fn("Claims.claim")(

@@ -190,7 +190,7 @@ const make = Effect.gen(function* () {
 
   /**
    * Claims the session unless the claimant is null, has storage begin a run, and drives it; all within the session's
-   * boundary. With `goesOn` nothing begins if the claim goes on with a run: that run is returned.
+   * boundary. With `goesOn` nothing begins if the claim goes on with a run, or starts one that waited: that run is returned.
    */
   const begin = <E>(
     sessionId: SessionId,

@@ -312,6 +312,29 @@ describe("skein run", () => {
   )
 
   it.scopedLive(
+    "--resume follows the message that waited behind a crashed run",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* setup(slowFile)
+        yield* home.fake.answer(FakeProvider.chat({ calls: [slowCall] }))
+        const first = yield* home.start(["run", "--json", "search"], home.env)
+        yield* Program.readUntil(first, "call.started")
+        const id = newestId(home)
+        const second = yield* home.start(["run", "--json", "and then?", "--session", id, "--queue"], home.env)
+        yield* Program.readUntil(second, "run.queued")
+        for (const running of [second, first]) {
+          yield* running.signal("SIGKILL")
+          yield* running.ended
+        }
+        yield* home.fake.answer(FakeProvider.chat({ text: "Then this." }))
+        const resumed = yield* home.run(["run", "--session", id, "--resume"], home.env)
+        expect(resumed).toMatchObject({ code: 0, stdout: "Then this.\n" })
+        expect((yield* home.run(["sessions", "list"], home.env)).stdout).toContain("idle")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "ends quietly when nobody reads its output any more, and cancels the run",
     () =>
       Effect.gen(function* () {

@@ -118,6 +118,24 @@ describe("P4 P5 P9 a dead engine's run", () => {
     })
   )
 
+  it.scoped("P9 is resumed with the message that waited behind it: that run is returned", () =>
+    Effect.gen(function* () {
+      const { declare, model, open, run } = yield* two
+      const other = yield* open("other")
+      const second = yield* other.send(run.sessionId, "two", { whenBusy: "queue" })
+      const third = yield* other.send(run.sessionId, "three", { whenBusy: "queue" })
+      yield* other.close
+      yield* declare("one", "dead")
+      const later = yield* open("later")
+      yield* model.play(ScriptedModel.text("third"))
+      const resumed = yield* later.gateway.resume(run.sessionId)
+      expect(resumed.runId).toBe(second.runId)
+      expect((yield* later.gateway.await(resumed)).stopReason).toBe("completed")
+      expect((yield* later.gateway.await(third)).stopReason).toBe("completed")
+      expect((yield* later.gateway.run(run.runId)).stopReason).toBe("crashed")
+    })
+  )
+
   it.scoped("P9 is left alone as long as its engine may live", () =>
     Effect.gen(function* () {
       const { declare, open, run } = yield* two
