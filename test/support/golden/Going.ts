@@ -1,5 +1,5 @@
 /** How a user goes on in every session of a golden data folder, and what the result must be. */
-import { Chunk, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
+import { Chunk, Effect, Layer, Logger, Option, Schema, Stream } from "effect"
 import { Entry, type Message } from "../../../src/domain/Message.js"
 import { Session, type SessionId } from "../../../src/domain/Session.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
@@ -91,13 +91,6 @@ const outcomeOf = (messages: ReadonlyArray<Message>, callId: string): string =>
   messages.flatMap((message) => (message.role === "tool" && message.callId === callId ? [message.outcome] : []))[0] ??
   "without a result"
 
-/** Resumes a session, once its queued runs have ended: claiming a session with such runs starts them. */
-const resume = (gateway: Gateway.Service, id: SessionId) =>
-  Effect.retry(gateway.resume(id), {
-    schedule: Schedule.spaced("5 millis"),
-    while: ({ _tag }) => _tag === "SessionBusy"
-  })
-
 /** Goes on in each session in the given way, and waits until nothing runs there. */
 export const goOn = (data: string, way: Way) =>
   Effect.gen(function* () {
@@ -108,7 +101,7 @@ export const goOn = (data: string, way: Way) =>
         const gateway = yield* Gateway.Gateway
         const sent =
           way === "message" ? [yield* gateway.send({ sessionId: id, text: "and now", whenBusy: "queue" })] : []
-        const resumed = way === "resume" ? [yield* resume(gateway, id)] : []
+        const resumed = way === "resume" ? [yield* gateway.resume(id)] : []
         for (const questionId of questions) yield* gateway.answer({ questionId, verdict: "allow-once" })
         const { cursor } = yield* gateway.session(id)
         const asked = questions.length > 0 ? running : []
@@ -117,8 +110,7 @@ export const goOn = (data: string, way: Way) =>
           runId,
           cursor
         }))
-        // If it is resumed between two queued runs, a session has nothing open, and the rest of its queue goes on by
-        // itself.
+        // Resuming a session with queued runs goes on with the first of them, and the rest of the queue by itself.
         const ends = yield* Effect.forEach([...waited, ...resumed, ...sent], (ref) => gateway.await(ref))
         const ended = ends.at(-1)
         const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))

@@ -15,6 +15,9 @@ export const linked = (name: string): string =>
 
 export const none = "No tokens; create one with skein token create NAME --scope read"
 
+export const noToken = (path: string, code: string | null): string =>
+  code === null ? `${path} is no token, and lets nobody in` : `${path} cannot be read, and lets nobody in: ${code}`
+
 export const headings = { name: "NAME", scope: "SCOPE", owner: "OWNER", created: "CREATED", expires: "EXPIRES" }
 
 export const everybody = "all"

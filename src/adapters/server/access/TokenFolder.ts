@@ -7,7 +7,7 @@
  * Of a named token, only its hash is stored. The local token is stored as it is in the file `token`, for programs of
  * the same user, and is never printed. A local token that others could have read is replaced.
  */
-import { Clock, Effect, Either, Option, Schema } from "effect"
+import { Array, Clock, Effect, Either, Option, Schema } from "effect"
 import { chmodSync, lstatSync, rmSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import { Owner } from "../../../domain/Session.js"
@@ -175,18 +175,39 @@ export const create = Effect.fn("TokenFolder.create")(function* (
   })
 })
 
-/** Returns the named tokens, sorted by name. A file without a token is left out. */
-export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, StorageUnusable | StorageFailed> =>
+/** A file among the tokens that is none, and lets nobody in. */
+export interface NoToken {
+  readonly path: string
+  /** The system's code if it cannot be read; null if it says something else. */
+  readonly code: string | null
+}
+
+/** What is in the folder of the named tokens, sorted by name. */
+export interface Listed {
+  readonly tokens: ReadonlyArray<Token>
+  readonly others: ReadonlyArray<NoToken>
+}
+
+/** The token in a file; null if the file is gone. */
+const listed = (path: string, file: string): Token | NoToken | null => {
+  try {
+    const text = PrivateFile.read(path)
+    if (text === null) return null
+    const token = Option.getOrNull(decode(text))
+    return token !== null && `${token.name}${ending}` === file ? token : { path, code: null }
+  } catch (thrown) {
+    return { path, code: codeOf(thrown) }
+  }
+}
+
+/** Returns the named tokens, and what else is among them. */
+export const list = (folder: string): Effect.Effect<Listed, StorageUnusable | StorageFailed> =>
   attempt("list tokens", () => {
-    const names = PrivateFile.names(join(folder, named)).flatMap((file) =>
-      file.endsWith(ending) ? [file.slice(0, -ending.length)].filter(Schema.is(TokenText.Name)) : []
-    )
-    return Either.right(
-      names.sort().flatMap((name) => {
-        const token = tokenIn(folder, name)
-        return token === null ? [] : [token]
-      })
-    )
+    // What begins with a dot is a file that is being written, or the system's own.
+    const files = PrivateFile.names(join(folder, named)).filter((file) => !file.startsWith("."))
+    const found = files.toSorted().flatMap((file) => listed(join(folder, named, file), file) ?? [])
+    const [others, tokens] = Array.partition(found, (one) => "hash" in one)
+    return Either.right({ tokens: tokens.toSorted((one, other) => (one.name < other.name ? -1 : 1)), others })
   })
 
 /** Removes a token: from now on it is refused. The local token is replaced by another one. */

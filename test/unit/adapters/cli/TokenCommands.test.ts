@@ -2,7 +2,16 @@
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import * as CommandLine from "../../../../src/adapters/cli/CommandLine.js"
 import * as Create from "../../../../src/adapters/cli/commands/token/create.js"
@@ -39,6 +48,30 @@ const commandIn =
       const failure = Exit.isFailure(exit) ? Failure.report(exit.cause) : null
       return { code: Failure.exitCode(exit), failure, stdout: yield* screen.output, stderr: yield* screen.errors }
     })
+
+it.scopedLive("what is among the tokens and is none is named, and hides no token", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    const token = commandIn(data)
+    yield* token("create", "ci", "--scope", "read")
+    const at = (name: string) => join(data, "server", "tokens", name)
+    writeFileSync(at("garbage.json"), "{")
+    writeFileSync(at("a\u001b[2J.txt"), "")
+    writeFileSync(at(".draft.tmp"), "")
+    copyFileSync(at("ci.json"), at("copy.json"))
+    mkdirSync(at("dir.json"))
+    const { code, stderr, stdout } = yield* token("list", "--json")
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^\{"name":"ci",[^\n]+\}\n$/)
+    expect(stderr).not.toContain("\u001b")
+    expect(stderr.trimEnd().split("\n").slice(1)).toEqual([
+      `skein: ${at("copy.json")} is no token, and lets nobody in`,
+      `skein: ${at("dir.json")} cannot be read, and lets nobody in: it is a folder, EISDIR`,
+      `skein: ${at("garbage.json")} is no token, and lets nobody in`
+    ])
+    expect((yield* token("list")).stdout).toMatch(/^NAME.*\nci /)
+  }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
+)
 
 it.scopedLive("tokens are made, shown without their secrets, and ended", () =>
   Effect.gen(function* () {

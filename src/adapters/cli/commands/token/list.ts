@@ -6,6 +6,7 @@ import { moment } from "../../SessionTable.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/TokenCommands.js"
+import * as Codes from "../../texts/Codes.js"
 import * as Texts from "../../texts/Tokens.js"
 import * as TokenName from "../../TokenName.js"
 
@@ -34,7 +35,10 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 
 export const run = Effect.fn("token.list")(function* (given: ValuesOf<typeof Commands.list>) {
   const screen = yield* Screen
-  const tokens = yield* TokenFolder.list(yield* TokenName.folderOf(given))
+  const { others, tokens } = yield* TokenFolder.list(yield* TokenName.folderOf(given))
+  for (const { code, path } of others) {
+    yield* screen.writeError(`skein: ${TerminalText.line(Codes.explain(Texts.noToken(path, code)))}\n`)
+  }
   if (given.has("json")) return yield* screen.write(tokens.map((token) => `${json(token)}\n`).join(""))
   const now = yield* Clock.currentTimeMillis
   const { created, expires, name, owner, scope } = Texts.headings
