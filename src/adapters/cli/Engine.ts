@@ -45,6 +45,8 @@ export interface Address {
 export interface ShortLived {
   /** Whether it stores anything where nothing is stored yet. Defaults to true. */
   readonly creates?: boolean
+  /** The data folder whose assets are read, if it is another one than that of the database. */
+  readonly assetsOf?: string
 }
 
 interface Options extends EngineOptions, ShortLived {
@@ -62,7 +64,7 @@ const isEmpty = (data: string): boolean => {
   }
 }
 
-const open = (place: Place.Place, { address = null, creates = true, lanes, readers, ...options }: Options) =>
+const open = (place: Place.Place, { address = null, assetsOf, creates = true, lanes, readers, ...options }: Options) =>
   Effect.gen(function* () {
     const all = { placements: placementsOf(place), ...options }
     if (place._tag === "Database") {
@@ -74,7 +76,7 @@ const open = (place: Place.Place, { address = null, creates = true, lanes, reade
     const folder = yield* Effect.promise(() => import("./FolderEngine.js"))
     if (!creates && isEmpty(data)) return folder.layerMemory(all)
     yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
-    return folder.layer({ ...all, data })
+    return folder.layer({ ...all, data, ...(assetsOf === undefined ? {} : { assets: folder.assetsIn(assetsOf) }) })
   })
 
 /** Until the engine is open, a signal ends the process immediately. */
@@ -118,16 +120,20 @@ export const layerLongLived = (place: Place.Place, options: LongLived) =>
 const withoutRuns = (place: Place.Place, options: ShortLived) =>
   Layer.provide(layer(place, options), Agents.layerNone("this command runs none"))
 
-const forStored = (place: Place.Place) => withoutRuns(place, { creates: false })
+const forStored = (place: Place.Place, options: ShortLived = {}) => withoutRuns(place, { ...options, creates: false })
 
 /** An engine for making sessions that nothing runs on. */
 export const layerWithoutRuns = (given: Place.Given) =>
   Layer.unwrapEffect(Effect.map(Place.of(given), (place) => withoutRuns(place, {})))
 
 /** An engine for managing the sessions that are there. Where nothing is stored, it finds none and creates nothing. */
-export const layerForStored = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), forStored))
+export const layerForStored = (given: Place.Given) =>
+  Layer.unwrapEffect(Effect.map(Place.of(given), (place) => forStored(place)))
 
-/** An engine on a copy of the database. The copy is not kept, so it is migrated without a copy of its own. */
+/**
+ * An engine on a copy of the database, and on the assets where they are. The copy is not kept, so it is migrated without
+ * a copy of its own.
+ */
 const layerOnCopy = <E>(folder: Place.Folder, copy: Effect.Effect<string, E, Scope.Scope>, reason: string) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
@@ -135,7 +141,7 @@ const layerOnCopy = <E>(folder: Place.Folder, copy: Effect.Effect<string, E, Sco
       const data = yield* copy
       yield* (yield* Screen).writeError(`skein: ${TerminalText.line(reason)}\n`)
       return Layer.provide(
-        forStored({ ...folder, data }),
+        forStored({ ...folder, data }, { assetsOf: folder.data }),
         Layer.succeed(Upgrading.Upgrading, { ...Upgrading.usual, keepsCopy: false })
       )
     })

@@ -9,7 +9,7 @@
  *
  * Guaranteed: the original is not touched; only its owner can read the copy, and it is gone with the scope.
  *
- * Not guaranteed: that the copy has assets. Commands must read them where they are.
+ * The copy has no assets. They are read where they are.
  */
 import { Effect } from "effect"
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs"

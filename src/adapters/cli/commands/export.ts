@@ -101,5 +101,5 @@ export const run = Effect.fn("cli.export")(function* (given: ValuesOf<typeof Com
     if (path === null) return
     const size = Progress.size(counts.bytes)
     yield* screen.write(`${Texts.exported(TerminalText.line(path), counts.sessions, counts.files, size)}\n`)
-  }).pipe(Effect.provide(Engine.layerForStored(given)))
+  }).pipe(Effect.provide(Engine.layerForReading(given)))
 })

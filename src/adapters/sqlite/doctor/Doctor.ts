@@ -8,7 +8,7 @@
  * end could not be repaired. Damage in one session never stops the check of another.
  */
 import { Clock, Effect } from "effect"
-import { existsSync, readdirSync } from "node:fs"
+import { accessSync, constants, existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { StorageUnusable, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
@@ -16,6 +16,7 @@ import { make, type Outcome } from "../../../services/storage/sql/doctor/Finding
 import * as Judging from "../../../services/storage/sql/doctor/Judging.js"
 import * as RowDoctor from "../../../services/storage/sql/doctor/RowDoctor.js"
 import * as Treatment from "../../../services/storage/sql/doctor/Treatment.js"
+import { codeOf } from "../../ErrorCode.js"
 import * as Aside from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
 import * as AssetCheck from "./AssetCheck.js"
@@ -81,9 +82,24 @@ const ofFolder = (data: string, aside: Aside.Aside | null): Task => {
   return { path: DataLayout.databaseIn(data), looks, aside, hasFiles: true }
 }
 
+/**
+ * Refuses a folder on a read-only disk: SQLite needs room next to a database even to read it, and that nothing can be
+ * written there is no damage.
+ */
+const writable = (data: string): Effect.Effect<void, StorageUnusable> =>
+  Effect.suspend(() => {
+    try {
+      accessSync(data, constants.W_OK)
+      return Effect.void
+    } catch (thrown) {
+      const detail = codeOf(thrown)
+      return detail === "EROFS" ? new StorageUnusable({ path: data, reason: "no-access", detail }) : Effect.void
+    }
+  })
+
 /** Returns everything that is wrong, and whether it can be repaired. Changes nothing. */
 export const look = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
-  Effect.withSpan(treat(ofFolder(data, null)), "Doctor.look")
+  Effect.withSpan(Effect.zipRight(writable(data), treat(ofFolder(data, null))), "Doctor.look")
 
 /**
  * Returns everything that is wrong with the database file at `path` alone, whatever its name. Folders and files of assets
@@ -101,6 +117,7 @@ export const lookAtDatabase = (path: string): Effect.Effect<Outcomes, Failure, E
  */
 export const repair = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {
+    yield* writable(data)
     const path = DataLayout.databaseIn(data)
     if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
     return yield* treat(ofFolder(data, Aside.make(data, yield* Clock.currentTimeMillis)))

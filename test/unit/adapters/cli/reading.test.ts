@@ -22,6 +22,9 @@ const small = Effect.gen(function* () {
   return { home, id: session?.id ?? "" }
 })
 
+/** A picture of one pixel. */
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 const fill = (path: string): void => {
   for (const size of [64 * 1024, 4096, 1]) {
     try {
@@ -66,4 +69,30 @@ Machine.withMounts("sessions can be read on a read-only disk", () =>
     expect(Program.isOneLine(refused.stderr)).toBe(true)
     expect(statSync(home.data).isDirectory()).toBe(true)
   })
+)
+
+Machine.withMounts(
+  "sessions can be exported with their files from a read-only disk, and the doctor says what it is",
+  () =>
+    Effect.gen(function* () {
+      const { home } = yield* small
+      const picture = JSON.stringify([{ calls: [{ name: "read", input: { path: "a.png" } }] }, { text: "a picture" }])
+      yield* home.write("p.json", picture)
+      writeFileSync(home.at("work/a.png"), Buffer.from(png, "base64"))
+      expect(yield* home.run(["run", "look", "--model", "script/../p.json", "--yes"])).toMatchObject({ code: 0 })
+      const lines = (text: string) => text.split("\n").slice(1, -2)
+      const before = lines((yield* home.run(["export", "--all"])).stdout)
+      expect(before.filter((line) => line.startsWith('{"type":"asset"'))).toHaveLength(1)
+      execFileSync("mount", ["-o", "remount,ro", home.data])
+      const exported = yield* home.run(["export", "--all"])
+      expect(exported.code).toBe(0)
+      expect(lines(exported.stdout)).toEqual(before)
+      for (const args of [["doctor"], ["doctor", "--repair"]]) {
+        expect(yield* home.run(args)).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: `skein: ${home.data} cannot be used (the disk or the folder is read-only, EROFS)\n`
+        })
+      }
+    })
 )
