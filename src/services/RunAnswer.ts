@@ -16,6 +16,7 @@ import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway } from "./gateway/Gateway.js"
 import * as NewestEntry from "./NewestEntry.js"
+import * as SpanEnds from "./SpanEnds.js"
 import { await as await_, events, goOn, isCutOff, mayWaitForNext } from "./RunEnd.js"
 
 /** The place of a run's last answer, found in its events, or in the transcript once events of the run have aged out. */
@@ -57,7 +58,7 @@ export const answer: (
   "Run.answer"
 )(function* (ref) {
   return yield* textOfEnd(yield* await_(ref))
-})
+}, SpanEnds.own)
 
 /**
  * Returns the JSON Schema of a schema, for `output` of `Gateway.send`. What is decoded is JSON, so the encoded form
@@ -141,5 +142,5 @@ export const answerAs = <A, I, R>(
       text = yield* textOfEnd(yield* again(run, formOf(run, schema), Output.again(text, value.left), time))
     }
     return yield* Effect.mapError(read(text), (detail) => new SkeinError.AnswerInvalid({ runId: run.id, text, detail }))
-  })
+  }, SpanEnds.own)
 }

@@ -6,6 +6,7 @@ import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway, type Send } from "./gateway/Gateway.js"
 import * as Waiting from "./gateway/Waiting.js"
+import * as SpanEnds from "./SpanEnds.js"
 
 const isOf = (ref: Ref) => (event: SessionEvent.SessionEvent) => "runId" in event && event.runId === ref.runId
 
@@ -24,11 +25,11 @@ export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, Skein
   )
 
 /** Waits for a run's end. Fails as `Gateway.await` does. */
-const await_: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await, Gateway> = Effect.fn("Run.await")(
-  function* (ref) {
-    return yield* (yield* Gateway).await(ref)
-  }
-)
+const await_: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await, Gateway> = Effect.fn("Run.await")(function* (
+  ref
+) {
+  return yield* (yield* Gateway).await(ref)
+}, SpanEnds.own)
 export { await_ as await }
 
 /** What `settle` sends: a message with its key. */
@@ -80,5 +81,6 @@ export const settle: (
     yield* mayWaitForNext(sessionId)
     yield* gateway.send({ whenBusy: "queue", ...input })
     return yield* goOn(sessionId, idempotencyKey)
-  }
+  },
+  SpanEnds.own
 )

@@ -70,3 +70,13 @@ export const tracer = (given: Tracer.Tracer): Tracer.Tracer => {
 /** Has all spans of an effect end so. */
 export const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.tracer, (given) => Effect.withTracer(effect, tracer(given)))
+
+/**
+ * Has the one span end so in which an effect begins: for work in the fibers of others, whose other spans are not to be
+ * changed, such as that of whoever pulls a stream or waits for a run.
+ */
+export const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime(({ currentSpan }) => {
+    if (currentSpan?._tag === "Span") hide(currentSpan)
+    return effect
+  })

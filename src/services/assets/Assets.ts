@@ -123,7 +123,7 @@ const make = Effect.gen(function* () {
     Effect.withSpan("Assets.sweep")
   )
 
-  return { limits, save, ...arriving, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
+  return { limits, save, ...arriving, ...Reading.make(files, reader, hashing, config), remove, removeFolder, sweep }
 })
 
 export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Engines> =

@@ -2,12 +2,14 @@
  * Reads an asset. A missing or shortened file fails with a typed error, at the latest where the missing part begins. A
  * content that changed on disk fails at its end, if all of it is read. Reading a part does not detect changes.
  */
-import { Effect, Option, Ref, Stream } from "effect"
+import { Effect, identity, Option, Ref, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed, InvalidInput } from "../../domain/SkeinError.js"
 import type { AssetNotFound, Read } from "../../domain/SkeinError.js"
+import type { EngineConfig } from "../EngineConfig.js"
 import type * as Hashing from "../Hashing.js"
+import * as SpanEnds from "../SpanEnds.js"
 import type * as Storage from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
@@ -26,7 +28,12 @@ const wholeNumber = (field: string, value: number, limit: number): Option.Option
     ? Option.none()
     : Option.some(new InvalidInput({ field, limit: `a whole number from 0 to ${limit}`, actual: `${value}` }))
 
-export const make = (files: AssetFiles.Service, reader: Storage.ReaderService, hashing: Hashing.Service) => {
+export const make = (
+  files: AssetFiles.Service,
+  reader: Storage.ReaderService,
+  hashing: Hashing.Service,
+  { traceContent }: Pick<EngineConfig["Type"], "traceContent">
+) => {
   const content = (
     asset: Asset,
     offset: number,
@@ -72,7 +79,7 @@ export const make = (files: AssetFiles.Service, reader: Storage.ReaderService, h
       )
       if (Option.isSome(refusal)) return yield* refusal.value
       return content(asset, offset, Math.min(length, asset.size - offset))
-    }).pipe(Stream.unwrap, Stream.withSpan("Assets.open"))
+    }).pipe(traceContent ? identity : SpanEnds.own, Stream.unwrap, Stream.withSpan("Assets.open"))
 
   const bytes = Effect.fn("Assets.bytes")(function* (sessionId: SessionId, assetId: AssetId, most?: number) {
     const asset = yield* reader.asset(sessionId, assetId)

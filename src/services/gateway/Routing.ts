@@ -52,11 +52,6 @@ const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }
     return payload
   })
 
-/** Has the span of a stream end without what was said. */
-const hideSpan = Effect.withFiberRuntime<void>(({ currentSpan }) =>
-  Effect.sync(() => void (currentSpan?._tag === "Span" && SpanEnds.hide(currentSpan)))
-)
-
 /**
  * Methods that check their input, within the operation's span. Many calls at the same time do not all begin in one
  * stretch: other work has its turn between them.
@@ -83,7 +78,7 @@ const methods = (stretch: Stretch["Type"], traceContent: boolean) => {
         handle: (payload: P) => Stream.Stream<A, E>
       ) =>
       (...args: Args): Stream.Stream<A, E | SkeinError.InvalidInput> =>
-        (traceContent ? begin(operation, args) : Effect.zipRight(hideSpan, begin(operation, args))).pipe(
+        (traceContent ? begin(operation, args) : SpanEnds.own(begin(operation, args))).pipe(
           Effect.map(handle),
           Stream.unwrap,
           Stream.withSpan(`Gateway.${operation.name}`)

@@ -9,7 +9,7 @@
  * step's message has it all.
  *
  * A hub exists while anybody watches its session, and has the one fiber that all its watchers need. A replay that does
- * not go on live needs none: it ends with the page that is not full.
+ * not go on live needs none.
  */
 import { Chunk, Effect, Exit, Fiber, FiberSet, Option, Scope, Stream } from "effect"
 import * as Live from "../../domain/Live.js"

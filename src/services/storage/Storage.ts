@@ -197,7 +197,10 @@ export interface Admission {
   /** The JSON Schema of the answer that is asked for; null for a text of any form. */
   readonly output: Checked<JsonRecord> | null
   readonly idempotencyKey: string | null
-  /** A hash of everything that the caller sent, whatever the order of its fields. This is the hash that is stored. */
+  /**
+   * A hash of everything that the caller sent but the types of files, whatever the order of its fields. This is the hash
+   * that is stored.
+   */
   readonly hash: string
   /** A hash of the texts as they arrived: what earlier versions stored as `hash`. */
   readonly textHash: string

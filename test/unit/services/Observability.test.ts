@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Schema, Stream, TestClock, Tracer } from "effect"
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
-import { Gateway, Permissions, Tool } from "skein"
+import { Gateway, Permissions, Run, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { SkeinTest } from "skein/testing"
 import { layerIds } from "../../../src/adapters/node/Identity.js"
@@ -12,6 +12,7 @@ import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as Metrics from "../../../src/services/Metrics.js"
 import { StorageFailed } from "../../../src/domain/SkeinError.js"
 import { Storage } from "../../../src/services/storage/Storage.js"
+import { FilesFailed } from "../../../src/services/assets/AssetFiles.js"
 import { open } from "./runtime/fixture.js"
 import { ground } from "./runtime/engines.js"
 import { folder } from "./storage/disk.js"
@@ -89,7 +90,7 @@ const turn = (
       yield* model.play(step ?? call, ScriptedModel.text(secret))
       const { id } = yield* gateway.create({ workdir: "/" })
       const ref = yield* gateway.send({ sessionId: id, text: secret })
-      yield* gateway.await(ref)
+      yield* Effect.exit(Run.answer(ref))
       yield* Stream.runDrain(gateway.transcript({ sessionId: id }))
       return ref
     }).pipe(Effect.provide(engine), Effect.provide(layer))
@@ -198,6 +199,25 @@ describe("what is seen from outside", () => {
       }).pipe(Effect.provide(engine), Effect.provide(layer))
       const told = spans.flatMap(({ name, told }) => (name === "Gateway.create" ? told : []))
       expect(told).toEqual(["InvalidInput: InvalidInput"])
+    })
+  )
+
+  it.scoped("a file that cannot be read ends all spans without the words of its store", () =>
+    Effect.gen(function* () {
+      const { layer, spans } = recording()
+      const { open } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        files: (own) => ({ ...own, read: () => Stream.fail(new FilesFailed({ missing: false, detail: secret })) })
+      })
+      const { id } = yield* session()
+      const content = Stream.make(new TextEncoder().encode("text"))
+      const asset = yield* gateway.saveAsset({ sessionId: id, mediaType: "text/plain", content })
+      const reading = Stream.runDrain(gateway.openAsset({ sessionId: id, assetId: asset.id }))
+      expect((yield* Effect.flip(Effect.provide(reading, layer)))._tag).toBe("AssetFailed")
+      expect(spans.map(({ name, told }) => [name, ...told])).toEqual([
+        ["Gateway.openAsset", "AssetFailed: AssetFailed"],
+        ["Assets.open", "AssetFailed: AssetFailed"]
+      ])
     })
   )
 
