@@ -1,8 +1,8 @@
 /**
  * One group of writes in one transaction on a connection that answers later. The rows of the group's sessions are
- * locked first, in order, by a separate statement; before that the lock of the schema is shared. Then writes of different sessions run side by side, and writes of
- * one session one after the other. A write of several sessions, or of a session that is not known beforehand, runs
- * alone.
+ * locked first, in order, by a separate statement; before that, the schema's version is read, and so kept as it is. Then
+ * writes of different sessions run side by side, and writes of one session one after the other. A write of several
+ * sessions, or of a session that is not known beforehand, runs alone.
  *
  * Each group stores its mark in the row of its lane, and so holds that row until it has ended. After a COMMIT that was
  * not answered, getting the lock on that row proves that the transaction is over, and the mark shows how it ended.
@@ -32,8 +32,6 @@ export interface Group<M extends Member> extends Common {
   readonly lockMillis: number | null
   /** Learns the server's time. */
   readonly clock: ServerClock
-  /** The schema, whose lock is shared. */
-  readonly schema: string
   readonly members: ReadonlyArray<M>
 }
 
@@ -151,19 +149,20 @@ const rollBack = async (connection: Connection): Promise<null> => {
 
 /** Runs the members in a transaction and commits the changes that stay, if there are any. */
 export const commit = async <M extends Member>(connection: Connection, group: Group<M>): Promise<Outcome<M>> => {
-  const { lockMillis, members, schema } = group
+  const { lockMillis, members } = group
   /** The first one is why the transaction cannot be committed. */
   const failures: Array<{ readonly failure: SqlFailure; readonly culprit: M | null }> = []
   const fail = (culprit: M | null) => (failure: SqlFailure) => void failures.push({ failure, culprit })
-  const quietly = (sent: Promise<unknown>) => sent.catch((thrown: unknown) => fail(null)(failureOf(thrown)))
+  const noted = (thrown: unknown) => fail(null)(failureOf(thrown))
+  const quietly = (sent: Promise<unknown>) => sent.catch(noted)
 
   const lock = lockOf(members.map(({ subject }) => subject))
   const begun = [quietly(connection.send("BEGIN", []))]
   if (lockMillis !== null) begun.push(quietly(connection.send(`SET LOCAL lock_timeout = ${lockMillis}`, [])))
-  begun.push(quietly(send(connection, SchemaLock.shared(schema))))
   let version = 0
-  const read = connection.send(SchemaLock.readVersion, []).then(({ rows }) => (version = SchemaLock.versionOf(rows)))
-  begun.push(quietly(read))
+  const read = connection.send(SchemaLock.readVersion, [])
+  // Its failure must be the first one that is known: those after it only say that it failed.
+  begun.push(read.then(({ rows }) => void (version = SchemaLock.versionOf(rows)), noted))
   if (lock !== null) begun.push(quietly(send(connection, lock)))
 
   const notes = new Notes()

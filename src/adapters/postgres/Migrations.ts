@@ -52,6 +52,7 @@ export const migrate = (
     const { endsOthers } = yield* Upgrading
     const [{ found: isUnused }] = decodeFound((yield* send(...SchemaLock.isUnused(schema))).rows)
     if (!isUnused && !endsOthers) return yield* new StorageUnusable({ path: where, reason: "in-use", detail: "" })
+    yield* send(SchemaLock.alone)
     for (const [index, { name, statements }] of all.slice(done).entries()) {
       // The statements are sent in order, without waiting for answers in between.
       yield* Effect.forEach(statements, (statement) => send(statement), { concurrency: "unbounded", discard: true })
@@ -61,7 +62,7 @@ export const migrate = (
   })
   const migration = Effect.gen(function* () {
     yield* send("BEGIN")
-    yield* send(...SchemaLock.alone(schema))
+    yield* send(...SchemaLock.migrating(schema))
     const { rows } = yield* send("SELECT getdatabaseencoding() AS encoding")
     const [{ encoding }] = decodeEncoding(rows)
     if (encoding !== "UTF8") {

@@ -65,7 +65,6 @@ const open = (options: Options, isRepair: boolean) =>
       })
     /** Keeps newer versions from migrating the schema. Fails if one has. */
     const keep = Effect.gen(function* () {
-      yield* run(...SchemaLock.shared(schema))
       const version = SchemaLock.versionOf(yield* query<object>("read the schema's version", SchemaLock.readVersion))
       if (version <= steps.length) return
       return yield* new StorageFailed({ operation: "repair the session", code: "NEWER_VERSION" })

@@ -95,7 +95,6 @@ export interface Options {
   /** Opens a new connection. */
   readonly connect: Effect.Effect<Connection, StorageUnusable | StorageFailed>
   readonly clock: ServerClock
-  readonly schema: string
   /** Where the database is, for messages. */
   readonly where: string
   /** Notifies other processes of a commit. */
@@ -107,7 +106,6 @@ const makeLane = ({
   announce,
   clock: serverClock,
   connect,
-  schema,
   where
 }: Options): Effect.Effect<Lane, never, EventSignals | Ids | Scope.Scope> =>
   Effect.gen(function* () {
@@ -247,7 +245,7 @@ const makeLane = ({
         const began = elapsed()
         if (isFirst) for (const { since } of members) Metrics.writeWait.unsafeUpdate(began - since, [])
         const lockMillis = isRetry ? retryLockMillis : null
-        const group = { ...nextMark(), members, lockMillis, clock: serverClock, schema }
+        const group = { ...nextMark(), members, lockMillis, clock: serverClock }
         return Effect.map(
           Effect.promise(() => Group.commit(connection, group)),
           (outcome) => {

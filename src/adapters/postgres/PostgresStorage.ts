@@ -41,6 +41,12 @@ export interface Options {
 /** How long a lane waits for a lock, in milliseconds, before it goes on with other writes and comes back. */
 const laneLockMillis = 250
 
+/**
+ * How long a migration waits for a lock, in milliseconds, before it lets others write and comes back: somebody who reads
+ * for long, such as a dump, must not keep engines from storing anything meanwhile.
+ */
+const migrationLockMillis = 2_000
+
 /** Asks the server for its time. */
 const learn = (connection: Connection.Connection, clock: ServerClock.ServerClock) =>
   Effect.suspend(() => {
@@ -64,7 +70,13 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
     const where = DatabaseUrl.where(Redacted.value(url))
     const to = { url, schema, lockMillis: busyMaxMillis }
     const begin = Effect.flatMap(
-      Connection.scoped({ ...to, applicationName: "skein migrates", isLane: true, scans: true }),
+      Connection.scoped({
+        ...to,
+        applicationName: "skein migrates",
+        isLane: true,
+        lockMillis: Math.min(busyMaxMillis, migrationLockMillis),
+        scans: true
+      }),
       (connection) =>
         Effect.zipRight(
           Migrations.migrate({ connection, schema, where }),
@@ -102,7 +114,6 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
         lockMillis: laneLockMillis,
         idleMillis: silenceMillis(leaseMillis)
       }),
-      schema,
       where,
       announce: notify
     })

@@ -1,7 +1,7 @@
 /**
- * Keeps engines from writing into a schema that a newer version has migrated. Each transaction that writes shares the
- * lock of the schema until it ends, and reads the version once it has the lock. A migration holds the lock alone: it waits
- * for the transactions that have begun, and those after it see its version.
+ * Keeps engines from writing into a schema that a newer version has migrated. Each transaction that writes first reads the
+ * version, and so shares the server's lock on the table of migrations until it ends. A migration locks that table for
+ * itself alone: it waits for the transactions that have begun, and those after it wait for it and then read its version.
  *
  * Each engine also holds a lock for as long as it works, so that a migration can tell whether there are any.
  */
@@ -11,20 +11,16 @@ import { StorageUnusable } from "../../domain/SkeinError.js"
 /** A statement with its parameter. */
 type Statement = readonly [text: string, lock: string]
 
-const nameOf = (schema: string) => `skein ${schema}`
 const engines = (schema: string) => `skein engines ${schema}`
 
-/** Held until the transaction ends. */
-export const shared = (schema: string): Statement => [
-  "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
-  nameOf(schema)
+/** Lets one process at a time migrate the schema, until its transaction ends. */
+export const migrating = (schema: string): Statement => [
+  "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+  `skein ${schema}`
 ]
 
-/** The same, with nobody else. */
-export const alone = (schema: string): Statement => [
-  "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-  nameOf(schema)
-]
+/** Keeps all others from writing until the transaction ends. */
+export const alone = "LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE"
 
 /** Says that an engine works on the schema, until the connection ends. */
 export const working = (schema: string): Statement => [
@@ -38,7 +34,7 @@ export const isUnused = (schema: string): Statement => [
   engines(schema)
 ]
 
-/** The version that the schema has. Read it in a statement of its own: one that waits for a lock sees what was before. */
+/** The version that the schema has. In a transaction, no newer version migrates it until the transaction ends. */
 export const readVersion = "SELECT max(version) AS version FROM migrations"
 
 const decode = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ version: Schema.NullOr(Schema.Number) })))

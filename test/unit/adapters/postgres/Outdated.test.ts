@@ -33,7 +33,8 @@ const openOn = (options: PostgresStorage.Options) =>
     const append = Effect.flatMap(Checked.message(Message.userText("x"), Limits.defaults), (message) =>
       storage.append(a, [message])
     )
-    return { append, known: Context.get(context, Outdated.Outdated).known, reader: Context.get(context, StorageReader) }
+    const { known } = Context.get(context, Outdated.Outdated)
+    return { append, known, reader: Context.get(context, StorageReader), storage }
   })
 
 const url = ({ url }: PostgresStorage.Options) => Redacted.value(url)
@@ -194,22 +195,24 @@ Postgres.describe("P13 a schema that a newer version migrates", () => {
     () =>
       Effect.gen(function* () {
         const options = yield* fresh
-        yield* Effect.scoped(openOn(options))
-        yield* Postgres.once(url(options), `UPDATE ${options.schema}.session_rows SET head = 7`)
-        const gate = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(gate, "SELECT pg_advisory_lock(42)")
-        const migrating = yield* Effect.fork(migrate(options, later("SELECT pg_advisory_xact_lock(42)")))
-        yield* waiting(options, "newer")
-        const aside = { keep: () => Effect.succeed("kept"), move: Effect.succeed }
-        const repairing = yield* Effect.fork(
-          Effect.exit(Effect.provide(PostgresDoctor.repair(options, aside), Identity.layer))
+        yield* Effect.scoped(
+          Effect.flatMap(openOn(options), ({ storage }) => storage.createSession(NewSession.bare(SessionId.make("b"))))
         )
-        yield* waiting(options, "skein repairs")
-        yield* Postgres.ask(gate, "SELECT pg_advisory_unlock(42)")
-        yield* Fiber.join(migrating)
-        expect(JSON.stringify(yield* Fiber.join(repairing))).toContain("NEWER_VERSION")
-        const heads = yield* Postgres.once(url(options), `SELECT head FROM ${options.schema}.session_rows`)
-        expect(heads).toEqual([{ head: 7 }])
+        yield* Postgres.once(url(options), `UPDATE ${options.schema}.session_rows SET head = 7`)
+        // The migration comes in the middle of the first session's repair.
+        const scope = yield* Effect.scope
+        const keep = () =>
+          Effect.as(Effect.zipRight(Effect.forkIn(migrate(options), scope), waiting(options, "newer")), "kept")
+        const repaired = yield* PostgresDoctor.repair(options, { keep, move: Effect.succeed }).pipe(
+          Effect.provide(Identity.layer),
+          Effect.exit
+        )
+        expect(JSON.stringify(repaired)).toContain("NEWER_VERSION")
+        const heads = yield* Postgres.once(
+          url(options),
+          `SELECT head FROM ${options.schema}.session_rows ORDER BY head`
+        )
+        expect(heads).toEqual([{ head: 0 }, { head: 7 }])
       }),
     patience
   )
@@ -221,10 +224,32 @@ Postgres.describe("P13 a schema that a newer version migrates", () => {
         const options = yield* fresh
         yield* Effect.scoped(openOn(options))
         const holder = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(holder, "SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", [
-          `skein ${options.schema}`
-        ])
+        yield* Postgres.ask(holder, "BEGIN")
+        yield* Postgres.ask(holder, `SELECT FROM ${options.schema}.migrations`)
+        yield* Postgres.ask(holder, "SELECT pg_advisory_lock(hashtextextended($1, 0))", [`skein ${options.schema}`])
         yield* Layer.build(storageIn(options))
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "gets writes while its migration waits for somebody else",
+    () =>
+      Effect.gen(function* () {
+        const options = yield* fresh
+        const { append } = yield* openOn(options)
+        // The newest step can be taken again.
+        yield* Postgres.once(url(options), `DELETE FROM ${options.schema}.migrations WHERE version = ${steps.length}`)
+        const holder = yield* Postgres.connect(url(options))
+        yield* Postgres.ask(holder, "BEGIN")
+        yield* Postgres.ask(holder, `LOCK TABLE ${options.schema}.session_rows IN ACCESS SHARE MODE`)
+        const opening = yield* Effect.fork(Layer.build(storageIn(options)))
+        yield* waiting(options, "skein migrates")
+        yield* append
+        yield* waiting(options, "skein migrates")
+        yield* append
+        yield* Postgres.ask(holder, "COMMIT")
+        yield* Fiber.join(opening)
       }),
     patience
   )
