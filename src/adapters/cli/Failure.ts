@@ -6,6 +6,7 @@ import { Cause, Exit, Option, Predicate, Schema } from "effect"
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
 import * as SkeinError from "../../domain/SkeinError.js"
+import * as Shortage from "./Shortage.js"
 import { cancelled } from "./Signals.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Codes from "./texts/Codes.js"
@@ -230,6 +231,8 @@ export const report = (cause: Cause.Cause<unknown>): string | null => {
   const defect = Cause.squash(cause)
   if (defect instanceof ServerLost) return line(defect)
   if (isFolderGone(defect)) return `skein: ${Texts.folderGone}`
+  const shortage = Shortage.textOf(defect)
+  if (shortage !== null) return `skein: ${TerminalText.line(shortage)}`
   const name = defect instanceof Error ? `${defect.name}: ${defect.message}` : typeof defect
   return `skein: ${Texts.internal(TerminalText.short(name, 300))}`
 }

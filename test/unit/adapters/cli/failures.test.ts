@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { createServer } from "node:http"
 import { join } from "node:path"
+import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import * as Program from "./Program.js"
 
 interface Call {
@@ -43,6 +44,45 @@ const damage = (path: string, sql: string) =>
     connection.exec(sql)
     connection.close()
   })
+
+/** An error as Node makes it of the system's. */
+const ofSystem = (code: string, syscall: string, path?: string) =>
+  Object.assign(new Error(`${code}: ${syscall}`), { code, syscall, ...(path === undefined ? {} : { path }) })
+
+describe("what the system does not give is no internal error", () => {
+  it.scopedLive(
+    "a command that may open too few files names the limit in one line",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        for (let files = 64; files >= 24; files -= 4) {
+          const { code, stderr, stdout } = yield* home.shell(`ulimit -n ${files}; skein sessions list`)
+          if (code === 0) continue
+          expect({ code, stderr, stdout }).toEqual({
+            code: 1,
+            stderr: `skein: too many open files, EMFILE; this process may have ${files}: raise the limit, such as with ulimit -n 4096\n`,
+            stdout: ""
+          })
+          return
+        }
+        expect.unreachable()
+      }),
+    60_000
+  )
+
+  it("names what is short, whatever has wrapped the error", () => {
+    const report = (error: unknown) => Failure.report(Cause.die(error))
+    expect(report(ofSystem("ENFILE", "open", "/a"))).toMatch(/^skein: too many open files on this host, ENFILE; /)
+    expect(report(new Error("it broke", { cause: ofSystem("EAGAIN", "spawn sh") }))).toMatch(
+      /^skein: no more processes can be started, EAGAIN; .*ulimit -u/
+    )
+    expect(report(ofSystem("ENOSPC", "mkdtemp", "/tmp/x\u001b[2J"))).toMatch(
+      /^skein: the system does not mkdtemp \/tmp\/x[^\u001b]+: the disk is full, ENOSPC$/
+    )
+    expect(report(ofSystem("EAGAIN", "read"))).toContain("internal error")
+    expect(report(new TypeError("x is not a function"))).toContain("internal error")
+  })
+})
 
 describe("skein run that fails", () => {
   it.scopedLive(
