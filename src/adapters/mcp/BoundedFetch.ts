@@ -4,15 +4,13 @@
  */
 import type { FetchLike } from "@modelcontextprotocol/client"
 import { Predicate } from "effect"
+import * as MediaType from "./MediaType.js"
 import * as MessageBounds from "./MessageBounds.js"
 
 const most = 32 * 1024 * 1024
 
 /** Told when a message had too much in it, before its reader sees that it is cut off. */
 type OnExcess = (error: MessageBounds.Misbehaved) => void
-
-const isEvents = (headers: Headers): boolean =>
-  headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
 
 const bounded = (
   take: ReturnType<typeof MessageBounds.ofMessage>,
@@ -37,7 +35,7 @@ export const boundedFetch =
     const response = await fetch(url, init)
     const { body, headers, status, statusText } = response
     if (body === null) return response
-    const take = isEvents(headers) ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
+    const take = MediaType.of(headers) === "text/event-stream" ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
     return new Response(body.pipeThrough(bounded(take, onExcess)), { headers, status, statusText })
   }
 

@@ -1,8 +1,7 @@
 /**
  * Watches over what is exchanged with a server, whatever the transport:
  *
- * - A request fails as soon as no result can come any more: the stream with its answer has ended, or the answer is not
- *   of the protocol's form.
+ * - A request fails as soon as no result can come any more: its answer has ended, or is not of the protocol's form.
  * - Once a request is cancelled, the stream with its answer is closed.
  * - A server that sends too many messages that nobody asked for is given up, and its transport closed.
  */
@@ -111,10 +110,12 @@ export const over = ({ isJSONRPCErrorResponse, isJSONRPCResultResponse }: Guards
           throw thrown
         }
       }
-      await inner.send(message, options)
+      const sent = inner.send(message, options)
+      // Not after it: a server may refuse the message, or never take it.
       const cancelled = cancelledBy(message)
       waiting.get(cancelled)?.abort()
       waiting.delete(cancelled)
+      await sent
     },
     close: () => inner.close(),
     setProtocolVersion: (version) => inner.setProtocolVersion?.(version),

@@ -1,13 +1,23 @@
 /**
  * Speaks to a server over streamable HTTP. Redirects are followed only within the server's origin: its headers and its
  * login are secrets.
+ *
+ * An answer is a stream, or JSON that is there as a whole: then whoever waits for more in it is told that it has ended.
  */
-import type { AuthProvider, Transport } from "@modelcontextprotocol/client"
+import type { AuthProvider, FetchLike, Transport } from "@modelcontextprotocol/client"
+import { AsyncLocalStorage } from "node:async_hooks"
 import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
+import * as MediaType from "./MediaType.js"
 import type { Misbehaved } from "./MessageBounds.js"
 import type { Remote } from "./Settings.js"
 
 type Sdk = Pick<typeof import("@modelcontextprotocol/client"), "StreamableHTTPClientTransport">
+
+/** A message that is being sent. */
+interface Sending {
+  /** Whether its answer is JSON. */
+  isWhole: boolean
+}
 
 export const make = (
   { StreamableHTTPClientTransport }: Sdk,
@@ -18,11 +28,27 @@ export const make = (
     transport.onerror?.(error)
     void transport.close()
   }
+  const ask = authProvider === null ? boundedFetch(giveUp) : fetchWithLogin(url, giveUp)
+  const current = new AsyncLocalStorage<Sending>()
+  const heard: FetchLike = async (url, init) => {
+    const response = await ask(url, init)
+    const sending = current.getStore()
+    if (sending !== undefined) sending.isWhole = MediaType.of(response.headers) === "application/json"
+    return response
+  }
   const transport = new StreamableHTTPClientTransport(new URL(url), {
-    fetch: authProvider === null ? boundedFetch(giveUp) : fetchWithLogin(url, giveUp),
+    fetch: heard,
     redirectPolicy: "same-origin",
     ...(authProvider === null ? {} : { authProvider }),
     requestInit: { headers: { ...headers } }
   })
+  const send = transport.send.bind(transport)
+  transport.send = (message, options) => {
+    const sending: Sending = { isWhole: false }
+    return current.run(sending, async () => {
+      await send(message, options)
+      if (sending.isWhole) options?.onRequestStreamEnd?.()
+    })
+  }
   return transport
 }

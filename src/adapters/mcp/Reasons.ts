@@ -28,8 +28,11 @@ export const isForgotten = (thrown: unknown): boolean => {
 const isUnknownVersion = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.message.startsWith("Server's protocol version is not supported")
 
+/** Whether an answer is no JSON, no message, or has no such result. */
 const isInvalid = (thrown: unknown): boolean =>
-  Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT"
+  thrown instanceof SyntaxError ||
+  (thrown instanceof Error && thrown.name === "ZodError") ||
+  (Predicate.hasProperty(thrown, "code") && thrown.code === "INVALID_RESULT")
 
 /** Whether a server answered with an error: its text is for the model, like a result. */
 export const isAnswer = (thrown: unknown): thrown is Error =>

@@ -78,6 +78,41 @@ describe("a server over HTTP", () => {
   )
 
   it.scopedLive(
+    "fails a call when its answer holds no result of it, or is none",
+    () =>
+      Effect.gen(function* () {
+        const error = { code: -32_600, message: "canary" }
+        const ended = "ended its answer without a result"
+        const odd = "its answer does not keep to the protocol"
+        const answers: ReadonlyArray<readonly [name: string, why: string, answer: unknown]> = [
+          ["none", ended, []],
+          ["other", ended, { jsonrpc: "2.0", id: 7_777_777, result: saying("canary") }],
+          ["unnamed", ended, { jsonrpc: "2.0", error }],
+          ["notice", ended, { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "" } }],
+          ["null", odd, { jsonrpc: "2.0", id: null, error }],
+          ["text", odd, "canary"]
+        ]
+        const url = yield* httpServer((asked, response) => {
+          if (!isCall(asked)) return false
+          response.setHeader("content-type", "application/json; charset=utf-8")
+          const answer = answers.find(([name]) => name === asked.path)?.[2]
+          response.end(answer === "canary" ? answer : JSON.stringify(answer))
+          return true
+        })
+        const { run } = yield* withServers(
+          Object.fromEntries(answers.map(([name]) => [name, { url: `${url}/${name}` }]))
+        )
+        const { lines } = yield* run(...answers.map(([name]) => [`${name}__go`, {}] as const))
+        expect(lines).toEqual(
+          answers.map(
+            ([name, why]) => `${name}__go failure: The tool failed: The MCP server ${name} failed to call: ${why}`
+          )
+        )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "continues an answer that was cut off where it was, and ends when it cannot",
     () =>
       Effect.gen(function* () {
@@ -166,35 +201,39 @@ describe("a server over HTTP", () => {
   )
 
   it.scopedLive(
-    "is told that a call is cancelled, and its answer is let go of",
+    "is told that a call is cancelled, and its answer is let go of whether it hears that or not",
     () =>
       Effect.gen(function* () {
-        const [told, closed] = [yield* gate, yield* gate]
-        let asked: number | undefined
-        let cancelled: number | undefined
-        const url = yield* httpServer((message, response) => {
-          if (message.method === "notifications/cancelled") {
-            cancelled = message.params?.requestId
-            told.open()
-          }
-          if (!isCall(message)) return false
-          asked = message.id
-          response.setHeader("content-type", "text/event-stream")
-          response.write(": wait\n\n")
-          response.on("close", closed.open)
-          return true
-        })
-        const { begin, gateway, model, seen } = yield* withServers({ remote: { url } })
-        yield* model.play(
-          ScriptedModel.calls(ScriptedModel.call({ name: "remote__go" }, {})),
-          ScriptedModel.text("done")
-        )
-        const ref = yield* begin("go")
-        yield* seen(ref, "call.started")
-        yield* gateway.cancel(ref.runId)
-        yield* told.opened
-        expect(cancelled).toBe(asked)
-        yield* closed.opened
+        for (const path of ["hears", "refuses", "is-silent"]) {
+          const [told, closed] = [yield* gate, yield* gate]
+          let asked: number | undefined
+          let cancelled: number | undefined
+          const url = yield* httpServer((message, response) => {
+            if (message.method === "notifications/cancelled") {
+              cancelled = message.params?.requestId
+              told.open()
+              if (path === "refuses") response.writeHead(500).end()
+              return path !== "hears"
+            }
+            if (!isCall(message)) return false
+            asked = message.id
+            response.setHeader("content-type", "text/event-stream")
+            response.write(": wait\n\n")
+            response.on("close", closed.open)
+            return true
+          })
+          const { begin, gateway, model, seen } = yield* withServers({ remote: { url } })
+          yield* model.play(
+            ScriptedModel.calls(ScriptedModel.call({ name: "remote__go" }, {})),
+            ScriptedModel.text("done")
+          )
+          const ref = yield* begin("go")
+          yield* seen(ref, "call.started")
+          yield* gateway.cancel(ref.runId)
+          yield* told.opened
+          expect(cancelled).toBe(asked)
+          yield* closed.opened
+        }
       }),
     timeout
   )
