@@ -3,9 +3,11 @@
  * login are secrets.
  *
  * An answer is a stream, or JSON that is there as a whole: then whoever waits for more in it is told that it has ended.
+ * How long a request may take is up to who makes it.
  */
 import type { AuthProvider, FetchLike, Transport } from "@modelcontextprotocol/client"
 import { AsyncLocalStorage } from "node:async_hooks"
+import * as NodeLimits from "../NodeLimits.js"
 import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
 import * as MediaType from "./MediaType.js"
 import type { Misbehaved } from "./MessageBounds.js"
@@ -15,6 +17,7 @@ type Sdk = Pick<typeof import("@modelcontextprotocol/client"), "StreamableHTTPCl
 
 /** A message that is being sent. */
 interface Sending {
+  readonly isRequest: boolean
   /** Whether its answer is JSON. */
   isWhole: boolean
 }
@@ -30,9 +33,9 @@ export const make = (
   }
   const ask = authProvider === null ? boundedFetch(giveUp) : fetchWithLogin(url, giveUp)
   const current = new AsyncLocalStorage<Sending>()
-  const heard: FetchLike = async (url, init) => {
-    const response = await ask(url, init)
+  const heard: FetchLike = async (url, init = {}) => {
     const sending = current.getStore()
+    const response = await ask(url, sending?.isRequest === true ? NodeLimits.lifted(init) : init)
     if (sending !== undefined) sending.isWhole = MediaType.of(response.headers) === "application/json"
     return response
   }
@@ -44,7 +47,7 @@ export const make = (
   })
   const send = transport.send.bind(transport)
   transport.send = (message, options) => {
-    const sending: Sending = { isWhole: false }
+    const sending: Sending = { isRequest: "method" in message && "id" in message, isWhole: false }
     return current.run(sending, async () => {
       await send(message, options)
       if (sending.isWhole) options?.onRequestStreamEnd?.()

@@ -10,7 +10,7 @@ import type { View } from "../../domain/View.js"
 import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
 import * as EventBounds from "../EventBounds.js"
-import * as NodeLimits from "./NodeLimits.js"
+import * as NodeLimits from "../NodeLimits.js"
 import type { Dialect } from "./Reading.js"
 import type { ServerSettings, Settings } from "./Settings.js"
 

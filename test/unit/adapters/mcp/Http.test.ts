@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Runtime } from "effect"
+import { Deferred, Effect, Predicate, Runtime } from "effect"
+import type { ServerResponse } from "node:http"
 import { Mcp } from "skein/mcp"
 import { ScriptedModel } from "skein/scripted-model"
 import { type Asked, event, httpServer, saying } from "./httpServer.js"
@@ -15,6 +16,26 @@ const gate = Effect.gen(function* () {
   const runSync = Runtime.runSync(yield* Effect.runtime<never>())
   return { open: () => void runSync(Deferred.succeed(deferred, void 0)), opened: Deferred.await(deferred) }
 })
+
+const place = Symbol.for("undici.globalDispatcher.1")
+
+/** Gives requests of the process so many milliseconds of silence, unless they say otherwise. */
+const limited = (millis: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      // Node makes its dispatcher when it first loads its fetch.
+      expect(globalThis.Request).toBeDefined()
+      const before: unknown = Reflect.get(globalThis, place)
+      const dispatch = Predicate.hasProperty(before, "dispatch") ? before.dispatch : null
+      if (!Predicate.isFunction(dispatch)) throw new Error("no dispatcher")
+      Reflect.set(globalThis, place, {
+        dispatch: (options: object, handler: unknown): unknown =>
+          Reflect.apply(dispatch, before, [{ headersTimeout: millis, bodyTimeout: millis, ...options }, handler])
+      })
+      return before
+    }),
+    (before) => Effect.sync(() => Reflect.set(globalThis, place, before))
+  )
 
 describe("a server over HTTP", () => {
   it.scopedLive(
@@ -108,6 +129,40 @@ describe("a server over HTTP", () => {
             ([name, why]) => `${name}__go failure: The tool failed: The MCP server ${name} failed to call: ${why}`
           )
         )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "may be silent for as long as a call may take, whatever limit the process has for requests",
+    () =>
+      Effect.gen(function* () {
+        yield* limited(2_000)
+        const answers = new Map<ServerResponse, string>()
+        const url = yield* httpServer((asked, response) => {
+          if (asked.method === "GET") {
+            response.setHeader("content-type", "text/event-stream")
+            response.write(": hi\n\n")
+            // What was asked before has been silent for longer than this stream.
+            const before = [...answers]
+            response.on("close", () => before.forEach(([asked, answer]) => asked.end(answer)))
+            return true
+          }
+          if (!isCall(asked)) return false
+          const result = { id: asked.id, result: saying("done") }
+          if (asked.path === "json") {
+            response.setHeader("content-type", "application/json")
+            answers.set(response, JSON.stringify({ jsonrpc: "2.0", ...result }))
+          } else {
+            response.setHeader("content-type", "text/event-stream")
+            response.write(": wait\n\n")
+            answers.set(response, event(result))
+          }
+          return true
+        })
+        const { run } = yield* withServers({ json: { url: `${url}/json` }, stream: { url: `${url}/stream` } })
+        const { lines } = yield* run(["json__go", {}], ["stream__go", {}])
+        expect(lines).toEqual(["json__go success: done", "stream__go success: done"])
       }),
     timeout
   )
