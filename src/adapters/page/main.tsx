@@ -5,27 +5,26 @@
 import { render } from "preact"
 import * as Route from "./model/Route.js"
 import * as Api from "./net/Api.js"
+import * as Unsent from "./state/Unsent.js"
 import { App } from "./ui/App.js"
 import { wordsOf } from "./ui/Failure.js"
 
-const begin = async (): Promise<{ readonly isIn: boolean; readonly why: string | null }> => {
+const begin = async (): Promise<{ readonly who: string | null; readonly why: string | null }> => {
   const code = Route.code(location.hash)
   if (code !== null) {
     history.replaceState(null, "", `${location.pathname}${location.search}#/`)
     try {
       await Api.login(code)
-      return { isIn: true, why: null }
     } catch (error) {
-      const isIn = await Api.isKnown()
-      return { isIn, why: wordsOf(error, "The code was not accepted") }
+      return { who: await Api.who(), why: wordsOf(error, "The code was not accepted") }
     }
   }
-  return { isIn: await Api.isKnown(), why: null }
+  return { who: await Api.who(), why: null }
 }
 
-// Opening a link with a code where the page is already open does not reload it.
+// Opening a link with a code where the page is already open does not reload it. Where it asks for one, it takes that.
 window.addEventListener("hashchange", () => {
-  if (Route.code(location.hash) !== null) location.reload()
+  if (Route.code(location.hash) !== null && document.querySelector(".sign-in") === null) location.reload()
 })
 
 // The browser would leave the page for a file that is dropped on it, and what is written here would be lost.
@@ -35,9 +34,10 @@ for (const name of ["dragover", "drop"] as const) {
   })
 }
 
-void begin().then(({ isIn, why }) => {
+void begin().then(({ who, why }) => {
   const root = document.getElementById("page")
   if (root === null) return
   root.replaceChildren()
-  render(<App isIn={isIn} why={why} />, root)
+  if (who !== null) Unsent.writtenBy(who)
+  render(<App isIn={who !== null} why={why} />, root)
 })

@@ -15,6 +15,7 @@ import * as SkeinHttp from "../http/SkeinHttp.js"
 import * as Access from "./access/Access.js"
 import * as RunCaps from "./access/RunCaps.js"
 import * as Listening from "./Listening.js"
+import * as Me from "./Me.js"
 import * as PageFiles from "./PageFiles.js"
 import * as Reference from "./Reference.js"
 import * as Watching from "./Watching.js"
@@ -39,7 +40,8 @@ const route = (
   Effect.flatMap(HttpServerRequest, ({ method, url }) => {
     const [path = ""] = url.split("?")
     const reference = method === "GET" || method === "HEAD" ? Reference.files.get(path) : undefined
-    return isPage(path) ? page : (watching.get(path) ?? reference ?? api)
+    if (isPage(path)) return page
+    return path === "/me" ? Me.app : (watching.get(path) ?? reference ?? api)
   })
 
 /** Serves a gateway until the layer is closed. */

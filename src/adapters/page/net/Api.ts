@@ -151,15 +151,17 @@ export interface Changes {
 export const login = (code: string) => tell("POST", "login", { json: { code } })
 export const logout = () => tell("POST", "logout", { json: {} })
 
-/** Whether the server knows who is asking. True also when it cannot be reached: what is shown then asks it again. */
-export const isKnown = async (): Promise<boolean> => {
+/** Who is asking: an id, which is "" while the server does not say, such as when it cannot be reached; null for nobody. */
+export const who = async (): Promise<string | null> => {
   try {
-    await ask<SessionPage>("GET", `v1/sessions${query({ limit: 1 })}`)
-    return true
+    return (await ask<{ readonly id: string }>("GET", "me")).id
   } catch (error) {
-    return error instanceof Failed && error.status !== 401
+    return error instanceof Failed && error.status !== 401 ? "" : null
   }
 }
+
+/** Whether the server knows who is asking. True also when it cannot be reached: what is shown then asks it again. */
+export const isKnown = async (): Promise<boolean> => (await who()) !== null
 
 export const sessions = (title: string, after?: string) =>
   ask<SessionPage>("GET", `v1/sessions${query({ order: "activity", limit: 50, title, after })}`)

@@ -1,7 +1,9 @@
 /**
  * The message that is written for a session, with its files. It stays while other sessions are shown, and its uploads
- * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails. All of it is
- * forgotten with the sign-in.
+ * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails.
+ *
+ * It belongs to who wrote it. When a sign-in expires it waits for them to sign in again, and is forgotten when somebody else
+ * does; at a sign-out it is forgotten immediately, in all tabs.
  */
 import * as UploadWords from "../model/UploadWords.js"
 import * as Words from "../model/Words.js"
@@ -40,8 +42,10 @@ export interface State extends Message {
 export const maySend = ({ files, sending, text }: State): boolean =>
   sending === null && (text.trim() !== "" || files.length > 0)
 
+const nothing: State = { text: "", files: [], sending: null, failed: null }
+
 export class Unsent {
-  readonly state = new Store<State>({ text: "", files: [], sending: null, failed: null })
+  readonly state = new Store<State>(nothing)
   /** The keys of messages that may have been stored though no answer came. */
   private readonly keys = new Map<string, string>()
   private uploads: Promise<unknown> = Promise.resolve()
@@ -78,10 +82,13 @@ export class Unsent {
     Api.removeAsset(this.sessionId, detached.file.assetId).catch((error: unknown) => this.fail(error))
   }
 
-  /** Stops all uploads. */
-  stop(): void {
+  /** Stops all uploads, and forgets the message where it is still shown. */
+  forget(): void {
     const { files, sending } = this.state.value
     for (const { stop } of [...files, ...(sending?.files ?? [])]) stop()
+    this.set(nothing)
+    this.keys.clear()
+    this.beginnings.clear()
   }
 
   /** The beginning of the message of a run; "" if it was not sent from here. */
@@ -192,7 +199,25 @@ export const of = (sessionId: string): Unsent => {
 }
 
 /** Forgets all messages, and stops their uploads. */
-export const forget = (): void => {
-  for (const unsent of all.values()) unsent.stop()
+const forget = (): void => {
+  for (const unsent of all.values()) unsent.forget()
   all.clear()
+}
+
+let writer = ""
+
+/** Says who writes from now on. Without an id nobody can know that it is the same person as before. */
+export const writtenBy = (id: string): void => {
+  if (id === "" || id !== writer) forget()
+  writer = id
+}
+
+/** Other tabs of this page. Those of another server on this origin have another path. */
+const tabs = new BroadcastChannel(`skein unsent ${location.pathname}`)
+tabs.addEventListener("message", forget)
+
+/** Forgets all messages, in other tabs as well: somebody has signed out. */
+export const signOut = (): void => {
+  forget()
+  tabs.postMessage(null)
 }

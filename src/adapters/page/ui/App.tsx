@@ -1,5 +1,5 @@
 /** The page: without a sign-in it says how to sign in, otherwise it shows the list of sessions next to the open one. */
-import { useEffect, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useState } from "preact/hooks"
 import * as Route from "../model/Route.js"
 import * as Rows from "../model/Rows.js"
 import * as Api from "../net/Api.js"
@@ -124,18 +124,52 @@ const Inside = ({ signOut }: { readonly signOut: () => void }) => {
   )
 }
 
-const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signedIn: () => void }) => {
+const SignIn = ({
+  hasExpired,
+  signedIn,
+  why
+}: {
+  /** Whether somebody was signed in who did not leave. */
+  readonly hasExpired: boolean
+  readonly why: string | null
+  readonly signedIn: () => void
+}) => {
   const [typed, type] = useState("")
   const [failed, fail] = useState(why)
-  // The next person to sign in here may be another one.
-  useEffect(() => {
-    Unsent.forget()
-    document.title = "Skein"
-  }, [])
-  const enter = () => {
-    const code = typed.trim().replace(/^.*#code=/, "")
-    Api.login(code).then(signedIn, (error: unknown) => fail(wordsOf(error)))
+  const look = async () => {
+    const who = await Api.who()
+    if (who === null) return false
+    Unsent.writtenBy(who)
+    signedIn()
+    return true
   }
+  const enter = async (code: string) => {
+    try {
+      await Api.login(code)
+      if (!(await look())) fail("The browser did not keep the sign-in: does it refuse cookies?")
+    } catch (error) {
+      fail(wordsOf(error))
+    }
+  }
+  useLayoutEffect(() => {
+    document.title = "Skein"
+    const linked = () => {
+      const code = Route.code(location.hash)
+      if (code === null) return
+      history.replaceState(null, "", `${location.pathname}${location.search}#/`)
+      void enter(code)
+    }
+    // They may have signed in again in another tab.
+    const back = () => {
+      if (hasExpired && document.visibilityState === "visible") void look()
+    }
+    window.addEventListener("hashchange", linked)
+    document.addEventListener("visibilitychange", back)
+    return () => {
+      window.removeEventListener("hashchange", linked)
+      document.removeEventListener("visibilitychange", back)
+    }
+  }, [hasExpired])
   return (
     <main class="sign-in">
       <h1>Skein</h1>
@@ -146,7 +180,7 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
       <form
         onSubmit={(event) => {
           event.preventDefault()
-          enter()
+          void enter(typed.trim().replace(/^.*#code=/, ""))
         }}
       >
         <label>
@@ -169,23 +203,28 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
 
 /** Streams are closed before the cookie is dropped, so that none of them is refused. */
 export const App = ({ isIn, why }: { readonly isIn: boolean; readonly why: string | null }) => {
-  const [signedIn, sign] = useState(isIn)
+  const [standing, stand] = useState<"in" | "expired" | "out">(isIn ? "in" : "out")
   const [reason, setReason] = useState(why)
   useEffect(() => {
-    Api.signedOut.tell = () => sign(false)
+    Api.signedOut.tell = () => stand((before) => (before === "in" ? "expired" : before))
   }, [])
   const [isLeaving, leave] = useState(false)
   useEffect(() => {
     if (!isLeaving) return
     leave(false)
+    Unsent.signOut()
     Api.logout().catch((error: unknown) =>
       setReason(error instanceof Error ? `You may still be signed in. ${error.message}` : null)
     )
   }, [isLeaving])
   const signOut = () => {
     setReason(null)
-    sign(false)
+    stand("out")
     leave(true)
   }
-  return signedIn ? <Inside signOut={signOut} /> : <SignIn key={reason} why={reason} signedIn={() => sign(true)} />
+  return standing === "in" ? (
+    <Inside signOut={signOut} />
+  ) : (
+    <SignIn key={reason} hasExpired={standing === "expired"} why={reason} signedIn={() => stand("in")} />
+  )
 }

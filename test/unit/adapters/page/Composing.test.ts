@@ -229,13 +229,15 @@ Chromium.describe("the message field", () => {
   )
 
   it(
-    "forgets what was written and attached when the person signs out, and when the sign-in has expired",
+    "forgets what was written when the person signs out, in all tabs, and keeps it where a sign-in expires for them alone",
     run(
       Effect.gen(function* () {
-        const { code, session } = yield* World
-        yield* session({ title: "Private plans" })
-        const codes = [yield* code, yield* code, yield* code]
-        const page = yield* visit(`#code=${codes[0]}`, { as: yield* another, allowed: /status of 401/ })
+        const { code, codeOf, origin, session } = yield* World
+        const made = yield* session({ title: "Private plans" })
+        const codes = [yield* code, yield* code, yield* code, yield* code, yield* codeOf("ben"), yield* code]
+        const as = yield* another
+        const page = yield* visit(`#code=${codes[0]}`, { as, allowed: /status of 401/ })
+        const other = yield* visit("", { as, allowed: /status of 401|ERR_INCOMPLETE_CHUNKED/ })
         const expire = async () => {
           await page.route(/\/v1\/sessions\?/, (route) =>
             route.fulfill({ status: 401, json: { _tag: "Unauthorized", message: "Valid credentials are required" } })
@@ -244,23 +246,52 @@ Chromium.describe("the message field", () => {
         }
         yield* Effect.promise(async () => {
           await choosing(page, "Private plans")
-          for (const [leave, next] of [
-            [() => page.getByRole("button", { name: "Sign out" }).click(), codes[1]],
-            [expire, codes[2]]
+          await choosing(other, "Private plans")
+          await live(other)
+          await field(other).fill("another secret")
+          const signOut = () => page.getByRole("button", { name: "Sign out" }).click()
+          const pasted = async (code = "") => {
+            await page.getByLabel("Or paste the link").fill(code)
+            await page.getByRole("button", { name: "Sign in" }).click()
+          }
+          const opened = (code = "") => page.goto(`${origin}/#code=${code}`)
+          const elsewhere = async (code = "") => {
+            await other.goto(`${origin}/#code=${code}`)
+            await other.locator(".sessions").waitFor()
+            await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`)
+          }
+          for (const [leave, enter, code, isKept] of [
+            [signOut, pasted, codes[1], false],
+            [expire, pasted, codes[2], true],
+            [expire, opened, codes[3], true],
+            [expire, elsewhere, codes[4], false],
+            [expire, elsewhere, codes[5], false]
           ] as const) {
             await live(page)
             await field(page).fill("a secret")
-            await page.locator("input[type=file]").setInputFiles(note)
-            await page.getByRole("button", { name: "Remove note.txt" }).waitFor()
+            if (!(await attached(page)).includes("note.txt✕")) {
+              await page.locator("input[type=file]").setInputFiles(note)
+              await page.getByRole("button", { name: "Remove note.txt" }).waitFor()
+            }
             await leave()
             await page.getByText("You are not signed in").waitFor()
             expect(await page.title()).toBe("Skein")
             await page.unrouteAll()
-            await page.getByLabel("Or paste the link").fill(`${next}`)
-            await page.getByRole("button", { name: "Sign in" }).click()
+            if (leave === signOut) await other.getByText("You are not signed in").waitFor()
+            await enter(code)
+            await page.locator(".sessions").waitFor()
+            await page.evaluate(`location.hash = "#/${made.id}"`)
             await live(page)
-            expect(await field(page).inputValue()).toBe("")
-            expect(await attached(page)).toEqual([])
+            expect([code, await field(page).inputValue()]).toEqual([code, isKept ? "a secret" : ""])
+            expect(await attached(page)).toEqual(isKept ? ["note.txt✕"] : [])
+            if (leave !== signOut) continue
+            // The other tab belongs to the same person again, and has nothing to keep.
+            await other.evaluate(`location.hash = "#/"`)
+            await other.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`)
+            await other.locator(".sessions").waitFor()
+            await choosing(other, "Private plans")
+            await live(other)
+            expect(await field(other).inputValue()).toBe("")
           }
         })
       })

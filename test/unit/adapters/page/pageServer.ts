@@ -7,6 +7,7 @@ import { Gateway } from "skein"
 import * as Net from "node:net"
 import { join } from "node:path"
 import * as PageLink from "../../../../src/adapters/server/access/PageLink.js"
+import * as TokenFolder from "../../../../src/adapters/server/access/TokenFolder.js"
 import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
 import { Server, layer } from "../../../../src/adapters/server/Server.js"
 import { open, type Settings } from "../../services/runtime/fixture.js"
@@ -78,6 +79,14 @@ export const served = (settings: Settings) =>
     return {
       ...engine,
       code: PageLink.code(own, TokenText.local, "1 minute"),
+      /** A code for somebody else. */
+      codeOf: (given: string) =>
+        Effect.gen(function* () {
+          const name = TokenText.Name.make(given)
+          const caps = { maxRuns: null, maxRequests: null, maxUpload: null }
+          yield* TokenFolder.create(own, { name, scope: "write", owner: null, expiresAt: null, ...caps })
+          return yield* PageLink.code(own, name, "1 minute")
+        }),
       origin: `http://127.0.0.1:${proxy.port}`,
       cut: Effect.sync(() => proxy.sockets.forEach((socket) => socket.destroy()))
     }

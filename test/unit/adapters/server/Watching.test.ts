@@ -1,6 +1,6 @@
 /** What a server shows to the outside: whether it is well, and numbers in the form that Prometheus reads. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Metric } from "effect"
+import { Effect, Metric, Schema } from "effect"
 import { Session } from "skein"
 import { readFileSync } from "node:fs"
 import { ScriptedModel } from "skein/scripted-model"
@@ -126,6 +126,27 @@ describe("metrics and health", () => {
       }
       expect((yield* send("GET", "/health", one)).body).toBe(`{"status":"ok"}`)
       expect((yield* send("GET", "/metrics", one)).tag).toBe("NoSuchRoute")
+    }))
+
+  it("say to a token which one it is, with an id that a new token of its name does not have", () =>
+    Effect.gen(function* () {
+      const { folder, known, send } = yield* Server.Guarded
+      const name = TokenText.Name.make("eve")
+      const owner = Session.Owner.make("eve@example")
+      const make = Effect.map(
+        TokenFolder.create(folder, { name, owner, scope: "read", expiresAt: null, ...Server.noCaps }),
+        (text) => ({ authorization: `Bearer ${text}` })
+      )
+      const Me = Schema.decodeUnknownSync(Schema.parseJson(Schema.Struct({ id: Schema.String })))
+      const ask = (headers: Server.Headers) => Effect.map(send("GET", "/me", headers), ({ body }) => body)
+      const first = yield* make
+      const said = yield* ask(first)
+      expect(JSON.parse(said)).toEqual({ id: expect.any(String), name: "eve", owner: "eve@example", scope: "read" })
+      expect(yield* ask(first)).toBe(said)
+      yield* TokenFolder.revoke(folder, name)
+      const ids = [said, yield* ask(yield* make), yield* ask(known)].map((body) => Me(body).id)
+      expect(new Set(ids).size).toBe(3)
+      expect([(yield* send("GET", "/me")).status, (yield* send("POST", "/me", known)).status]).toEqual([401, 405])
     }))
 
   it("tell balancers without a token, at /ready, whether it takes new runs", () =>

@@ -13,6 +13,7 @@ import * as PageLink from "../../../../src/adapters/server/access/PageLink.js"
 import * as RunCaps from "../../../../src/adapters/server/access/RunCaps.js"
 import * as TokenFolder from "../../../../src/adapters/server/access/TokenFolder.js"
 import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
+import * as Me from "../../../../src/adapters/server/Me.js"
 import * as Watching from "../../../../src/adapters/server/Watching.js"
 import { folder } from "../../services/storage/disk.js"
 import { open, type Settings as Engine } from "../../services/runtime/fixture.js"
@@ -115,7 +116,8 @@ const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine
         const gateway = yield* RunCaps.bound(opened.gateway)
         const api = yield* Effect.provideService(SkeinHttp.app, Gateway.Gateway, gateway)
         const watching = Watching.apps(gateway)
-        const app = Effect.flatMap(HttpServerRequest, ({ url }) => watching.get(url.split("?")[0] ?? "") ?? api)
+        const routes = new Map([...watching, ["/me", Me.app] as const])
+        const app = Effect.flatMap(HttpServerRequest, ({ url }) => routes.get(url.split("?")[0] ?? "") ?? api)
         yield* serve(app)
       })
     )
