@@ -6,6 +6,7 @@ import { StoredEnds } from "../../services/runtime/StoredEnds.js"
 import * as Upgrading from "../../services/storage/Upgrading.js"
 import type { Options as EngineOptions } from "../../services/EngineConfig.js"
 import { codeOf } from "../ErrorCode.js"
+import * as FolderCreation from "../node/FolderCreation.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
 import * as DataLayout from "../sqlite/DataLayout.js"
 import * as Unusable from "../sqlite/Unusable.js"
@@ -63,6 +64,21 @@ const isEmpty = (data: string): boolean => {
     return codeOf(thrown) === "ENOENT"
   }
 }
+
+/**
+ * Runs an effect that may create the database of a place, and takes back what it has created if it fails: a database in
+ * which nothing was stored, and its folders.
+ */
+export const creating = <A, E, R>(place: Place.Place, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    if (place._tag !== "Folder" || !isEmpty(place.data)) return effect
+    const folders = FolderCreation.missing(place.data)
+    const takeBack = Effect.flatMap(
+      Effect.promise(() => import("./FolderEngine.js")),
+      ({ removeUnused }) => removeUnused(DataLayout.databaseIn(place.data), folders)
+    )
+    return Effect.onError(effect, () => takeBack)
+  })
 
 const open = (place: Place.Place, { address = null, assetsOf, creates = true, lanes, readers, ...options }: Options) =>
   Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as NodeFolders from "../node/NodeFolders.js"
 
 export { layer, layerMemory } from "../node/SkeinNode.js"
 export { take } from "../sqlite/Snapshot.js"
+export { remove as removeUnused } from "../sqlite/UnusedDatabase.js"
 
 /** The assets of a data folder, for an engine whose database is elsewhere. */
 export const assetsIn = (data: string) =>

@@ -40,7 +40,7 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
           catch: (thrown) => new TransferFailed({ detail: Texts.unreadable(name, codeOf(thrown)) })
         })
   const place = yield* Place.of(given)
-  yield* Effect.gen(function* () {
+  const importing = Effect.gen(function* () {
     const gateway = yield* Gateway
     let done = 0
     const imported = yield* Progress.during({ label: Texts.importing, unit: "bytes" }, (report) =>
@@ -64,4 +64,5 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
     const grants = imported.reduce((sum, { grantsLeftOut }) => sum + grantsLeftOut, 0)
     if (grants > 0) yield* screen.writeError(`skein: ${Texts.grantsLeftOut(grants)}\n`)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
+  yield* Engine.creating(place, importing)
 })

@@ -30,7 +30,7 @@ export const forLooking = (path: string): ScopedConnection =>
  * An exclusive connection. Fails as locked while any other connection is open, because each of them holds a lock on the
  * file until it is closed.
  */
-const forRepair = (path: string): ScopedConnection =>
+export const forRepair = (path: string): ScopedConnection =>
   acquire(path, () => {
     const connection = Driver.open(path, { fileMustExist: true, timeout: 0 })
     try {

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import Sqlite from "better-sqlite3"
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { finished } from "node:stream/promises"
 import * as Golden from "../../../support/golden/Golden.js"
@@ -170,9 +170,19 @@ describe("skein export and skein import", () => {
           ])
         }
         expect([existsSync(home.at("x")), existsSync(home.at("none"))]).toEqual([false, false])
-        expect(yield* home.run(["sessions", "list", ...fresh])).toMatchObject({ stdout: "No sessions.\n" })
+        expect(existsSync(home.at("fresh"))).toBe(false)
+        // A folder that was there stays, and what another process stored meanwhile.
+        mkdirSync(home.at("fresh"))
+        expect((yield* home.run(["import", "../cut.jsonl", ...fresh])).code).toBe(1)
+        expect(readdirSync(home.at("fresh"))).toEqual([])
+        yield* home.write("work/s.json", JSON.stringify([{ text: "hello" }]))
+        const meanwhile = `skein run "meanwhile" --model script/s.json --data ../fresh --quiet`
+        const both = yield* home.shell(
+          `(head -n 1 ../all.jsonl; ${meanwhile} > ../said; echo no) | skein import - --data ../fresh`
+        )
+        expect([both.code, readFileSync(home.at("said"), "utf8")]).toEqual([1, "hello\n"])
+        expect((yield* home.run(["sessions", "list", ...fresh])).stdout).toContain("meanwhile")
         expect(yield* home.run(["doctor", ...fresh])).toMatchObject({ code: 0 })
-        expect(readdirSync(home.at("fresh/assets"))).toEqual([])
       }),
     timeout
   )
