@@ -176,7 +176,7 @@ export const create = Effect.fn("TokenFolder.create")(function* (
 })
 
 /** A file among the tokens that is none, and lets nobody in. */
-export interface NoToken {
+interface NoToken {
   readonly path: string
   /** The system's code if it cannot be read; null if it says something else. */
   readonly code: string | null
