@@ -22,7 +22,7 @@ import * as RpcClient from "@effect/rpc/RpcClient"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as SqlError from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Cause, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Option, Redacted, Schedule, Scope } from "effect"
 import type { ParseError } from "effect/ParseResult"
 import type { Placement } from "../../domain/Placement.js"
 import { InvalidInput, StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
@@ -143,10 +143,22 @@ const member = (settings: Settings, place: Place | null) =>
     Layer.provideMerge(configuration(settings, place))
   )
 
-/** Joins the cluster as a runner, and leaves it with the scope. */
+/** Builds a layer that is closed with the scope, or before that once `early` completes. */
+const closedEarly = <A, E>(layer: Layer.Layer<A, E>, early: Effect.Effect<void>): Layer.Layer<A, E> =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
+      const context = yield* Layer.buildWithScope(layer, scope)
+      yield* Effect.forkScoped(Effect.zipRight(early, Effect.uninterruptible(Scope.close(scope, Exit.void))))
+      return context
+    })
+  )
+
+/** Joins the cluster as a runner, and leaves it with the scope, or before that once it is outdated. */
 export const runner = (
   settings: Settings,
-  place: Place
+  place: Place,
+  outdated: Effect.Effect<void>
 ): Layer.Layer<Joined, InvalidInput | StorageFailed | StorageUnusable> =>
   SocketRunner.layer.pipe(
     Layer.provide([
@@ -154,7 +166,8 @@ export const runner = (
       RunnerPort.layer(place.listen).pipe(Layer.mapError(unusable(place))),
       Layer.provide(RunnerHealth.layerPing, Runners.layerRpc)
     ]),
-    Layer.provideMerge(member(settings, place))
+    Layer.provideMerge(member(settings, place)),
+    (layer) => closedEarly(layer, outdated)
   )
 
 /** Sends to the runners of a cluster without being one. */

@@ -83,12 +83,18 @@ const lost: ReadonlySet<string> = new Set<Lost["_tag"]>([
 const isLost = (error: { readonly _tag: string }): error is Lost => lost.has(error._tag)
 
 /** Errors for which another engine's answer may differ, and those that mean no answer came. */
-const isOpen = new Set([...lost, "EngineClosing", "PlacementNotServed", "RunnersUnreachable"])
+const open = new Set([...lost, "EngineClosing", "PlacementNotServed", "RunnersUnreachable"])
+
+/** An engine of a newer version can do what an outdated one refuses. */
+const isOutdated = (error: { readonly _tag: string }): boolean =>
+  error instanceof SkeinError.StorageUnusable && error.reason === "newer-version"
+
+const isOpen = (error: { readonly _tag: string }): boolean => open.has(error._tag) || isOutdated(error)
 
 const settles = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): boolean => {
   if (Exit.isSuccess(exit)) return true
   const failure = Cause.failureOption(exit.cause)
-  return Option.isSome(failure) ? !isOpen.has(failure.value._tag) : Cause.isDie(exit.cause)
+  return Option.isSome(failure) ? !isOpen(failure.value) : Cause.isDie(exit.cause)
 }
 
 export const make = ({ client, hasEngine, ids, isHere, local, placementOf, settings }: Parts): Service => {

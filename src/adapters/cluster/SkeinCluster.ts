@@ -3,7 +3,7 @@
  * an engine.
  */
 import * as Sharding from "@effect/cluster/Sharding"
-import { Config, type ConfigError, Effect, Layer } from "effect"
+import { Config, type ConfigError, Deferred, Effect, Layer } from "effect"
 import type { InvalidInput, StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { Agents, layerNone } from "../../services/Agents.js"
 import * as Assets from "../../services/assets/Assets.js"
@@ -11,6 +11,7 @@ import * as Engine from "../../services/Engine.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { Ids } from "../../services/Ids.js"
 import { isolated } from "../../services/Isolated.js"
+import { Leaving } from "../../services/runtime/Leaving.js"
 import { LiveRuns } from "../../services/runtime/LiveRuns.js"
 import { Shares } from "../../services/runtime/Shares.js"
 import { Upkeep } from "../../services/runtime/Upkeep.js"
@@ -66,7 +67,8 @@ const read = Effect.fnUntraced(function* ({ assets, lanes, readers, schema, url,
  * A runner: an engine on a schema of a PostgreSQL database, 15 or newer, that the cluster's members send messages to.
  *
  * A session's messages go to the runner that holds its shard, and its runs go on there; a runner that dies, stops or is
- * closed leaves both to the others. While runners cannot reach each other, each does by itself what it is asked.
+ * closed leaves both to the others, and so does one whose schema a newer version has migrated. While runners cannot
+ * reach each other, each does by itself what it is asked.
  *
  * Fails as `SkeinPostgres.layer` does, and with `InvalidInput` when it cannot listen, or has another number of shards than
  * the other runners.
@@ -79,12 +81,18 @@ export const layer = ({ address, listen, ...options }: Options): Layer.Layer<Gat
       const placements = own.placements ?? Preset.settings.placements
       let isHere: ReturnType<typeof SessionEntity.isHere> = () => false
       const elsewhere = Elsewhere.make()
+      const outdated = yield* Deferred.make<void>()
+      const host = yield* Leaving
+      const leaving = Layer.succeed(Leaving, {
+        ...host,
+        outdated: (refusal) => Effect.zipRight(Deferred.succeed(outdated, undefined), host.outdated(refusal))
+      })
       const shares = Layer.succeed(Shares, {
         isOwn: (sessionId, placement) => isHere(sessionId, placement),
         keepsUp: false
       })
       const engine = Preset.over(
-        Layer.provide(Engine.layerOpen, [Assets.layer, shares, elsewhere.layer]),
+        Layer.provide(Engine.layerOpen, [Assets.layer, shares, elsewhere.layer, leaving]),
         storageOf(database),
         files,
         { recoverRuns, ...own }
@@ -106,7 +114,7 @@ export const layer = ({ address, listen, ...options }: Options): Layer.Layer<Gat
       )
       return Layer.scoped(Gateway, routed).pipe(
         Layer.provideMerge(serving),
-        Layer.provide(Membership.runner(settings, { ...place, placements })),
+        Layer.provide(Membership.runner(settings, { ...place, placements }, Deferred.await(outdated))),
         Layer.provide(Identity.layerIds),
         Layer.provide(engine),
         isolated

@@ -102,6 +102,25 @@ Postgres.describe("a cluster of runners", () => {
   )
 
   it.scopedLive(
+    "a runner of an older version leaves the cluster when a newer version has migrated the database",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const url = Redacted.value(cluster.url)
+        const runner = yield* cluster.start()
+        const held = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_locks`)
+        const runners = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_runners`)
+        yield* Cluster.eventually(held, ({ length }) => length > 0)
+        yield* Postgres.once(url, `INSERT INTO ${cluster.schema}.migrations (version, name) VALUES (99, 'later')`)
+        yield* Cluster.eventually(runners, ({ length }) => length === 0)
+        expect(yield* held).toEqual([])
+        yield* runner.signal("SIGTERM")
+        expect((yield* runner.ended).code).toBe(0)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "a runner that is told to end takes no new run, lets its own run end, and exits",
     () =>
       Effect.gen(function* () {

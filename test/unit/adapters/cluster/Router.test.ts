@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { SocketGenericError } from "@effect/platform/Socket"
 import { Effect, Fiber, Redacted, TestClock } from "effect"
-import { Actor, Permissions, Tool } from "skein"
+import { Actor, Permissions, SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Quiescence } from "skein/testing"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
@@ -25,7 +25,10 @@ const settings = {
 }
 
 /** Two engines over one storage: `other` does what `one` is asked, and `reply` decides what becomes of its answer. */
-const routed = (hasEngine: boolean, reply: <A, E>(answer: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
+const routed = (
+  hasEngine: boolean,
+  reply: <A, E>(answer: Effect.Effect<A, E>) => Effect.Effect<A, E | SkeinError.StorageUnusable>
+) =>
   Effect.gen(function* () {
     const world = yield* ground
     const options = { tools: [ask], policy: Permissions.askToWrite }
@@ -116,6 +119,20 @@ describe("a message in a cluster", () => {
       expect(busy._tag).toBe("SessionBusy")
       expect(asked).toEqual([`/${sessionId}`])
     })
+  )
+
+  it.scoped(
+    "is obeyed by another engine when a newer version has migrated the database under the one that was asked",
+    () =>
+      Effect.gen(function* () {
+        const outdated = new SkeinError.StorageUnusable({ path: "there", reason: "newer-version", detail: "9" })
+        const { asked, gateway, model, one } = yield* routed(true, () => outdated)
+        yield* model.play(ScriptedModel.text("done"))
+        const { id } = yield* one.session()
+        const ref = yield* gateway.send({ sessionId: id, text: "go" })
+        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+        expect(asked).toEqual([`/${id}`])
+      })
   )
 
   it.scoped("is not lost when its connection breaks", () =>
