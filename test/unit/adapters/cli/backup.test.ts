@@ -73,7 +73,9 @@ describe("skein backup and skein restore", () => {
           false,
           false
         ])
-        expect(readdirSync(home.at(".")).toSorted()).toEqual(["all.skein", "data", "precious", "s.json", "work"])
+        // Newer versions of Node keep compiled code there.
+        const left = readdirSync(home.at(".")).filter((name) => name !== ".cache")
+        expect(left.toSorted()).toEqual(["all.skein", "data", "precious", "s.json", "work"])
       }),
     120_000
   )
