@@ -15,6 +15,9 @@ import type { Remote } from "./Settings.js"
 
 type Sdk = Pick<typeof import("@modelcontextprotocol/client"), "StreamableHTTPClientTransport">
 
+/** The status of an answer that says nothing yet: the result may come on another stream. */
+const accepted = 202
+
 /** A message that is being sent. */
 interface Sending {
   readonly isRequest: boolean
@@ -36,7 +39,8 @@ export const make = (
   const heard: FetchLike = async (url, init = {}) => {
     const sending = current.getStore()
     const response = await ask(url, sending?.isRequest === true ? NodeLimits.lifted(init) : init)
-    if (sending !== undefined) sending.isWhole = MediaType.of(response.headers) === "application/json"
+    const { headers, status } = response
+    if (sending !== undefined) sending.isWhole = status !== accepted && MediaType.of(headers) === "application/json"
     return response
   }
   const transport = new StreamableHTTPClientTransport(new URL(url), {

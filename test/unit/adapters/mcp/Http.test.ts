@@ -134,6 +134,31 @@ describe("a server over HTTP", () => {
   )
 
   it.scopedLive(
+    "may accept a call, and answer it on another stream",
+    () =>
+      Effect.gen(function* () {
+        const { open, opened } = yield* gate
+        let stream: ServerResponse | null = null
+        const url = yield* httpServer((asked, response) => {
+          if (asked.method === "GET") {
+            response.setHeader("content-type", "text/event-stream")
+            response.write(": hi\n\n", open)
+            stream = response
+            return true
+          }
+          if (!isCall(asked)) return false
+          response.on("close", () => stream?.write(event({ id: asked.id, result: saying("later") })))
+          response.writeHead(202, { "content-type": "application/json", connection: "close" }).end("null")
+          return true
+        })
+        const { run } = yield* withServers({ remote: { url } })
+        yield* opened
+        expect((yield* run(["remote__go", {}])).lines).toEqual(["remote__go success: later"])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "may be silent for as long as a call may take, whatever limit the process has for requests",
     () =>
       Effect.gen(function* () {
