@@ -26,7 +26,9 @@ const documents = [
   "src/adapters/testing/README.md",
   "src/services/storage/README.md",
   "test/README.md",
-  "test/examples/README.md"
+  "test/examples/README.md",
+  "test/bench/README.md",
+  "test/bench/scale.md"
 ]
 
 /** The anchors of a document's headings. */
