@@ -91,6 +91,10 @@ const isOutdated = (error: { readonly _tag: string }): boolean =>
 
 const isOpen = (error: { readonly _tag: string }): boolean => open.has(error._tag) || isOutdated(error)
 
+/** The cluster library interrupts a call whose connection closes. That is no interruption of the caller. */
+const isCut = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+
 const settles = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): boolean => {
   if (Exit.isSuccess(exit)) return true
   const failure = Cause.failureOption(exit.cause)
@@ -114,7 +118,7 @@ export const make = ({ client, hasEngine, ids, isHere, local, placementOf, setti
     const ways = [way(0), ...(hasEngine ? [here] : []), ...others]
     const exit = yield* Hedge.ask<A, E | Lost>(ways, settles, patience)
     const unreachable = new SkeinError.RunnersUnreachable({ sessionId, waitedMillis: giveUpMillis })
-    if (Option.isNone(exit)) return yield* unreachable
+    if (Option.isNone(exit) || isCut(exit.value)) return yield* unreachable
     return yield* Effect.mapError(exit.value, (error) => (isLost(error) ? unreachable : error))
   })
 

@@ -145,4 +145,16 @@ describe("a message in a cluster", () => {
       expect((yield* gateway.await(ref)).stopReason).toBe("completed")
     })
   )
+
+  it.scoped(
+    "fails as unreachable where each connection closes before the answer: nobody has interrupted its caller",
+    () =>
+      Effect.gen(function* () {
+        const { asked, gateway, one } = yield* routed(false, () => Effect.interrupt)
+        const { id } = yield* one.session()
+        const error = yield* Effect.flip(gateway.send({ sessionId: id, text: "go" }))
+        expect(error).toBeInstanceOf(SkeinError.RunnersUnreachable)
+        expect(asked).toHaveLength(8)
+      })
+  )
 })
