@@ -2,6 +2,8 @@
  * Markdown as elements. The lexer's tokens are read, and no HTML is made or parsed anywhere: tags in a text are shown
  * as they were written, links open only with an allowed scheme, images are named and not loaded.
  *
+ * Each paragraph, cell and list has the direction of its first letter, and its pieces are in one order. Code stays apart.
+ *
  * The lexer is third-party code on untrusted texts: it never sees long ones, and deep nesting is shown as it was
  * written.
  */
@@ -10,7 +12,7 @@ import type { ComponentChildren } from "preact"
 import * as SafeLink from "../model/SafeLink.js"
 import * as Characters from "./Characters.js"
 import { memo } from "./memo.js"
-import { Shown } from "./Shown.js"
+import { Part, Shown } from "./Shown.js"
 
 /** Characters of the longest text that is passed to the lexer. */
 const longest = 20_000
@@ -38,7 +40,7 @@ const wordOf = (value: unknown): string => (typeof value === "string" ? value : 
 const textOf = ({ raw, text }: Texts): string => Characters.read(typeof text === "string" ? text : wordOf(raw))
 
 const inner = (token: { readonly tokens?: ReadonlyArray<Token> | undefined } & Texts, depth: number) =>
-  token.tokens === undefined ? <Shown text={textOf(token)} /> : <Tokens tokens={token.tokens} depth={depth + 1} />
+  token.tokens === undefined ? <Part text={textOf(token)} /> : <Tokens tokens={token.tokens} depth={depth + 1} />
 
 const headings = ["h3", "h4", "h5", "h6", "h6", "h6"] as const
 
@@ -53,7 +55,9 @@ const Table = ({ depth, token }: { readonly token: Tabular; readonly depth: numb
       <thead>
         <tr>
           {cellsOf(token.header).map((cell) => (
-            <th class={alignOf(cell)}>{inner(cell, depth)}</th>
+            <th dir="auto" class={alignOf(cell)}>
+              {inner(cell, depth)}
+            </th>
           ))}
         </tr>
       </thead>
@@ -61,7 +65,9 @@ const Table = ({ depth, token }: { readonly token: Tabular; readonly depth: numb
         {rowsOf(token.rows).map((row) => (
           <tr>
             {row.map((cell) => (
-              <td class={alignOf(cell)}>{inner(cell, depth)}</td>
+              <td dir="auto" class={alignOf(cell)}>
+                {inner(cell, depth)}
+              </td>
             ))}
           </tr>
         ))}
@@ -104,10 +110,10 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
       return <br />
     case "heading": {
       const Heading = headings[Number(token["depth"]) - 1] ?? "h6"
-      return <Heading>{inner(token, depth)}</Heading>
+      return <Heading dir="auto">{inner(token, depth)}</Heading>
     }
     case "paragraph":
-      return <p>{inner(token, depth)}</p>
+      return <p dir="auto">{inner(token, depth)}</p>
     case "text":
       return inner(token, depth)
     case "blockquote":
@@ -119,7 +125,7 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
         </pre>
       )
     case "escape":
-      return <Shown text={wordOf(token["text"])} />
+      return <Part text={wordOf(token["text"])} />
     case "codespan":
       return (
         <code>
@@ -150,23 +156,23 @@ const One = ({ depth, token }: { readonly token: Token; readonly depth: number }
       ))
       const start: unknown = token["start"]
       return token["ordered"] === true ? (
-        <ol start={typeof start === "number" ? start : 1}>{items}</ol>
+        <ol dir="auto" start={typeof start === "number" ? start : 1}>
+          {items}
+        </ol>
       ) : (
-        <ul>{items}</ul>
+        <ul dir="auto">{items}</ul>
       )
     }
     case "table":
       return <Table token={{ header: token["header"], rows: token["rows"] }} depth={depth} />
     default:
-      return <Shown text={wordOf(token.raw)} />
+      return <Part text={wordOf(token.raw)} />
   }
 }
 
 const Tokens = ({ depth, tokens }: { readonly tokens: ReadonlyArray<Token>; readonly depth: number }) => (
   <>
-    {tokens.map((token) =>
-      depth > deepest ? <Shown text={wordOf(token.raw)} /> : <One token={token} depth={depth} />
-    )}
+    {tokens.map((token) => (depth > deepest ? <Part text={wordOf(token.raw)} /> : <One token={token} depth={depth} />))}
   </>
 )
 
@@ -184,8 +190,8 @@ export const Markdown = memo(({ text }: { readonly text: string }) => {
   return (
     <div class="markdown" dir="auto">
       {tokens === null ? (
-        <p class="plain">
-          <Shown text={text} />
+        <p class="plain" dir="auto">
+          <Part text={text} />
         </p>
       ) : (
         <Tokens tokens={tokens} depth={0} />

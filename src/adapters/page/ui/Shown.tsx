@@ -2,9 +2,9 @@
 import { memo } from "./memo.js"
 import * as Visible from "../model/Visible.js"
 
-/** A text in which nothing stays hidden, such as a command that somebody is asked to allow. */
-export const Shown = memo(({ text }: { readonly text: string }) => (
-  <bdi>
+/** A text in which nothing stays hidden, as a part of one with a direction of its own, such as a paragraph. */
+export const Part = memo(({ text }: { readonly text: string }) => (
+  <>
     {Visible.pieces(text).map(({ hidden, text }) =>
       hidden ? (
         <mark class="hidden" title="A character that would be invisible">
@@ -14,5 +14,12 @@ export const Shown = memo(({ text }: { readonly text: string }) => (
         text
       )
     )}
+  </>
+))
+
+/** A text in which nothing stays hidden, such as a command that somebody is asked to allow. It moves nothing around it. */
+export const Shown = memo(({ text }: { readonly text: string }) => (
+  <bdi>
+    <Part text={text} />
   </bdi>
 ))

@@ -16,7 +16,7 @@ import { Diff, Input } from "./Input.js"
 import { Mark } from "./Mark.js"
 import { Markdown } from "./Markdown.js"
 import { memo } from "./memo.js"
-import { Shown } from "./Shown.js"
+import { Part, Shown } from "./Shown.js"
 
 type Of<K extends Row["kind"]> = Extract<Row, { readonly kind: K }>
 
@@ -58,7 +58,7 @@ const Parts = ({ entry, sessionId }: { readonly sessionId: string; readonly entr
           if (part.text.length > mostShown) return <Folded text={part.text} lines={40} label="text" />
           return message.role === "user" ? (
             <div class="said" dir="auto">
-              <Shown text={part.text} />
+              <Part text={part.text} />
             </div>
           ) : (
             <Markdown text={part.text} />

@@ -45,7 +45,46 @@ const said = (text: string) => ({
   usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
 })
 
+const directed = `
+English
+
+\u0633\u0644\u0627\u0645 word \`code\` \u0645\u0631\u062D\u0628\u0627
+
+- \u05E9\u05DC\u05D5\u05DD
+
+| name | ${"long".repeat(100)} |
+| - | - |
+| alpha | ${"x".repeat(300)} |
+`
+
 Chromium.describe("Markdown", () => {
+  it(
+    "gives each block the direction of its text, and cuts no word of a narrow column for a wide one",
+    run(
+      Effect.gen(function* () {
+        const { gateway, session } = yield* World
+        const made = yield* session({ title: "Directed" })
+        const asked = { role: "user" as const, parts: [{ type: "text" as const, text: "\u05E9\u05DC\u05D5\u05DD" }] }
+        yield* gateway.append(made.id, [asked, said(directed)])
+        const page = yield* visit(at(made))
+        yield* Effect.promise(async () => {
+          await live(page)
+          await page.locator(".markdown table").waitFor()
+          const all = <A>(selector: string, of: string) =>
+            page.evaluate<ReadonlyArray<A>>(
+              `[...document.querySelectorAll(".markdown ${selector}")].map((one) => ${of})`
+            )
+          expect(await all("p, .markdown ul", "getComputedStyle(one).direction")).toEqual(["ltr", "rtl", "rtl"])
+          expect(await page.evaluate(`getComputedStyle(document.querySelector(".said")).direction`)).toBe("rtl")
+          const [cut] = await all<boolean>("tbody td:first-child", "one.clientWidth < 45")
+          expect(cut).toBe(false)
+          expect(await all("table", "one.scrollWidth <= 1000")).toEqual([true])
+        })
+      })
+    ),
+    patience
+  )
+
   it(
     "has the characters of named references in its texts and addresses, and never in code",
     run(
@@ -104,7 +143,7 @@ Chromium.describe("Markdown", () => {
           await live(page)
           await page.locator(".markdown table").waitFor()
           expect(await all("ol", "one.start")).toEqual([0, 7])
-          const aligned = ["left", "center", "right", "left"]
+          const aligned = ["start", "center", "right", "start"]
           expect(await all("th", "getComputedStyle(one).textAlign")).toEqual(aligned)
           expect(await all("td", "getComputedStyle(one).textAlign")).toEqual(aligned)
           const [said = ""] = (await all<string>("p", "one.innerText")).slice(-1)
