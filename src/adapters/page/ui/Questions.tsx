@@ -16,6 +16,9 @@ import { InquiryCard } from "./Inquiry.js"
 import { Mark } from "./Mark.js"
 import { Shown } from "./Shown.js"
 
+/** Characters of a rule that is offered beside the other answers; a longer one is offered below the input. */
+const mostBeside = 120
+
 const Card = ({ question }: { readonly question: Question }) => {
   const { answer: send, failed, isSent } = useAnswer()
   const [isDenying, deny] = useState(false)
@@ -32,6 +35,14 @@ const Card = ({ question }: { readonly question: Question }) => {
     send(() => Api.answer(question.id, verdict, verdict === "deny" ? reason : undefined))
   const tool = Visible.line(question.tool)
   const { always } = question.display
+  const alwaysAnswer =
+    always === undefined ? null : (
+      <button onClick={() => answer("allow-always")} title="Stores a rule that also applies to other sessions">
+        Always: <Shown text={always} />
+      </button>
+    )
+  /** Whether the rule would push the other answers, and the command itself, out of sight. */
+  const isLong = (always?.length ?? 0) > mostBeside
   return (
     <article class="question" aria-label={`Question about ${tool}`} aria-busy={isSent}>
       <header>
@@ -77,18 +88,15 @@ const Card = ({ question }: { readonly question: Question }) => {
           >
             Allow for this session
           </button>
-          {always === undefined ? null : (
-            <button onClick={() => answer("allow-always")} title="Stores a rule that also applies to other sessions">
-              Always: <Shown text={always} />
-            </button>
-          )}
           <button ref={denying} onClick={() => deny(true)}>
             Deny…
           </button>
+          {isLong ? null : alwaysAnswer}
         </div>
       )}
       <Failure text={failed} />
       <Input input={question.input} />
+      {isLong && !isDenying ? <div class="answers">{alwaysAnswer}</div> : null}
     </article>
   )
 }

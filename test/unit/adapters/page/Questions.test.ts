@@ -1,6 +1,6 @@
 /** Questions on the page: what a person reads is what an answer is about, and all of it can be read. */
 import { Effect } from "effect"
-import type { Page } from "playwright-core"
+import type { Locator, Page } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
@@ -107,6 +107,42 @@ Chromium.describe("a question", () => {
           expect((await change.innerText()).trimEnd()).toMatch(/line 2001\n[^]*line 5000no newline at the end$/)
           expect(await cards(page).getByRole("button", { name: "more" }).count()).toBe(0)
           await cards(page).getByRole("button", { name: "Allow once" }).click()
+          await page.getByText("Done.").waitFor()
+        })
+      })
+    ),
+    patience
+  )
+
+  it(
+    "has its answers and the beginning of its command in sight together, however long the command is",
+    run(
+      Effect.gen(function* () {
+        const { model, session } = yield* World
+        const made = yield* session({ title: "Long command" })
+        yield* model.play(commands(`git commit --message '${"Nothing else is changed. ".repeat(12)}'`), {
+          text: "Done."
+        })
+        const page = yield* visit(at(made))
+        const boxOf = async (one: Locator) => (await one.boundingBox()) ?? expect.unreachable()
+        const button = (name: string | RegExp) => boxOf(cards(page).getByRole("button", { name }))
+        yield* Effect.promise(async () => {
+          await live(page)
+          await send(page, "go")
+          await cards(page)
+            .getByRole("button", { name: /^Always/ })
+            .waitFor()
+          for (const width of [1280, 400]) {
+            await page.setViewportSize({ width, height: 800 })
+            await page.evaluate(`document.querySelector(".questions").scrollTop = 0`)
+            const [command, deny] = [await boxOf(cards(page).locator("pre, code").first()), await button("Deny…")]
+            expect(deny.y + deny.height).toBeLessThan(command.y)
+            expect(command.y).toBeLessThan(760)
+            expect((await button(/^Always/)).y).toBeGreaterThan(command.y)
+          }
+          await cards(page)
+            .getByRole("button", { name: /^Always/ })
+            .click()
           await page.getByText("Done.").waitFor()
         })
       })
