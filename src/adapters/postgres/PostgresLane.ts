@@ -5,7 +5,7 @@
  * A write is answered after its group's COMMIT and the signals to watchers. Failures are handled as in SQLite's lane:
  *
  * 1. A statement that fails ends the transaction, so the group is rolled back and its writes are tried again, each in a
- *    transaction of its own: a constraint or an error then fails only its own write.
+ *    transaction of its own: an error then fails only its own write, and a constraint the second time.
  * 2. A lock that is not available, a deadlock, a connection that is lost before COMMIT: nothing is stored, and the
  *    writes are tried again, each by itself. A write that has waited for `busyMaxMillis` fails with `StorageBusy`, or
  *    with the code of the loss.
@@ -121,6 +121,7 @@ const makeLane = ({
     const waiting = new Set<LaneWrite>()
     /** Writes to try again, each by itself. */
     const retrying = new Set<LaneWrite>()
+    const conflicted = new WeakSet<LaneWrite>()
     let begun: ReadonlyArray<LaneWrite> = []
     let unsettled: Unsettled | null = null
     let connection: Connection | null = null
@@ -208,6 +209,16 @@ const makeLane = ({
         }
       })
 
+    /**
+     * Whether these writes have not met a constraint before. Another engine may have stored the same row after a write
+     * had looked for it, such as a session of that id: the next time the write finds it.
+     */
+    const isFirstConflict = ({ kind }: SqlFailure, writes: ReadonlyArray<LaneWrite>): boolean => {
+      if (kind !== "constraint" || writes.some((write) => conflicted.has(write))) return false
+      for (const write of writes) conflicted.add(write)
+      return true
+    }
+
     const finish = (writes: ReadonlyArray<LaneWrite>, mark: number, outcome: Group.Outcome<LaneWrite>) => {
       switch (outcome._tag) {
         case "Done":
@@ -229,7 +240,7 @@ const makeLane = ({
           return obstacleOf(outcome.failure, null)
         case "Failed": {
           const { failure } = outcome
-          if (writes.length > 1 || isPassing(failure)) tryAgain(writes)
+          if (writes.length > 1 || isPassing(failure) || isFirstConflict(failure, writes)) tryAgain(writes)
           else failEach(writes, ({ operation }) => new StorageFailed({ operation, code: failure.code }))
           // Which of several writes waited for the lock is unknown: trying each by itself will show it.
           const isShared = writes.length > 1 && failure.kind === "busy"

@@ -40,6 +40,8 @@ let lookedAt: Array<string> = []
 afterAll(
   watchStatements((text, run) => {
     const result = run()
+    // An engine looks for others' commits as often as its time of opening takes.
+    if (text.includes("data_version")) return result
     done = { statements: done.statements + 1, rows: done.rows + (Array.isArray(result) ? result.length : 0) }
     if (/\b(session|run|message|call|event)/.test(text)) lookedAt.push(text)
     return result

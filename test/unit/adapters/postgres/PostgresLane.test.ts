@@ -179,6 +179,34 @@ Postgres.describe("Lanes of PostgreSQL", () => {
     })
   )
 
+  it.scopedLive(
+    "P9 of two engines that create the same session at the same time, the second finds that it exists",
+    () =>
+      Effect.gen(function* () {
+        const { create, schema, texts, url } = yield* throughProxy({ busyMaxMillis: 600_000 })
+        const holder = yield* Postgres.connect(url)
+        yield* Postgres.ask(
+          holder,
+          `BEGIN; INSERT INTO ${schema}.session_rows
+           (id, first_cursor, created_at, updated_at, cursor, named, title, workdir)
+         VALUES ('a', 1, 0, 0, 0, 1, 'other', '')`
+        )
+        const creating = yield* Effect.fork(Effect.flip(create(a)))
+        const waits = Effect.map(
+          Postgres.once(
+            url,
+            `SELECT 1 FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = 'skein writes' AND wait_event_type = 'Lock'`
+          ),
+          (rows) => rows.length > 0
+        )
+        yield* Effect.repeat(waits, { until: (isWaiting) => isWaiting })
+        yield* Postgres.ask(holder, "COMMIT")
+        expect(yield* Fiber.join(creating)).toMatchObject({ _tag: "SessionExists" })
+        expect(yield* texts(a)).toEqual([])
+      })
+  )
+
   it.scopedLive("P9 a run begins without waiting while another connection stores its engine's sign of life", () =>
     Effect.gen(function* () {
       const { context, schema, url } = yield* throughProxy({ busyMaxMillis: 600_000 })
