@@ -40,12 +40,12 @@ const within = (limit: { readonly files: number; readonly kilobytes: number }, a
         expect(loaded.files).toBeLessThanOrEqual(limit.files)
         expect(loaded.kilobytes).toBeLessThanOrEqual(limit.kilobytes)
       }),
-    60_000
+    120_000
   )
 
-within({ files: 4, kilobytes: 23 }, ["--version"])
-within({ files: 4, kilobytes: 23 }, ["help", "run"])
-within({ files: 70, kilobytes: 1140 }, ["sessions", "list"])
-within({ files: 90, kilobytes: 1300 }, ["run", "go"])
-within({ files: 47, kilobytes: 930 }, ["doctor"])
-within({ files: 7, kilobytes: 580 }, ["acp"])
+within({ files: 5, kilobytes: 28 }, ["--version"])
+within({ files: 5, kilobytes: 28 }, ["help", "run"])
+within({ files: 72, kilobytes: 1150 }, ["sessions", "list"])
+within({ files: 92, kilobytes: 1310 }, ["run", "go"])
+within({ files: 49, kilobytes: 940 }, ["doctor"])
+within({ files: 8, kilobytes: 590 }, ["acp"])
