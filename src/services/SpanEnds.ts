@@ -45,7 +45,7 @@ const bareExit = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown
 const hidden = new WeakSet<Tracer.Span>()
 
 /** Has a span end so. It stays the object that its tracer knows. */
-export const hide = (span: Tracer.Span): Tracer.Span => {
+const hide = (span: Tracer.Span): Tracer.Span => {
   if (hidden.has(span)) return span
   hidden.add(span)
   const end = span.end.bind(span)

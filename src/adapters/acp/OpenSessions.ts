@@ -43,7 +43,7 @@ interface Access {
 }
 
 /** Servers that an editor names, as settings, and what is to be said about the others by their names. */
-export interface Named {
+interface Named {
   readonly servers: typeof Servers.Encoded
   readonly unusable: ReadonlyArray<readonly [name: string, text: string]>
 }
