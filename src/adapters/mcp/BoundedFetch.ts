@@ -35,7 +35,10 @@ export const boundedFetch =
     const response = await fetch(url, init)
     const { body, headers, status, statusText } = response
     if (body === null) return response
-    const take = MediaType.of(headers) === "text/event-stream" ? MessageBounds.ofEvents() : MessageBounds.ofMessage()
+    const take =
+      MediaType.of(headers.get("content-type")) === "text/event-stream"
+        ? MessageBounds.ofEvents()
+        : MessageBounds.ofMessage()
     return new Response(body.pipeThrough(bounded(take, onExcess)), { headers, status, statusText })
   }
 

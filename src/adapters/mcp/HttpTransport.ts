@@ -40,7 +40,8 @@ export const make = (
     const sending = current.getStore()
     const response = await ask(url, sending?.isRequest === true ? NodeLimits.lifted(init) : init)
     const { headers, status } = response
-    if (sending !== undefined) sending.isWhole = status !== accepted && MediaType.of(headers) === "application/json"
+    if (sending !== undefined)
+      sending.isWhole = status !== accepted && MediaType.of(headers.get("content-type")) === "application/json"
     return response
   }
   const transport = new StreamableHTTPClientTransport(new URL(url), {

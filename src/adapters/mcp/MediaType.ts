@@ -1,5 +1,4 @@
-/** The media type of what a server answers. */
+/** Media types as servers write them. */
 
-/** Without parameters; null when there is none. */
-export const of = (headers: Headers): string | null =>
-  headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? null
+/** Returns a type without its parameters, in lower case; "" when there is none. */
+export const of = (given: string | null | undefined): string => given?.split(";")[0]?.trim().toLowerCase() ?? ""

@@ -5,6 +5,7 @@
 import { Effect, Either, Encoding } from "effect"
 import * as ToolResult from "../../services/ToolResult.js"
 import { McpRefused } from "./McpFailed.js"
+import * as MediaType from "./MediaType.js"
 import * as ResultForm from "./ResultForm.js"
 
 /** The most files in one result. */
@@ -13,7 +14,7 @@ const mostFiles = 16
 const mediaTypeForm = /^[a-z0-9][a-z0-9.+-]*\/[a-z0-9][a-z0-9.+-]*$/
 
 const mediaTypeOf = (given: string | undefined): string => {
-  const type = (given ?? "").split(";")[0]?.trim().toLowerCase() ?? ""
+  const type = MediaType.of(given)
   return mediaTypeForm.test(type) ? type : "application/octet-stream"
 }
 

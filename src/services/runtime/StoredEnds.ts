@@ -3,7 +3,7 @@
  * for as long as the engine works. Once storage has failed for more than a moment, the host is told, and so is whoever
  * waits for a run to be stopped.
  */
-import { Context, Effect, Schedule } from "effect"
+import { Context, Effect, Schedule, Schema } from "effect"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as HandlerResult from "./HandlerResult.js"
 
@@ -23,14 +23,11 @@ const patience = Schedule.union(Schedule.exponential("50 millis"), Schedule.spac
 /** Attempts that fail before anybody is told: those of the first second and a half. */
 const attemptsOfAMoment = 6
 
+const isWrite = Schema.is(SkeinError.Write)
+
 /** What storage failed with, as those who wait for it know it: a host's own storage may break where it should fail. */
 const errorOf = (error: unknown): SkeinError.Write =>
-  error instanceof SkeinError.StorageFailed ||
-  error instanceof SkeinError.StorageBusy ||
-  error instanceof SkeinError.OutcomeUnknown ||
-  error instanceof SkeinError.StorageUnusable
-    ? error
-    : new SkeinError.StorageFailed({ operation: "end the run", code: HandlerResult.nameOf(error) })
+  isWrite(error) ? error : new SkeinError.StorageFailed({ operation: "end the run", code: HandlerResult.nameOf(error) })
 
 interface Waiting {
   /** Whether there is no point in another attempt after this failure. */
