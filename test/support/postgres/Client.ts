@@ -36,6 +36,18 @@ export const ask = <Row extends pg.QueryResultRow>(
 export const once = <Row extends pg.QueryResultRow>(url: string, text: string, values: Values = []) =>
   Effect.scoped(Effect.flatMap(connect(url), (client) => Effect.orDie(ask<Row>(client, text, values))))
 
+/** Returns once a connection with this name waits for a lock in the database. */
+export const waitsForLock = (url: string, applicationName: string) =>
+  Effect.repeat(
+    once(
+      url,
+      `SELECT 1 FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+      [applicationName]
+    ),
+    { until: (rows) => rows.length > 0 }
+  )
+
 /** Ends all connections to the database except the one that asks. Returns how many those were. */
 export const terminateAll = (url: string): Effect.Effect<number> =>
   Effect.map(

@@ -12,7 +12,7 @@ import { groupThatNeeds } from "./Group.js"
 import * as Programs from "./Programs.js"
 import type { Server } from "./Server.js"
 
-export { ask, connect, once, terminateAll } from "./Client.js"
+export { ask, connect, once, terminateAll, waitsForLock } from "./Client.js"
 
 const Answer = Schema.Struct({ number: Schema.Number, url: Schema.String, prefix: Schema.String })
 

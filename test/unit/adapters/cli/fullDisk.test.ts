@@ -11,15 +11,21 @@ const script = JSON.stringify([
   { text: "There is room again." }
 ])
 
+/** A run that fills its disk with one file. */
+const filling = Effect.gen(function* () {
+  const mounted = yield* Machine.disk(4 * 1024 * 1024)
+  const filler = join(mounted, "filler")
+  const home = yield* Program.make({ "s.json": script.replace("$PWD/disk", filler) })
+  const data = { SKEIN_DATA: join(mounted, "data") }
+  const running = yield* home.start(["run", "hi", "--model", "script/s.json", "--yes", "--json"], data)
+  return { data, filler, home, running }
+})
+
 const message = "skein: cannot end the run: the disk is full, SQLITE_FULL; it is tried again until it works; "
 
 Machine.withMounts("P2 a disk that becomes full: a line says what a run waits for, and the first signal ends it", () =>
   Effect.gen(function* () {
-    const mounted = yield* Machine.disk(4 * 1024 * 1024)
-    const filler = join(mounted, "filler")
-    const home = yield* Program.make({ "s.json": script.replace("$PWD/disk", filler) })
-    const data = { SKEIN_DATA: join(mounted, "data") }
-    const running = yield* home.start(["run", "hi", "--model", "script/s.json", "--yes", "--json"], data)
+    const { data, filler, home, running } = yield* filling
     const line = yield* Effect.flatten(running.errorLine)
     expect(line).toContain(message)
     yield* running.signal("SIGTERM")
@@ -36,11 +42,7 @@ Machine.withMounts("P2 a disk that becomes full: a line says what a run waits fo
 
 Machine.withMounts("P2 a disk that becomes full, and has room later: the run ends by itself, and says why", () =>
   Effect.gen(function* () {
-    const mounted = yield* Machine.disk(4 * 1024 * 1024)
-    const filler = join(mounted, "filler")
-    const home = yield* Program.make({ "s.json": script.replace("$PWD/disk", filler) })
-    const data = { SKEIN_DATA: join(mounted, "data") }
-    const running = yield* home.start(["run", "hi", "--model", "script/s.json", "--yes", "--json"], data)
+    const { filler, running } = yield* filling
     expect(yield* Effect.flatten(running.errorLine)).toContain(message)
     rmSync(filler)
     const end = yield* running.ended

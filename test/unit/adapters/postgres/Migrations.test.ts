@@ -115,15 +115,7 @@ Postgres.describe("Migrations of PostgreSQL", () => {
       const holder = yield* Postgres.connect(url)
       yield* Postgres.ask(holder, "SELECT pg_advisory_lock(hashtextextended($1, 0))", [`skein ${options.schema}`])
       const opening = yield* Effect.fork(open(options))
-      const waiting = Effect.map(
-        Postgres.once(
-          url,
-          `SELECT 1 FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = 'skein migrates' AND wait_event_type = 'Lock'`
-        ),
-        (rows) => rows.length > 0
-      )
-      yield* Effect.repeat(waiting, { until: (isWaiting) => isWaiting })
+      yield* Postgres.waitsForLock(url, "skein migrates")
       yield* Postgres.terminateAll(url)
       yield* Fiber.join(opening)
     })

@@ -67,16 +67,7 @@ const isUnchanged = (options: PostgresStorage.Options) =>
   )
 
 /** Returns once a connection with this name waits for a lock. */
-const waiting = (options: PostgresStorage.Options, name: string) =>
-  Effect.repeat(
-    Postgres.once(
-      url(options),
-      `SELECT 1 FROM pg_stat_activity
-       WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
-      [name]
-    ),
-    { until: (rows) => rows.length > 0 }
-  )
+const waiting = (options: PostgresStorage.Options, name: string) => Postgres.waitsForLock(url(options), name)
 
 /** Returns once an engine has said that it works on the schema, or once none does. */
 const working = (options: PostgresStorage.Options, isThere: boolean) =>

@@ -192,15 +192,7 @@ Postgres.describe("Lanes of PostgreSQL", () => {
          VALUES ('a', 1, 0, 0, 0, 1, 'other', '')`
         )
         const creating = yield* Effect.fork(Effect.flip(create(a)))
-        const waits = Effect.map(
-          Postgres.once(
-            url,
-            `SELECT 1 FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = 'skein writes' AND wait_event_type = 'Lock'`
-          ),
-          (rows) => rows.length > 0
-        )
-        yield* Effect.repeat(waits, { until: (isWaiting) => isWaiting })
+        yield* Postgres.waitsForLock(url, "skein writes")
         yield* Postgres.ask(holder, "COMMIT")
         expect(yield* Fiber.join(creating)).toMatchObject({ _tag: "SessionExists" })
         expect(yield* texts(a)).toEqual([])
