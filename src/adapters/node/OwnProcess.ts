@@ -9,14 +9,19 @@ import { Effect, Fiber, Layer, Stream } from "effect"
 
 const layer = Layer.provide(NodeCommandExecutor.layer, NodeFileSystem.layer)
 
-/** Runs a script and passes each line of its output to `onLine`. Returns what it wrote to stderr. */
+/**
+ * Runs a script with `input` as its standard input and passes each line of its output to `onLine`. Returns what it wrote
+ * to stderr.
+ */
 export const run = <E, R>(
   script: string,
   args: ReadonlyArray<string>,
-  onLine: (line: string) => Effect.Effect<void, E, R>
+  onLine: (line: string) => Effect.Effect<void, E, R>,
+  input: Stream.Stream<string> = Stream.empty
 ) =>
   Effect.gen(function* () {
-    const { exitCode, stderr, stdout } = yield* Command.start(Command.make(process.execPath, script, ...args))
+    const command = Command.make(process.execPath, script, ...args)
+    const { exitCode, stderr, stdout } = yield* Command.start(Command.stdin(command, Stream.encodeText(input)))
     const errors = yield* Effect.fork(Stream.mkString(Stream.decodeText(stderr)))
     yield* Stream.runForEach(Stream.splitLines(Stream.decodeText(stdout)), onLine)
     yield* Effect.exit(exitCode)

@@ -9,9 +9,12 @@
  * - The engines that use the database never wait for a backup.
  * - Damage does not stop a backup: whatever is damaged is copied as it is, and reported.
  *
- * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a new snapshot,
- * which names it only if it is really missing. Where the database is damaged, files that no row names are backed up
- * too, because a repair may find out whose they are.
+ * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a later state of
+ * the database, which names it only if it is really missing. By then nearly all files are there, so that state is looked
+ * for before the database is copied again: nothing needs to live for longer than the newest files take. Where the
+ * database is damaged, files that no row names are backed up too, because a repair may find out whose they are.
+ *
+ * The database comes first in the file, for whoever has only the beginning of it.
  */
 import type Sqlite from "better-sqlite3"
 import { Clock, Effect } from "effect"
@@ -60,8 +63,8 @@ export interface Backup {
   readonly faults: ReadonlyArray<NamedAssets.Fault>
 }
 
-/** The most snapshots that are taken because assets were deleted meanwhile. */
-const maxSnapshots = 20
+/** How often the database is looked at, at most, because assets were deleted meanwhile. */
+const maxLooks = 100
 
 const patiently = Unusable.retryWhileLocked(30_000)
 
@@ -105,15 +108,11 @@ const opened = (path: string) => (thrown: unknown) => {
   return error._tag === "StorageFailed" ? new BackupFailed({ path, reason: "unreadable", detail: error.code }) : error
 }
 
-/** What a copied database holds. */
-const contentsOf = (path: string) =>
+/** Returns how many sessions a copied database holds. */
+const sessionsIn = (path: string) =>
   Effect.acquireUseRelease(
     attempt(() => Driver.open(path, { readonly: true })),
-    (database) =>
-      Effect.map(NamedAssets.inDatabase(database), (named) => ({
-        named,
-        sessions: numberOr0(database, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
-      })),
+    (database) => attempt(() => numberOr0(database, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")),
     (database) => Effect.sync(() => database.close())
   )
 
@@ -146,42 +145,50 @@ const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace
           : new BackupFailed({ path: join(data, name), reason: "unreadable", detail: codeOf(thrown) })
       )
     )
-  let before: ReadonlySet<string> = new Set()
-  for (let count = 1; ; count++) {
-    let copied = 0
-    const copying = DatabaseCopy.take(path, copy, (done) =>
-      onBytes(done - copied).pipe(Effect.as(void (copied = done)))
-    )
-    yield* copying.pipe(
-      Effect.mapError(({ code, isOpen }) =>
-        isOpen && ofWriting.test(code) ? notWritten(file, code) : opened(path)({ code })
-      ),
+  const addAll = Effect.fnUntraced(function* (names: Iterable<string>) {
+    for (const name of names) if (!added.has(name)) yield* add(name)
+  })
+  const missingOf = (named: NamedAssets.Named) => new Set([...named.keys()].filter((name) => !added.has(name)))
+  const take = Effect.fnUntraced(function* (steps: Omit<DatabaseCopy.Steps<unknown>, "onBytes">) {
+    const named = yield* DatabaseCopy.take(path, copy, { ...steps, onBytes }).pipe(
+      Effect.mapError((error) => {
+        if (!(error instanceof DatabaseCopy.CopyFailed)) return error
+        const { code, isOpen } = error
+        return isOpen && ofWriting.test(code) ? notWritten(file, code) : opened(path)({ code })
+      }),
       patiently
     )
-    const database = yield* writer.add(DataLayout.databaseName, copy, onBytes)
-    const { named, sessions } = yield* contentsOf(copy)
-    // Immediately, because the check takes a while and files may be deleted meanwhile.
-    for (const name of named.keys()) if (!added.has(name)) yield* add(name)
-    const damage = yield* Examination.ofCopy(copy, version)
-    const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
-    const names = new Set([...named.keys(), ...unnamed])
-    for (const name of unnamed) if (!added.has(name)) yield* add(name)
-    const missing = new Set([...named.keys()].filter((name) => !added.has(name)))
-    if (isSubset(missing, before)) {
-      for (const file of added.values()) if (!names.has(file.name)) writer.drop(file)
-      const faults = NamedAssets.faultsOf(named, (name) => added.get(name)?.sha256)
-      for (const { detail, name } of faults) writer.fault(name, detail)
-      const madeAt = yield* Clock.currentTimeMillis
-      yield* attempt(() => writer.finish(madeAt))
-      const assets = [...names].filter((name) => added.has(name)).length
-      return { sessions, assets, faults, damage: Examination.relocated(damage, workplace, data) }
-    }
-    if (count === maxSnapshots) {
-      return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
-    }
-    writer.drop(database)
+    return { named, database: yield* writer.add(DataLayout.databaseName, copy, onBytes) }
+  })
+
+  const first = yield* take({ onFound: () => Effect.void, isTaken: () => Effect.succeed(true) })
+  yield* addAll(first.named.keys())
+  let before = missingOf(first.named)
+  let looks = 0
+  const isTaken = Effect.fnUntraced(function* (named: NamedAssets.Named) {
+    const missing = missingOf(named)
+    if (isSubset(missing, before)) return true
     before = missing
+    if (++looks < maxLooks) return false
+    return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
+  })
+  let { named } = first
+  if (before.size > 0) {
+    writer.drop(first.database)
+    named = (yield* take({ onFound: (found) => addAll(found.keys()), isTaken })).named
   }
+  const damage = yield* Examination.ofCopy(copy, version)
+  const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
+  yield* addAll(unnamed)
+  const names = new Set([...named.keys(), ...unnamed])
+  for (const file of added.values()) if (!names.has(file.name)) writer.drop(file)
+  const faults = NamedAssets.faultsOf(named, (name) => added.get(name)?.sha256)
+  for (const { detail, name } of faults) writer.fault(name, detail)
+  const sessions = yield* sessionsIn(copy)
+  const madeAt = yield* Clock.currentTimeMillis
+  yield* attempt(() => writer.finish(madeAt))
+  const assets = [...names].filter((name) => added.has(name)).length
+  return { sessions, assets, faults, damage: Examination.relocated(damage, workplace, data) }
 })
 
 const sync = (path: string) =>

@@ -15,37 +15,45 @@ export interface Fault {
   readonly detail: "missing" | "changed since it was saved"
 }
 
+/** Assets by the paths of their files below the data folder, with slashes. */
+export type Named = ReadonlyMap<string, Asset>
+
 interface Row {
   readonly ordinal: number
 }
 
+/** How many rows `query` selects at most. */
 const page = 500
+
+/** Selects the assets before an ordinal, the newest first: those are the ones that may be deleted soon. */
+export const query = `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, assets.name,
+    media_type AS mediaType, size, sha256, assets.created_at AS createdAt
+  FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
+  WHERE session_rows.state <> 'hidden' AND assets.ordinal < ? ORDER BY assets.ordinal DESC LIMIT ${page}`
 
 const decodeAsset = Schema.decodeUnknownEither(Asset)
 
 /** The path of an asset's file below the data folder, with slashes. */
 const nameOf = (asset: Asset): string => `assets/${AssetNames.folder(asset.sessionId)}/${AssetNames.file(asset)}`
 
+/** Returns the assets of those rows of `query` that decode, by the paths of their files. */
+export const ofRows = (rows: ReadonlyArray<unknown>): Named =>
+  new Map(
+    rows.flatMap((row) =>
+      Either.match(decodeAsset(row), { onLeft: () => [], onRight: (asset) => [[nameOf(asset), asset]] })
+    )
+  )
+
 /** Returns the assets whose rows decode, by the paths of their files, as far as the database can be read. */
-export const inDatabase = (database: Sqlite.Database): Effect.Effect<ReadonlyMap<string, Asset>> =>
+export const inDatabase = (database: Sqlite.Database): Effect.Effect<Named> =>
   Effect.gen(function* () {
     const named = new Map<string, Asset>()
-    let last = -1
+    let before = Number.MAX_SAFE_INTEGER
     const readPage = () => {
-      const rows = database
-        .prepare<[number, number], Row>(
-          `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, assets.name, media_type AS mediaType, size,
-             sha256, assets.created_at AS createdAt
-           FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
-           WHERE session_rows.state <> 'hidden' AND assets.ordinal > ? ORDER BY assets.ordinal LIMIT ?`
-        )
-        .all(last, page)
-      for (const row of rows) {
-        last = row.ordinal
-        const asset = decodeAsset(row)
-        if (Either.isRight(asset)) named.set(nameOf(asset.right), asset.right)
-      }
-      return rows.length === page
+      const rows = database.prepare<[number], Row>(query).all(before)
+      before = rows.at(-1)?.ordinal ?? before
+      for (const [name, asset] of ofRows(rows)) named.set(name, asset)
+      return rows.length > 0
     }
     // Reading stops at a damaged page, which a check reports.
     yield* Effect.repeat(Effect.zipLeft(attempt(readPage), pause), { while: (isMore) => isMore }).pipe(Effect.ignore)
@@ -77,10 +85,7 @@ export const inFolder = (data: string): Effect.Effect<ReadonlyArray<string>> =>
   })
 
 /** Returns the named assets whose content is not what their rows say. */
-export const faultsOf = (
-  named: ReadonlyMap<string, Asset>,
-  digestOf: (name: string) => string | undefined
-): ReadonlyArray<Fault> =>
+export const faultsOf = (named: Named, digestOf: (name: string) => string | undefined): ReadonlyArray<Fault> =>
   [...named].flatMap(([name, { sessionId: session, sha256 }]): ReadonlyArray<Fault> => {
     const digest = digestOf(name)
     if (digest === undefined) return [{ session, name, detail: "missing" }]

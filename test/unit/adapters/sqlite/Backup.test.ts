@@ -242,6 +242,32 @@ describe("a backup of a folder in use", () => {
     })
   )
 
+  it.scopedLive("is made even if no file lives for as long as it takes to copy the database", () =>
+    Effect.gen(function* () {
+      const { data, file, fresh } = yield* place
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const save = gateway.saveAsset({
+          sessionId: two,
+          mediaType: "text/plain",
+          content: Stream.make(Buffer.from("x"))
+        })
+        let last = yield* save
+        let replaced = 0
+        const replace = () =>
+          Effect.gen(function* () {
+            yield* gateway.deleteAsset(two, last.id)
+            last = yield* save
+            replaced++
+          }).pipe(Effect.orDie)
+        expect(yield* backUp(data, file, replace)).toMatchObject({ assets: 2, damage: [], faults: [] })
+        expect(replaced).toBeGreaterThan(2)
+      }).pipe(Effect.provide(engineOn(data)))
+      expect(yield* restore(fresh, file)).toMatchObject({ assets: 2, remarks: [] })
+      yield* nothingWrong(fresh)
+    })
+  )
+
   it.scopedLive(
     "is whole each time, while another engine saves and deletes files and sessions",
     () =>
