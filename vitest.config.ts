@@ -19,9 +19,9 @@ export default defineConfig({
     pool: "forks",
     // One more than CI has cores: much of what tests do is to wait for processes of their own.
     poolOptions: { forks: { minForks: 3, maxForks: 3, isolate: false } },
-    // For a test that hangs. A busy machine makes none of them fail.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // For a test that hangs, and for all tests alike: a busy machine makes none of them fail.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "dist/tests.json" }]] : ["default"]
   }
 })

@@ -9,8 +9,6 @@ import { join } from "node:path"
 import { bundle } from "../support/programs/Bundle.js"
 import * as Process from "../support/programs/Process.js"
 
-const timeout = 120_000
-
 /** Prepares the recipe of this name in a folder of its own; it can be started several times. */
 const recipe = (name: string) =>
   Effect.gen(function* () {
@@ -80,20 +78,17 @@ const idOf = (response: Response, field: string) =>
   })
 
 describe("the recipes", () => {
-  it.scopedLive(
-    "answers: a value is asked for twice, and not again when the program is restarted",
-    () =>
-      Effect.gen(function* () {
-        const { start } = yield* recipe("answers")
-        for (let time = 0; time < 2; time++) {
-          const { code, stderr, stdout } = yield* (yield* start()).ended
-          assert.deepStrictEqual(
-            { code, stderr, stdout },
-            { code: 0, stderr: "", stdout: "bug: The export is empty, urgent\nasked 2 times\n" }
-          )
-        }
-      }),
-    timeout
+  it.scopedLive("answers: a value is asked for twice, and not again when the program is restarted", () =>
+    Effect.gen(function* () {
+      const { start } = yield* recipe("answers")
+      for (let time = 0; time < 2; time++) {
+        const { code, stderr, stdout } = yield* (yield* start()).ended
+        assert.deepStrictEqual(
+          { code, stderr, stdout },
+          { code: 0, stderr: "", stdout: "bug: The export is empty, urgent\nasked 2 times\n" }
+        )
+      }
+    })
   )
 
   it.scopedLive(
@@ -128,76 +123,63 @@ describe("the recipes", () => {
         assert.notInclude(rest.types, "call.started")
         const repeated = yield* again.post(messages, { text: "Build it.", key: "k1" })
         assert.strictEqual(yield* idOf(repeated, "runId"), yield* idOf(sent, "runId"))
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "worker: killed in the middle of a charge and restarted, it charges once and ends its job",
-    () =>
-      Effect.gen(function* () {
-        const { read, start } = yield* recipe("worker")
-        const killed = yield* start(["7"])
-        yield* lineWith(killed.line, "charging")
-        yield* killed.signal("SIGKILL")
-        assert.strictEqual((yield* killed.ended).signal, "SIGKILL")
-        const answer = "completed It is not known whether the customer was charged. Please look."
-        const lastLine = Effect.gen(function* () {
-          const { code, stdout } = yield* (yield* start(["7"])).ended
-          return [code, stdout.trimEnd().split("\n").at(-1)]
-        })
-        // The second start finds the run ended, and returns the same.
-        assert.deepStrictEqual(
-          [yield* lastLine, yield* lastLine],
-          [
-            [0, answer],
-            [0, answer]
-          ]
-        )
-        assert.strictEqual(yield* read("ledger.txt"), "charged 500\n")
-      }),
-    timeout
+  it.scopedLive("worker: killed in the middle of a charge and restarted, it charges once and ends its job", () =>
+    Effect.gen(function* () {
+      const { read, start } = yield* recipe("worker")
+      const killed = yield* start(["7"])
+      yield* lineWith(killed.line, "charging")
+      yield* killed.signal("SIGKILL")
+      assert.strictEqual((yield* killed.ended).signal, "SIGKILL")
+      const answer = "completed It is not known whether the customer was charged. Please look."
+      const lastLine = Effect.gen(function* () {
+        const { code, stdout } = yield* (yield* start(["7"])).ended
+        return [code, stdout.trimEnd().split("\n").at(-1)]
+      })
+      // The second start finds the run ended, and returns the same.
+      assert.deepStrictEqual(
+        [yield* lastLine, yield* lastLine],
+        [
+          [0, answer],
+          [0, answer]
+        ]
+      )
+      assert.strictEqual(yield* read("ledger.txt"), "charged 500\n")
+    })
   )
 
-  it.scopedLive(
-    "command: its policy keeps short notes, asks about long ones and refuses secrets",
-    () =>
-      Effect.gen(function* () {
-        const { read, start } = yield* recipe("command")
-        const command = yield* start([], { talks: true })
-        yield* command.say("y")
-        const { code, stderr, stdout } = yield* command.ended
-        assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "Two notes are kept.\n" })
-        assert.include(stderr, "note: success\n")
-        assert.include(stderr, "note: denied\n")
-        assert.include(stderr, `{"text":"Call the plumber`)
-        assert.sameMembers((yield* read("notes.txt")).trimEnd().split("\n"), [
-          "Milk.",
-          "Call the plumber about the tap in the kitchen."
-        ])
-      }),
-    timeout
+  it.scopedLive("command: its policy keeps short notes, asks about long ones and refuses secrets", () =>
+    Effect.gen(function* () {
+      const { read, start } = yield* recipe("command")
+      const command = yield* start([], { talks: true })
+      yield* command.say("y")
+      const { code, stderr, stdout } = yield* command.ended
+      assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "Two notes are kept.\n" })
+      assert.include(stderr, "note: success\n")
+      assert.include(stderr, "note: denied\n")
+      assert.include(stderr, `{"text":"Call the plumber`)
+      assert.sameMembers((yield* read("notes.txt")).trimEnd().split("\n"), [
+        "Milk.",
+        "Call the plumber about the tap in the kitchen."
+      ])
+    })
   )
 
-  it.scopedLive(
-    "agents: each owner gets the agent of their plan",
-    () =>
-      Effect.gen(function* () {
-        assert.deepStrictEqual(yield* run("agents"), ["ada: There are three letters.", "bob: I have no archive."])
-      }),
-    timeout
+  it.scopedLive("agents: each owner gets the agent of their plan", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* run("agents"), ["ada: There are three letters.", "bob: I have no archive."])
+    })
   )
 
-  it.scopedLive(
-    "outbox: a rollback does not undo a send inside it; with an outbox and a key, it is sent once",
-    () =>
-      Effect.gen(function* () {
-        assert.deepStrictEqual(yield* run("outbox"), [
-          "rolled back: 0 tickets, 1 message",
-          "sent once",
-          "I will look at the door."
-        ])
-      }),
-    timeout
+  it.scopedLive("outbox: a rollback does not undo a send inside it; with an outbox and a key, it is sent once", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* run("outbox"), [
+        "rolled back: 0 tickets, 1 message",
+        "sent once",
+        "I will look at the door."
+      ])
+    })
   )
 })

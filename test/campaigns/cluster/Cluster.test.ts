@@ -57,21 +57,18 @@ const working = Effect.fnUntraced(function* (
 })
 
 Postgres.describe("a cluster of runners", () => {
-  it.scopedLive(
-    "continues a killed runner's run in another runner, and runs no call twice",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runners = yield* Effect.all([cluster.start(), cluster.start(), cluster.start()], { concurrency: 3 })
-        const gateway = yield* cluster.client
-        const { id, owner, ref } = yield* working(cluster, gateway, runners)
-        yield* owner.signal("SIGKILL")
-        yield* cluster.openAll(id)
-        const run = yield* gateway.await(ref)
-        expect(run.stopReason).toBe("completed")
-        expect(cluster.callsOf(id).length).toBe(1)
-      }),
-    60_000
+  it.scopedLive("continues a killed runner's run in another runner, and runs no call twice", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runners = yield* Effect.all([cluster.start(), cluster.start(), cluster.start()], { concurrency: 3 })
+      const gateway = yield* cluster.client
+      const { id, owner, ref } = yield* working(cluster, gateway, runners)
+      yield* owner.signal("SIGKILL")
+      yield* cluster.openAll(id)
+      const run = yield* gateway.await(ref)
+      expect(run.stopReason).toBe("completed")
+      expect(cluster.callsOf(id).length).toBe(1)
+    })
   )
 
   it.scopedLive(
@@ -97,143 +94,127 @@ Postgres.describe("a cluster of runners", () => {
         )
         expect(yield* Stream.runCollect(gateway.transcript({ sessionId: id }))).toEqual(before)
         expect(cluster.callsOf(id).length).toBe(1)
-      }),
-    60_000
+      })
   )
 
-  it.scopedLive(
-    "a runner of an older version leaves the cluster when a newer version has migrated the database",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const url = Redacted.value(cluster.url)
-        const runner = yield* cluster.start()
-        const held = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_locks`)
-        const runners = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_runners`)
-        yield* Cluster.eventually(held, ({ length }) => length > 0)
-        yield* Postgres.once(url, `INSERT INTO ${cluster.schema}.migrations (version, name) VALUES (99, 'later')`)
-        yield* Cluster.eventually(runners, ({ length }) => length === 0)
-        expect(yield* held).toEqual([])
-        yield* runner.signal("SIGTERM")
-        expect((yield* runner.ended).code).toBe(0)
-      }),
-    60_000
+  it.scopedLive("a runner of an older version leaves the cluster when a newer version has migrated the database", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const url = Redacted.value(cluster.url)
+      const runner = yield* cluster.start()
+      const held = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_locks`)
+      const runners = Postgres.once(url, `SELECT 1 FROM ${cluster.schema}.skein_runners`)
+      yield* Cluster.eventually(held, ({ length }) => length > 0)
+      yield* Postgres.once(url, `INSERT INTO ${cluster.schema}.migrations (version, name) VALUES (99, 'later')`)
+      yield* Cluster.eventually(runners, ({ length }) => length === 0)
+      expect(yield* held).toEqual([])
+      yield* runner.signal("SIGTERM")
+      expect((yield* runner.ended).code).toBe(0)
+    })
   )
 
-  it.scopedLive(
-    "a runner that is told to end takes no new run, lets its own run end, and exits",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
-        const gateway = yield* cluster.client
-        const { id, owner, ref } = yield* working(cluster, gateway, runners)
-        yield* owner.signal("SIGTERM")
-        const others = yield* Effect.forEach(Array.from({ length: 8 }), () => working(cluster, gateway, runners), {
-          concurrency: 8
+  it.scopedLive("a runner that is told to end takes no new run, lets its own run end, and exits", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+      const gateway = yield* cluster.client
+      const { id, owner, ref } = yield* working(cluster, gateway, runners)
+      yield* owner.signal("SIGTERM")
+      const others = yield* Effect.forEach(Array.from({ length: 8 }), () => working(cluster, gateway, runners), {
+        concurrency: 8
+      })
+      expect(others.filter((other) => other.owner === owner)).toEqual([])
+      yield* cluster.openAll(id)
+      expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+      expect(cluster.callsOf(id).length).toBe(1)
+      expect((yield* owner.ended).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("has one runner do the database's upkeep, and another once that runner is killed", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const starting = Array.from({ length: 3 }, () => cluster.start({ debugs: true }))
+      const runners = yield* Effect.all(starting, { concurrency: "unbounded" })
+      const gateway = yield* cluster.client
+      const upkeeps = yield* Effect.forEach(runners, (runner) =>
+        Effect.map(upkeepOf(runner), (keepsUp) => ({ runner, keepsUp }))
+      )
+      // By then each runner has shards.
+      const owners = new Set<Cluster.Runner>()
+      yield* Cluster.eventually(
+        Effect.tap(working(cluster, gateway, runners), ({ id, owner }) =>
+          Effect.zipRight(
+            cluster.openAll(id),
+            Effect.sync(() => owners.add(owner))
+          )
+        ),
+        () => owners.size === runners.length
+      )
+      const keepers = () => upkeeps.filter(({ keepsUp }) => keepsUp())
+      const [keeper] = yield* Cluster.eventually(Effect.sync(keepers), (found) => found.length === 1)
+      yield* keeper?.runner.signal("SIGKILL") ?? Effect.dieMessage("no runner does the upkeep")
+      const next = () => keepers().filter((other) => other !== keeper)
+      yield* Cluster.eventually(Effect.sync(next), (found) => found.length === 1)
+    })
+  )
+
+  it.scopedLive("interrupts no run when a runner joins, although shards move", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const first = yield* cluster.start()
+      const gateway = yield* cluster.client
+      const runs = yield* Effect.forEach(Array.from({ length: 12 }), () => working(cluster, gateway, [first]), {
+        concurrency: 12
+      })
+      const second = yield* cluster.start()
+      const later = yield* Cluster.eventually(
+        working(cluster, gateway, [first, second]),
+        ({ owner }) => owner === second
+      )
+      yield* Effect.forEach([...runs, later], ({ id }) => cluster.openAll(id))
+      const ends = yield* Effect.forEach([...runs, later], ({ ref }) => gateway.await(ref))
+      expect(ends.filter(({ stopReason }) => stopReason !== "completed")).toEqual([])
+      expect(runs.map(({ id }) => cluster.callsOf(id).length)).toEqual(runs.map(() => 1))
+    })
+  )
+
+  it.scopedLive("a front end hears what a run writes without a gap or duplicate, even when the runner is killed", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+      const gateway = yield* cluster.client
+      const { id } = yield* gateway.create({})
+      const watch = yield* Watching.make(gateway, id)
+      const other = yield* Watching.make(gateway, id, true)
+      const ref = yield* gateway.send({ sessionId: id, text: "call" })
+      // Progress of calls is not kept in storage.
+      expect(yield* watch.next("call.progress")).toMatchObject({ text: "working" })
+      expect(yield* other.next("call.progress")).toMatchObject({ text: "working" })
+      yield* cluster.open(id, "call")
+      expect(yield* watch.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+      const late = yield* Watching.make(gateway, id)
+      expect(yield* late.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+      yield* cluster.open(id, "text")
+      yield* Effect.forEach([watch, other, late], (one) =>
+        Effect.gen(function* () {
+          yield* one.next("run.ended")
+          expect(one.isWhole()).toBe(true)
+          expect(one.text()).toBe("one two")
         })
-        expect(others.filter((other) => other.owner === owner)).toEqual([])
-        yield* cluster.openAll(id)
-        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
-        expect(cluster.callsOf(id).length).toBe(1)
-        expect((yield* owner.ended).code).toBe(0)
-      }),
-    60_000
-  )
+      )
+      expect((yield* gateway.await(ref)).stopReason).toBe("completed")
 
-  it.scopedLive(
-    "has one runner do the database's upkeep, and another once that runner is killed",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const starting = Array.from({ length: 3 }, () => cluster.start({ debugs: true }))
-        const runners = yield* Effect.all(starting, { concurrency: "unbounded" })
-        const gateway = yield* cluster.client
-        const upkeeps = yield* Effect.forEach(runners, (runner) =>
-          Effect.map(upkeepOf(runner), (keepsUp) => ({ runner, keepsUp }))
-        )
-        // By then each runner has shards.
-        const owners = new Set<Cluster.Runner>()
-        yield* Cluster.eventually(
-          Effect.tap(working(cluster, gateway, runners), ({ id, owner }) =>
-            Effect.zipRight(
-              cluster.openAll(id),
-              Effect.sync(() => owners.add(owner))
-            )
-          ),
-          () => owners.size === runners.length
-        )
-        const keepers = () => upkeeps.filter(({ keepsUp }) => keepsUp())
-        const [keeper] = yield* Cluster.eventually(Effect.sync(keepers), (found) => found.length === 1)
-        yield* keeper?.runner.signal("SIGKILL") ?? Effect.dieMessage("no runner does the upkeep")
-        const next = () => keepers().filter((other) => other !== keeper)
-        yield* Cluster.eventually(Effect.sync(next), (found) => found.length === 1)
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "interrupts no run when a runner joins, although shards move",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const first = yield* cluster.start()
-        const gateway = yield* cluster.client
-        const runs = yield* Effect.forEach(Array.from({ length: 12 }), () => working(cluster, gateway, [first]), {
-          concurrency: 12
-        })
-        const second = yield* cluster.start()
-        const later = yield* Cluster.eventually(
-          working(cluster, gateway, [first, second]),
-          ({ owner }) => owner === second
-        )
-        yield* Effect.forEach([...runs, later], ({ id }) => cluster.openAll(id))
-        const ends = yield* Effect.forEach([...runs, later], ({ ref }) => gateway.await(ref))
-        expect(ends.filter(({ stopReason }) => stopReason !== "completed")).toEqual([])
-        expect(runs.map(({ id }) => cluster.callsOf(id).length)).toEqual(runs.map(() => 1))
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "a front end hears what a run writes without a gap or duplicate, even when the runner is killed",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
-        const gateway = yield* cluster.client
-        const { id } = yield* gateway.create({})
-        const watch = yield* Watching.make(gateway, id)
-        const other = yield* Watching.make(gateway, id, true)
-        const ref = yield* gateway.send({ sessionId: id, text: "call" })
-        // Progress of calls is not kept in storage.
-        expect(yield* watch.next("call.progress")).toMatchObject({ text: "working" })
-        expect(yield* other.next("call.progress")).toMatchObject({ text: "working" })
-        yield* cluster.open(id, "call")
-        expect(yield* watch.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
-        const late = yield* Watching.make(gateway, id)
-        expect(yield* late.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
-        yield* cluster.open(id, "text")
-        yield* Effect.forEach([watch, other, late], (one) =>
-          Effect.gen(function* () {
-            yield* one.next("run.ended")
-            expect(one.isWhole()).toBe(true)
-            expect(one.text()).toBe("one two")
-          })
-        )
-        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
-
-        const { id: next, owner, ref: second } = yield* working(cluster, gateway, runners)
-        const watched = yield* Watching.make(gateway, next)
-        yield* cluster.open(next, "call")
-        expect(yield* watched.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
-        yield* owner.signal("SIGKILL")
-        yield* cluster.open(next, "text")
-        expect((yield* gateway.await(second)).stopReason).toBe("completed")
-        yield* watched.next("run.ended")
-        expect(watched.isWhole()).toBe(true)
-      }),
-    60_000
+      const { id: next, owner, ref: second } = yield* working(cluster, gateway, runners)
+      const watched = yield* Watching.make(gateway, next)
+      yield* cluster.open(next, "call")
+      expect(yield* watched.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+      yield* owner.signal("SIGKILL")
+      yield* cluster.open(next, "text")
+      expect((yield* gateway.await(second)).stopReason).toBe("completed")
+      yield* watched.next("run.ended")
+      expect(watched.isWhole()).toBe(true)
+    })
   )
 
   it.scopedLive(
@@ -261,201 +242,173 @@ Postgres.describe("a cluster of runners", () => {
           })
         )
         expect(answers).toEqual(answers.map(() => "mine"))
-      }),
-    60_000
+      })
   )
 
-  it.scopedLive(
-    "a front end without runners says that none can be reached, and can still read",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const gateway = yield* cluster.clientWith({ giveUpMillis: 1_500 })
-        const { id } = yield* gateway.create({ title: "alone" })
-        const error = yield* Effect.flip(gateway.send({ sessionId: id, text: "plain" }))
-        expect(error).toMatchObject({ _tag: "RunnersUnreachable", sessionId: id, waitedMillis: 1_500 })
-        expect((yield* gateway.session(id)).title).toBe("alone")
-        expect(yield* gateway.recover()).toEqual([])
-      }),
-    60_000
+  it.scopedLive("a front end without runners says that none can be reached, and can still read", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const gateway = yield* cluster.clientWith({ giveUpMillis: 1_500 })
+      const { id } = yield* gateway.create({ title: "alone" })
+      const error = yield* Effect.flip(gateway.send({ sessionId: id, text: "plain" }))
+      expect(error).toMatchObject({ _tag: "RunnersUnreachable", sessionId: id, waitedMillis: 1_500 })
+      expect((yield* gateway.session(id)).title).toBe("alone")
+      expect(yield* gateway.recover()).toEqual([])
+    })
   )
 
-  it.scopedLive(
-    "a session with a placement runs only on a runner that serves it",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const [, here] = yield* Effect.all(
-          [cluster.start({ placements: [] }), cluster.start({ placements: ["disk"] })],
-          {
-            concurrency: 2
+  it.scopedLive("a session with a placement runs only on a runner that serves it", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const [, here] = yield* Effect.all([cluster.start({ placements: [] }), cluster.start({ placements: ["disk"] })], {
+        concurrency: 2
+      })
+      const gateway = yield* cluster.clientWith({ giveUpMillis: 4_000 })
+      yield* Effect.forEach(Array.from({ length: 4 }), () =>
+        Effect.gen(function* () {
+          const { id } = yield* gateway.create({ placement: "disk" })
+          yield* gateway.send({ sessionId: id, text: "call" })
+          yield* cluster.working([here], id)
+        })
+      )
+      const { id: nowhere } = yield* gateway.create({ placement: "tape" })
+      const error = yield* Effect.flip(gateway.send({ sessionId: nowhere, text: "plain" }))
+      expect(error._tag).toBe("RunnersUnreachable")
+    })
+  )
+
+  it.scopedLive("a front end gets a runner's refusals as the same typed errors, and one run per key", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runner = yield* cluster.start()
+      const gateway = yield* cluster.client
+      const { id, ref } = yield* working(cluster, gateway, [runner])
+      const busy = yield* Effect.flip(gateway.send({ sessionId: id, text: "more" }))
+      expect(busy).toMatchObject({ _tag: "SessionBusy", runId: ref.runId })
+      expect(busy).toBeInstanceOf(SkeinError.SessionBusy)
+      const queued = { sessionId: id, text: "plain", idempotencyKey: "k", whenBusy: "queue" } as const
+      const one = yield* gateway.send(queued)
+      expect(yield* gateway.send(queued)).toEqual(one)
+      const conflict = yield* Effect.flip(gateway.send({ ...queued, text: "other" }))
+      expect(conflict._tag).toBe("IdempotencyConflict")
+      yield* cluster.openAll(id)
+      yield* gateway.await(one)
+      const [stored] = yield* gateway.runs({ sessionId: id })
+      expect(stored?.id).toBe(one.runId)
+      expect((yield* gateway.resume(id)).runId).toBe(one.runId)
+      const tables = yield* Postgres.once<{ readonly name: string }>(
+        Redacted.value(cluster.url),
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name LIKE 'skein_%'",
+        [cluster.schema]
+      )
+      expect(tables.map(({ name }) => name).toSorted()).toEqual([
+        "skein_locks",
+        "skein_runners",
+        "skein_secret",
+        "skein_shards"
+      ])
+    })
+  )
+
+  it.scopedLive("members with another number of shards are refused until no runner is left", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const refused = { _tag: "InvalidInput", field: "shards", limit: "32, like the cluster's runners" }
+      // A front end states no number of shards, and may be there before the runners.
+      yield* Effect.scoped(cluster.clientWith({ shards: 8 }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* cluster.own({})
+          for (const member of [cluster.own({ shards: 33 }), cluster.clientWith({ shards: 33 })]) {
+            expect(yield* Effect.flip(Effect.scoped(member))).toMatchObject({ ...refused, actual: "33" })
           }
-        )
-        const gateway = yield* cluster.clientWith({ giveUpMillis: 4_000 })
-        yield* Effect.forEach(Array.from({ length: 4 }), () =>
+          yield* cluster.clientWith({ shards: 32 })
+        })
+      )
+      yield* Effect.retry(Effect.scoped(cluster.own({ shards: 33 })), Schedule.spaced("200 millis"))
+      expect(yield* Effect.flip(Effect.scoped(cluster.own({})))).toMatchObject({ field: "shards", actual: "32" })
+    })
+  )
+
+  it.scopedLive("a runner hangs up on a client that does not send the secret of the database", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const { port } = yield* cluster.start()
+      const ping = `${JSON.stringify({ _tag: "Ping" })}\n`
+      expect(yield* answerTo(port, ping.repeat(10))).toBe("")
+      const [row] = yield* Postgres.once<{ readonly secret: string }>(
+        Redacted.value(cluster.url),
+        `SELECT secret FROM ${cluster.schema}.skein_secret`
+      )
+      expect(yield* answerTo(port, `${JSON.stringify(row?.secret)}\n${ping}`)).toContain("Pong")
+    })
+  )
+
+  it.scopedLive("a front end cancels a run, and the end of the run records who cancelled it", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runner = yield* cluster.start()
+      const gateway = yield* cluster.client
+      const { id, ref } = yield* working(cluster, gateway, [runner])
+      yield* Actor.as(Actor.Actor.make("eve"))(gateway.cancel(ref.runId))
+      const [run] = yield* gateway.runs({ sessionId: id })
+      expect(run).toMatchObject({ state: "ended", stopReason: "cancelled" })
+      const events = yield* Stream.runCollect(
+        Stream.takeUntil(gateway.events({ sessionId: id }), ({ type }) => type === "run.ended")
+      )
+      expect(Array.from(events).at(-1)).toMatchObject({ type: "run.ended", actor: "eve" })
+    })
+  )
+
+  it.scopedLive("members whose database connections are ended again and again lose nothing and do nothing twice", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster.make
+      const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+      const gateway = yield* cluster.client
+      const sessions = yield* Effect.forEach(Array.from({ length: 10 }), () => gateway.create({}))
+      yield* Effect.forkScoped(
+        Effect.repeat(Postgres.terminateAll(Redacted.value(cluster.url)), Schedule.spaced("700 millis"))
+      )
+      yield* Effect.forEach(
+        sessions,
+        ({ id }) =>
           Effect.gen(function* () {
-            const { id } = yield* gateway.create({ placement: "disk" })
-            yield* gateway.send({ sessionId: id, text: "call" })
-            yield* cluster.working([here], id)
-          })
-        )
-        const { id: nowhere } = yield* gateway.create({ placement: "tape" })
-        const error = yield* Effect.flip(gateway.send({ sessionId: nowhere, text: "plain" }))
-        expect(error._tag).toBe("RunnersUnreachable")
-      }),
-    60_000
+            yield* cluster.openAll(id)
+            const asked = { sessionId: id, text: "call", idempotencyKey: id }
+            // What the database refuses meanwhile is tried again, with the same key.
+            const ref = yield* Effect.retry(gateway.send(asked), Schedule.spaced("100 millis"))
+            const run = yield* Effect.retry(gateway.await(ref), Schedule.spaced("100 millis"))
+            expect(run.stopReason).toBe("completed")
+            // A run that was released before its call had begun to work has closed the call.
+            expect(cluster.callsOf(id).length).toBeLessThan(2)
+          }),
+        { concurrency: "unbounded" }
+      )
+      yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
+      expect((yield* Effect.forEach(runners, ({ ended }) => ended)).map(({ code }) => code)).toEqual([0, 0])
+    })
   )
 
-  it.scopedLive(
-    "a front end gets a runner's refusals as the same typed errors, and one run per key",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runner = yield* cluster.start()
-        const gateway = yield* cluster.client
-        const { id, ref } = yield* working(cluster, gateway, [runner])
-        const busy = yield* Effect.flip(gateway.send({ sessionId: id, text: "more" }))
-        expect(busy).toMatchObject({ _tag: "SessionBusy", runId: ref.runId })
-        expect(busy).toBeInstanceOf(SkeinError.SessionBusy)
-        const queued = { sessionId: id, text: "plain", idempotencyKey: "k", whenBusy: "queue" } as const
-        const one = yield* gateway.send(queued)
-        expect(yield* gateway.send(queued)).toEqual(one)
-        const conflict = yield* Effect.flip(gateway.send({ ...queued, text: "other" }))
-        expect(conflict._tag).toBe("IdempotencyConflict")
-        yield* cluster.openAll(id)
-        yield* gateway.await(one)
-        const [stored] = yield* gateway.runs({ sessionId: id })
-        expect(stored?.id).toBe(one.runId)
-        expect((yield* gateway.resume(id)).runId).toBe(one.runId)
-        const tables = yield* Postgres.once<{ readonly name: string }>(
-          Redacted.value(cluster.url),
-          "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name LIKE 'skein_%'",
-          [cluster.schema]
+  it.scopedLive("the guide's runners answer its front end, and end when they are told to", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const examples = new URL("../../examples/readme/", import.meta.url)
+      const [runner, frontend] = yield* Effect.all([
+        bundle(new URL("runner.ts", examples), { whole: true }),
+        bundle(new URL("frontend.ts", examples), { whole: true })
+      ])
+      const env = { PATH: process.env["PATH"] ?? "", DATABASE_URL: url, HOST: "127.0.0.1" }
+      const runners = yield* Effect.forEach(Array.from({ length: 3 }), () =>
+        Effect.flatMap(freePort, (port) =>
+          Process.start(process.execPath, [runner], { env: { ...env, PORT: `${port}` } })
         )
-        expect(tables.map(({ name }) => name).toSorted()).toEqual([
-          "skein_locks",
-          "skein_runners",
-          "skein_secret",
-          "skein_shards"
-        ])
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "members with another number of shards are refused until no runner is left",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const refused = { _tag: "InvalidInput", field: "shards", limit: "32, like the cluster's runners" }
-        // A front end states no number of shards, and may be there before the runners.
-        yield* Effect.scoped(cluster.clientWith({ shards: 8 }))
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            yield* cluster.own({})
-            for (const member of [cluster.own({ shards: 33 }), cluster.clientWith({ shards: 33 })]) {
-              expect(yield* Effect.flip(Effect.scoped(member))).toMatchObject({ ...refused, actual: "33" })
-            }
-            yield* cluster.clientWith({ shards: 32 })
-          })
-        )
-        yield* Effect.retry(Effect.scoped(cluster.own({ shards: 33 })), Schedule.spaced("200 millis"))
-        expect(yield* Effect.flip(Effect.scoped(cluster.own({})))).toMatchObject({ field: "shards", actual: "32" })
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "a runner hangs up on a client that does not send the secret of the database",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const { port } = yield* cluster.start()
-        const ping = `${JSON.stringify({ _tag: "Ping" })}\n`
-        expect(yield* answerTo(port, ping.repeat(10))).toBe("")
-        const [row] = yield* Postgres.once<{ readonly secret: string }>(
-          Redacted.value(cluster.url),
-          `SELECT secret FROM ${cluster.schema}.skein_secret`
-        )
-        expect(yield* answerTo(port, `${JSON.stringify(row?.secret)}\n${ping}`)).toContain("Pong")
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "a front end cancels a run, and the end of the run records who cancelled it",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runner = yield* cluster.start()
-        const gateway = yield* cluster.client
-        const { id, ref } = yield* working(cluster, gateway, [runner])
-        yield* Actor.as(Actor.Actor.make("eve"))(gateway.cancel(ref.runId))
-        const [run] = yield* gateway.runs({ sessionId: id })
-        expect(run).toMatchObject({ state: "ended", stopReason: "cancelled" })
-        const events = yield* Stream.runCollect(
-          Stream.takeUntil(gateway.events({ sessionId: id }), ({ type }) => type === "run.ended")
-        )
-        expect(Array.from(events).at(-1)).toMatchObject({ type: "run.ended", actor: "eve" })
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "members whose database connections are ended again and again lose nothing and do nothing twice",
-    () =>
-      Effect.gen(function* () {
-        const cluster = yield* Cluster.make
-        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
-        const gateway = yield* cluster.client
-        const sessions = yield* Effect.forEach(Array.from({ length: 10 }), () => gateway.create({}))
-        yield* Effect.forkScoped(
-          Effect.repeat(Postgres.terminateAll(Redacted.value(cluster.url)), Schedule.spaced("700 millis"))
-        )
-        yield* Effect.forEach(
-          sessions,
-          ({ id }) =>
-            Effect.gen(function* () {
-              yield* cluster.openAll(id)
-              const asked = { sessionId: id, text: "call", idempotencyKey: id }
-              // What the database refuses meanwhile is tried again, with the same key.
-              const ref = yield* Effect.retry(gateway.send(asked), Schedule.spaced("100 millis"))
-              const run = yield* Effect.retry(gateway.await(ref), Schedule.spaced("100 millis"))
-              expect(run.stopReason).toBe("completed")
-              // A run that was released before its call had begun to work has closed the call.
-              expect(cluster.callsOf(id).length).toBeLessThan(2)
-            }),
-          { concurrency: "unbounded" }
-        )
-        yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
-        expect((yield* Effect.forEach(runners, ({ ended }) => ended)).map(({ code }) => code)).toEqual([0, 0])
-      }),
-    60_000
-  )
-
-  it.scopedLive(
-    "the guide's runners answer its front end, and end when they are told to",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* Postgres.database
-        const examples = new URL("../../examples/readme/", import.meta.url)
-        const [runner, frontend] = yield* Effect.all([
-          bundle(new URL("runner.ts", examples), { whole: true }),
-          bundle(new URL("frontend.ts", examples), { whole: true })
-        ])
-        const env = { PATH: process.env["PATH"] ?? "", DATABASE_URL: url, HOST: "127.0.0.1" }
-        const runners = yield* Effect.forEach(Array.from({ length: 3 }), () =>
-          Effect.flatMap(freePort, (port) =>
-            Process.start(process.execPath, [runner], { env: { ...env, PORT: `${port}` } })
-          )
-        )
-        const { code, stdout } = yield* (yield* Process.start(process.execPath, [frontend], { env })).ended
-        expect({ code, stdout }).toEqual({ code: 0, stdout: "Yarn, wound in one order.\n" })
-        yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
-        const ends = yield* Effect.forEach(runners, ({ ended }) => ended)
-        expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
-      }),
-    60_000
+      )
+      const { code, stdout } = yield* (yield* Process.start(process.execPath, [frontend], { env })).ended
+      expect({ code, stdout }).toEqual({ code: 0, stdout: "Yarn, wound in one order.\n" })
+      yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
+      const ends = yield* Effect.forEach(runners, ({ ended }) => ended)
+      expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
+    })
   )
 })
 
@@ -489,7 +442,6 @@ Postgres.describeOwn("a cluster of runners over a server with a synchronous stan
         expect((yield* gateway.await(ref)).stopReason).toBe("completed")
         yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
         expect((yield* Effect.forEach(runners, ({ ended }) => ended)).map(({ code }) => code)).toEqual([0, 0])
-      }),
-    90_000
+      })
   )
 })

@@ -29,15 +29,13 @@ import * as Shim from "./Shim.js"
 const root = mkdtempSync(join(tmpdir(), "skein-backups-"))
 const backed = join(root, "made.skein")
 
-beforeAll(
-  () =>
-    Effect.gen(function* () {
-      const home = yield* Program.make()
-      yield* populate(home.data)
-      cpSync(home.data, join(root, "data"), { recursive: true })
-      expect(yield* home.run(["backup", backed])).toMatchObject({ code: 0 })
-    }).pipe(Effect.scoped, Effect.runPromise),
-  60_000
+beforeAll(() =>
+  Effect.gen(function* () {
+    const home = yield* Program.make()
+    yield* populate(home.data)
+    cpSync(home.data, join(root, "data"), { recursive: true })
+    expect(yield* home.run(["backup", backed])).toMatchObject({ code: 0 })
+  }).pipe(Effect.scoped, Effect.runPromise)
 )
 afterAll(() => rmSync(root, { recursive: true }))
 
@@ -50,9 +48,6 @@ const machine = Effect.gen(function* () {
   const fresh = home.at("fresh")
   return { home, shim, names, fresh }
 })
-
-/** Each test starts several processes. */
-const timeout = 120_000
 
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
@@ -89,73 +84,64 @@ describe("stopped by Ctrl-C", () => {
     ...ofBackup.map((moment) => [backingUp, moment] as const),
     ...ofRestore.map((moment) => [restoring, moment] as const)
   ]) {
-    withShim(
-      `a ${args[0]} leaves nothing behind, not even a folder that it made: ${call} ${path}`,
-      () =>
-        Effect.gen(function* () {
-          const { home, names, shim } = yield* machine
-          copyFileSync(backed, home.at("made.skein"))
-          const before = names()
-          shim.set({ trace: true, rules: [{ call, path, after, times: 1, does: { takesMillis: 700 } }] })
-          const running = yield* home.start(args, shim.env)
-          yield* Effect.repeat(turn, { until: () => shim.trace().some(({ outcome }) => outcome === "delay") })
-          yield* running.signal("SIGINT")
-          const { signal, stderr, stdout } = yield* running.ended
-          expect([signal, stdout, Program.withoutProgress(stderr)]).toEqual(["SIGINT", "", ""])
-          expect(names()).toEqual(before)
-        }),
-      timeout
+    withShim(`a ${args[0]} leaves nothing behind, not even a folder that it made: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { home, names, shim } = yield* machine
+        copyFileSync(backed, home.at("made.skein"))
+        const before = names()
+        shim.set({ trace: true, rules: [{ call, path, after, times: 1, does: { takesMillis: 700 } }] })
+        const running = yield* home.start(args, shim.env)
+        yield* Effect.repeat(turn, { until: () => shim.trace().some(({ outcome }) => outcome === "delay") })
+        yield* running.signal("SIGINT")
+        const { signal, stderr, stdout } = yield* running.ended
+        expect([signal, stdout, Program.withoutProgress(stderr)]).toEqual(["SIGINT", "", ""])
+        expect(names()).toEqual(before)
+      })
     )
   }
 })
 
 describe("killed", () => {
   for (const [call, path, after] of [...ofBackup, ...placingBackup]) {
-    withShim(
-      `a backup leaves no file under its name, and the next one clears up: ${call} ${path}`,
-      () =>
-        Effect.gen(function* () {
-          const { fresh, home, names, shim } = yield* machine
-          shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
-          const killed = yield* home.run(backingUp, shim.env)
-          shim.set({})
-          expect(names()).not.toContain("all.skein")
-          // The killed process may be one that the command started.
-          if (killed.signal === null) {
-            expect([killed.code, Program.isOneLine(killed.stderr)]).toEqual([1, true])
-            expect(names()).toEqual(["data", "work"])
-          }
-          expect(yield* home.run(backingUp)).toMatchObject({ code: 0 })
-          expect(names()).toEqual(["all.skein", "data", "work"])
-          expect(yield* home.run(["restore", "../all.skein", "--data", fresh])).toMatchObject({ code: 0 })
-        }),
-      timeout
+    withShim(`a backup leaves no file under its name, and the next one clears up: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { fresh, home, names, shim } = yield* machine
+        shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
+        const killed = yield* home.run(backingUp, shim.env)
+        shim.set({})
+        expect(names()).not.toContain("all.skein")
+        // The killed process may be one that the command started.
+        if (killed.signal === null) {
+          expect([killed.code, Program.isOneLine(killed.stderr)]).toEqual([1, true])
+          expect(names()).toEqual(["data", "work"])
+        }
+        expect(yield* home.run(backingUp)).toMatchObject({ code: 0 })
+        expect(names()).toEqual(["all.skein", "data", "work"])
+        expect(yield* home.run(["restore", "../all.skein", "--data", fresh])).toMatchObject({ code: 0 })
+      })
     )
   }
 
   for (const [call, path, after] of [...ofRestore, ...placingRestore]) {
-    withShim(
-      `a restore leaves no database, and the next one clears up: ${call} ${path}`,
-      () =>
-        Effect.gen(function* () {
-          const { fresh, home, names, shim } = yield* machine
-          copyFileSync(backed, home.at("made.skein"))
-          shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
-          const killed = yield* home.run(restoring, shim.env)
-          shim.set({})
-          expect(existsSync(join(fresh, "skein.db"))).toBe(false)
-          if (killed.signal === null) {
-            expect([killed.code, Program.isOneLine(killed.stderr), existsSync(fresh)]).toEqual([1, true, false])
-          } else {
-            const { stdout } = yield* home.run(["doctor", "--data", fresh])
-            expect(stdout).toContain("left by a killed backup or restore")
-          }
-          expect(yield* home.run(restoring)).toMatchObject({ code: 0 })
-          // The assets that a killed restore had put there were its own, so they are not kept aside.
-          expect(names("fresh")).toEqual(["assets", "skein.db"])
-          expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
-        }),
-      timeout
+    withShim(`a restore leaves no database, and the next one clears up: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { fresh, home, names, shim } = yield* machine
+        copyFileSync(backed, home.at("made.skein"))
+        shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
+        const killed = yield* home.run(restoring, shim.env)
+        shim.set({})
+        expect(existsSync(join(fresh, "skein.db"))).toBe(false)
+        if (killed.signal === null) {
+          expect([killed.code, Program.isOneLine(killed.stderr), existsSync(fresh)]).toEqual([1, true, false])
+        } else {
+          const { stdout } = yield* home.run(["doctor", "--data", fresh])
+          expect(stdout).toContain("left by a killed backup or restore")
+        }
+        expect(yield* home.run(restoring)).toMatchObject({ code: 0 })
+        // The assets that a killed restore had put there were its own, so they are not kept aside.
+        expect(names("fresh")).toEqual(["assets", "skein.db"])
+        expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
+      })
     )
   }
 })
@@ -177,26 +163,23 @@ describe("on a full disk", () => {
       (disk: string) => join(disk, "fresh")
     ]
   ] as const) {
-    withMounts(
-      `${name} says that the disk is full and where, and leaves nothing behind`,
-      () =>
-        Effect.gen(function* () {
-          const { home } = yield* machine
-          const mounted = yield* disk(2 * 1024 * 1024)
-          copyFileSync(backed, home.at("made.skein"))
-          const args = argsOf(mounted)
-          for (const room of [0, 60_000, 100_000]) {
-            leave(mounted, room)
-            const { code, stderr, stdout } = yield* home.run(args)
-            expect([room, code, stdout, Program.isOneLine(stderr)]).toEqual([room, 1, "", true])
-            expect(stderr).toContain("the disk is full")
-            expect(stderr).toContain(atOf(mounted))
-            expect(readdirSync(mounted)).toEqual(["filler"])
-          }
-          leave(mounted, 1024 * 1024)
-          expect(yield* home.run(args)).toMatchObject({ code: 0 })
-        }),
-      timeout
+    withMounts(`${name} says that the disk is full and where, and leaves nothing behind`, () =>
+      Effect.gen(function* () {
+        const { home } = yield* machine
+        const mounted = yield* disk(2 * 1024 * 1024)
+        copyFileSync(backed, home.at("made.skein"))
+        const args = argsOf(mounted)
+        for (const room of [0, 60_000, 100_000]) {
+          leave(mounted, room)
+          const { code, stderr, stdout } = yield* home.run(args)
+          expect([room, code, stdout, Program.isOneLine(stderr)]).toEqual([room, 1, "", true])
+          expect(stderr).toContain("the disk is full")
+          expect(stderr).toContain(atOf(mounted))
+          expect(readdirSync(mounted)).toEqual(["filler"])
+        }
+        leave(mounted, 1024 * 1024)
+        expect(yield* home.run(args)).toMatchObject({ code: 0 })
+      })
     )
   }
 })
@@ -206,70 +189,64 @@ describe("from a disk that takes no writes", () => {
     ["full", (mounted: string) => leave(mounted, 0)],
     ["read-only", (mounted: string) => execFileSync("mount", ["-o", "remount,ro", mounted])]
   ] as const) {
-    withMounts(
-      `a backup to another disk is whole: ${name}`,
-      () =>
-        Effect.gen(function* () {
-          const { fresh, home } = yield* machine
-          const mounted = yield* disk(2 * 1024 * 1024)
-          const data = join(mounted, "data")
-          cpSync(home.data, data, { recursive: true })
-          chmodSync(data, 0o700)
-          close(mounted)
-          const made = yield* home.run(["backup", "../all.skein", "--data", data])
-          expect(made).toMatchObject({ code: 0 })
-          expect(made.stdout).toContain("Backed up 2 sessions and 1 file")
-          expect(yield* home.run(["restore", "../all.skein", "--data", fresh])).toMatchObject({ code: 0 })
-          expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
-        }),
-      timeout
+    withMounts(`a backup to another disk is whole: ${name}`, () =>
+      Effect.gen(function* () {
+        const { fresh, home } = yield* machine
+        const mounted = yield* disk(2 * 1024 * 1024)
+        const data = join(mounted, "data")
+        cpSync(home.data, data, { recursive: true })
+        chmodSync(data, 0o700)
+        close(mounted)
+        const made = yield* home.run(["backup", "../all.skein", "--data", data])
+        expect(made).toMatchObject({ code: 0 })
+        expect(made.stdout).toContain("Backed up 2 sessions and 1 file")
+        expect(yield* home.run(["restore", "../all.skein", "--data", fresh])).toMatchObject({ code: 0 })
+        expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
+      })
     )
   }
 })
 
 describe("as another user", () => {
-  withNobody(
-    "a path that cannot be written or removed is named in the error",
-    () =>
-      Effect.gen(function* () {
-        const { home } = yield* machine
-        chmodSync(home.at("."), 0o755)
-        execFileSync("chown", ["-R", "65534:65534", home.data])
-        const asNobody = (...args: ReadonlyArray<string>) =>
-          Effect.scoped(
-            Effect.flatMap(
-              Process.start(
-                nobody[0],
-                [...nobody.slice(1), process.execPath, Program.program, ...args, "--data", home.data],
-                {
-                  cwd: home.workdir,
-                  env: { HOME: home.at("."), PATH: process.env["PATH"] ?? "" }
-                }
-              ),
-              ({ ended }) => ended
-            )
+  withNobody("a path that cannot be written or removed is named in the error", () =>
+    Effect.gen(function* () {
+      const { home } = yield* machine
+      chmodSync(home.at("."), 0o755)
+      execFileSync("chown", ["-R", "65534:65534", home.data])
+      const asNobody = (...args: ReadonlyArray<string>) =>
+        Effect.scoped(
+          Effect.flatMap(
+            Process.start(
+              nobody[0],
+              [...nobody.slice(1), process.execPath, Program.program, ...args, "--data", home.data],
+              {
+                cwd: home.workdir,
+                env: { HOME: home.at("."), PATH: process.env["PATH"] ?? "" }
+              }
+            ),
+            ({ ended }) => ended
           )
-        const closed = home.at("closed")
-        mkdirSync(closed, { mode: 0o755 })
-        for (const args of [
-          ["backup", join(closed, "all.skein")],
-          ["backup", "--keep", "1", closed]
-        ]) {
-          const refused = yield* asNobody(...args)
-          expect([refused.code, Program.isOneLine(refused.stderr)]).toEqual([1, true])
-          expect(refused.stderr).toContain(`${closed}: permission denied`)
-        }
-        // Only their owner can remove files in this folder.
-        const shared = home.at("shared")
-        mkdirSync(shared)
-        chmodSync(shared, 0o1777)
-        const older = join(shared, "skein-20250101T000000.000Z.skein")
-        writeFileSync(older, "")
-        const made = yield* asNobody("backup", "--keep", "1", shared)
-        expect([made.code, Program.isOneLine(made.stderr)]).toEqual([1, true])
-        expect(made.stderr).toContain(`${older} cannot be removed`)
-        expect(readdirSync(shared)).toHaveLength(2)
-      }),
-    timeout
+        )
+      const closed = home.at("closed")
+      mkdirSync(closed, { mode: 0o755 })
+      for (const args of [
+        ["backup", join(closed, "all.skein")],
+        ["backup", "--keep", "1", closed]
+      ]) {
+        const refused = yield* asNobody(...args)
+        expect([refused.code, Program.isOneLine(refused.stderr)]).toEqual([1, true])
+        expect(refused.stderr).toContain(`${closed}: permission denied`)
+      }
+      // Only their owner can remove files in this folder.
+      const shared = home.at("shared")
+      mkdirSync(shared)
+      chmodSync(shared, 0o1777)
+      const older = join(shared, "skein-20250101T000000.000Z.skein")
+      writeFileSync(older, "")
+      const made = yield* asNobody("backup", "--keep", "1", shared)
+      expect([made.code, Program.isOneLine(made.stderr)]).toEqual([1, true])
+      expect(made.stderr).toContain(`${older} cannot be removed`)
+      expect(readdirSync(shared)).toHaveLength(2)
+    })
   )
 })

@@ -9,9 +9,6 @@ import * as Looks from "./Looks.js"
 const opened = (shape: Load.Shape) =>
   Effect.flatMap(folder, (data) => Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" })))
 
-/** Milliseconds; how long this takes depends on the machine. */
-const patience = 120_000
-
 describe("load", () => {
   it.scopedLive(
     "P1 P2 200 sessions run at the same time with 8 parallel tools each; every transcript is whole and in order",
@@ -28,19 +25,15 @@ describe("load", () => {
           const first = Number(turns[at]?.ref.cursor ?? 0) + 1
           expect(cursors).toEqual(cursors.map((_, place) => first + place))
         }
-      }),
-    patience
+      })
   )
 
-  it.scopedLive(
-    "a run of 500 steps ends with an answer",
-    () =>
-      Effect.gen(function* () {
-        const shape = { steps: 500, tools: 1, millis: 0 }
-        const context = yield* opened(shape)
-        expect((yield* Effect.provide(Load.turn(shape), context)).faults).toEqual([])
-      }),
-    patience
+  it.scopedLive("a run of 500 steps ends with an answer", () =>
+    Effect.gen(function* () {
+      const shape = { steps: 500, tools: 1, millis: 0 }
+      const context = yield* opened(shape)
+      expect((yield* Effect.provide(Load.turn(shape), context)).faults).toEqual([])
+    })
   )
 
   it.scopedLive(
@@ -70,75 +63,65 @@ describe("load", () => {
           const next = Option.getOrThrow(Chunk.head(yield* pull))
           expect(SessionEvent.isDurable(next) && next.cursor).toBe(2)
         }
-      }),
-    patience
+      })
   )
 
-  it.scopedLive(
-    "a transcript of 100,000 messages is read page by page, whole and in order, from anywhere",
-    () =>
-      Effect.gen(function* () {
-        const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
-        const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
-        const { id } = yield* gateway.create({ workdir: "/" })
-        const page = Array.from({ length: 1_000 }, () => Message.userText("hello"))
-        for (let n = 0; n < 100; n++) yield* gateway.append(id, page)
-        const count = yield* gateway
-          .transcript({ sessionId: id })
-          .pipe(Stream.runFold(0, (last, { seq }) => (seq === last + 1 ? seq : Number.NaN)))
-        expect(count).toBe(100_000)
-        const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: Session.Seq.make(99_999) }))
-        expect([...last].map(({ seq }) => Number(seq))).toEqual([99_999, 100_000])
-        expect((yield* gateway.session(id)).head).toBe(100_000)
-      }),
-    patience
+  it.scopedLive("a transcript of 100,000 messages is read page by page, whole and in order, from anywhere", () =>
+    Effect.gen(function* () {
+      const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
+      const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const page = Array.from({ length: 1_000 }, () => Message.userText("hello"))
+      for (let n = 0; n < 100; n++) yield* gateway.append(id, page)
+      const count = yield* gateway
+        .transcript({ sessionId: id })
+        .pipe(Stream.runFold(0, (last, { seq }) => (seq === last + 1 ? seq : Number.NaN)))
+      expect(count).toBe(100_000)
+      const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: Session.Seq.make(99_999) }))
+      expect([...last].map(({ seq }) => Number(seq))).toEqual([99_999, 100_000])
+      expect((yield* gateway.session(id)).head).toBe(100_000)
+    })
   )
 
-  it.scopedLive(
-    "a doctor that checks the folder of a working engine finds no damage",
-    () =>
-      Effect.gen(function* () {
-        const shape = { steps: 2, tools: 6, millis: 12 }
-        const data = yield* folder
-        const context = yield* Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" }))
-        let lives = 0
-        const life = Effect.zipRight(
-          Load.life(shape),
-          Effect.sync(() => lives++)
-        )
-        for (let worker = 0; worker < 4; worker++) {
-          yield* Effect.forkScoped(Effect.forever(Effect.provide(life, context)))
-        }
-        const { alarms, said } = yield* Looks.until(data, (looks) => Effect.sync(() => looks >= 30 && lives >= 20))
-        expect([alarms, ...said]).toEqual([0])
-      }),
-    patience
+  it.scopedLive("a doctor that checks the folder of a working engine finds no damage", () =>
+    Effect.gen(function* () {
+      const shape = { steps: 2, tools: 6, millis: 12 }
+      const data = yield* folder
+      const context = yield* Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" }))
+      let lives = 0
+      const life = Effect.zipRight(
+        Load.life(shape),
+        Effect.sync(() => lives++)
+      )
+      for (let worker = 0; worker < 4; worker++) {
+        yield* Effect.forkScoped(Effect.forever(Effect.provide(life, context)))
+      }
+      const { alarms, said } = yield* Looks.until(data, (looks) => Effect.sync(() => looks >= 30 && lives >= 20))
+      expect([alarms, ...said]).toEqual([0])
+    })
   )
 
-  it.scopedLive(
-    "10,000 sessions are listed page by page, each once",
-    () =>
-      Effect.gen(function* () {
-        const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
-        const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
-        yield* Effect.forEach(Arr.range(1, 10_000), () => gateway.create({ workdir: "/" }), {
-          concurrency: 512,
-          discard: true
+  it.scopedLive("10,000 sessions are listed page by page, each once", () =>
+    Effect.gen(function* () {
+      const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
+      const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
+      yield* Effect.forEach(Arr.range(1, 10_000), () => gateway.create({ workdir: "/" }), {
+        concurrency: 512,
+        discard: true
+      })
+      const ids = new Set<string>()
+      let next: string | undefined
+      do {
+        const page: SessionPage = yield* gateway.sessions({
+          limit: 500,
+          total: true,
+          after: next
         })
-        const ids = new Set<string>()
-        let next: string | undefined
-        do {
-          const page: SessionPage = yield* gateway.sessions({
-            limit: 500,
-            total: true,
-            after: next
-          })
-          expect(page.total).toBe(10_000)
-          for (const { id } of page.sessions) ids.add(id)
-          next = page.next ?? undefined
-        } while (next !== undefined)
-        expect(ids.size).toBe(10_000)
-      }),
-    patience
+        expect(page.total).toBe(10_000)
+        for (const { id } of page.sessions) ids.add(id)
+        next = page.next ?? undefined
+      } while (next !== undefined)
+      expect(ids.size).toBe(10_000)
+    })
   )
 })

@@ -10,59 +10,50 @@ const checked = (root: string, jobs: ReadonlyArray<string>) =>
   Effect.map(Reopened.records(Life.dataOf(root), sessionsOf(jobs)), (records) => check(root, jobs, records))
 
 describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middle again and again", () => {
-  it.scopedLive(
-    "by SIGTERM: each job is completed, and no run ends in any other way",
-    () =>
-      Effect.gen(function* () {
-        const root = yield* folder
-        const setup = { folder: root, jobs, role: "settle" } as const
-        const signals = stops(["SIGTERM", "SIGTERM", "SIGTERM"])
-        const { ends: told, stopped } = yield* lives(setup, signals, [0, 10_000, 5])
-        expect(told).toEqual(completed)
-        expect(stopped).toBeGreaterThan(1)
-        const { ends, released } = yield* checked(root, jobs)
-        expect([...ends]).toEqual(["completed"])
-        expect(released).toBeGreaterThan(0)
-      }),
-    120_000
+  it.scopedLive("by SIGTERM: each job is completed, and no run ends in any other way", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const setup = { folder: root, jobs, role: "settle" } as const
+      const signals = stops(["SIGTERM", "SIGTERM", "SIGTERM"])
+      const { ends: told, stopped } = yield* lives(setup, signals, [0, 10_000, 5])
+      expect(told).toEqual(completed)
+      expect(stopped).toBeGreaterThan(1)
+      const { ends, released } = yield* checked(root, jobs)
+      expect([...ends]).toEqual(["completed"])
+      expect(released).toBeGreaterThan(0)
+    })
   )
 
-  it.scopedLive(
-    "by kill -9: each job is completed",
-    () =>
-      Effect.gen(function* () {
-        const root = yield* folder
-        const setup = { folder: root, jobs, role: "settle" } as const
-        const signals = stops(["SIGKILL", "SIGKILL", "SIGKILL"])
-        const { ends: told, stopped } = yield* lives(setup, signals, [0])
-        expect(told).toEqual(completed)
-        expect(stopped).toBeGreaterThan(1)
-        const { ends, released } = yield* checked(root, jobs)
-        expect(ends).toEqual(new Set(["completed", "crashed"]))
-        expect(released).toBe(0)
-      }),
-    120_000
+  it.scopedLive("by kill -9: each job is completed", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const setup = { folder: root, jobs, role: "settle" } as const
+      const signals = stops(["SIGKILL", "SIGKILL", "SIGKILL"])
+      const { ends: told, stopped } = yield* lives(setup, signals, [0])
+      expect(told).toEqual(completed)
+      expect(stopped).toBeGreaterThan(1)
+      const { ends, released } = yield* checked(root, jobs)
+      expect(ends).toEqual(new Set(["completed", "crashed"]))
+      expect(released).toBe(0)
+    })
   )
 
-  it.scopedLive(
-    "by both, with two workers at the same time: each job is completed, and both workers learn so",
-    () =>
-      Effect.gen(function* () {
-        const root = yield* folder
-        const setup = { folder: root, role: "settle" } as const
-        const [one, other] = yield* Effect.all(
-          [
-            lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL"], 7), [0, 10_000]),
-            lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM"], 9), [0])
-          ],
-          { concurrency: 2 }
-        )
-        expect([one.ends, other.ends]).toEqual([completed, completed])
-        expect(Math.min(one.stopped, other.stopped)).toBeGreaterThan(0)
-        const { ends } = yield* checked(root, jobs)
-        expect([...ends].filter((end) => end !== "completed" && end !== "crashed")).toEqual([])
-      }),
-    120_000
+  it.scopedLive("by both, with two workers at the same time: each job is completed, and both workers learn so", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const setup = { folder: root, role: "settle" } as const
+      const [one, other] = yield* Effect.all(
+        [
+          lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL"], 7), [0, 10_000]),
+          lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM"], 9), [0])
+        ],
+        { concurrency: 2 }
+      )
+      expect([one.ends, other.ends]).toEqual([completed, completed])
+      expect(Math.min(one.stopped, other.stopped)).toBeGreaterThan(0)
+      const { ends } = yield* checked(root, jobs)
+      expect([...ends].filter((end) => end !== "completed" && end !== "crashed")).toEqual([])
+    })
   )
 })
 

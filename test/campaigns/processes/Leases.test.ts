@@ -124,8 +124,7 @@ it.scopedLive(
         expect(yield* other.get({ do: "types", session })).toEqual(told)
         rmSync(join(data, "began"))
       }
-    }),
-  90_000
+    })
 )
 
 it.scopedLive("P9 many processes: a living engine keeps its run for many times its lease, even while others wait", () =>
@@ -169,8 +168,7 @@ it.scopedLive(
       expect(yield* Fiber.join(ended)).toBe("completed")
       expect(yield* one.get({ do: "read", session })).toHaveLength(4)
       expect(yield* one.get({ do: "types", session })).not.toContain("run.released")
-    }),
-  60_000
+    })
 )
 
 it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, whoever checks it", () =>

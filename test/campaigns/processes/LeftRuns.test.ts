@@ -27,27 +27,24 @@ for (const [how, leave, isReleased] of [
   ["was released", (one: Child.Child) => one.get({ do: "close" }), true],
   ["was left by a killed engine", (one: Child.Child) => one.kill, false]
 ] as const) {
-  it.scopedLive(
-    `P5 P9 many processes: an old run that ${how} waits until a person resumes it`,
-    () =>
-      Effect.gen(function* () {
-        const { next, run, session } = yield* left(leave)
-        const ended = yield* Effect.fork(next.get({ do: "await", session, run }))
-        // As if it looked for left runs by itself.
-        for (let look = 0; look < 5; look++) expect(yield* next.get({ do: "recover" })).toEqual([])
-        expect(yield* next.get({ do: "look", run })).toEqual({ state: "running", isReleased })
-        expect(ended.unsafePoll()).toBeNull()
-        expect(yield* next.get({ do: "resume", session, key: "k" })).toBe(run)
-        expect(yield* Fiber.join(ended)).toBe("completed")
-        expect(yield* next.get({ do: "read", session })).toEqual([
-          "sleep 600",
-          "",
-          expect.stringContaining("Its effects are unknown"),
-          "",
-          "Done",
-          "Done"
-        ])
-      }),
-    60_000
+  it.scopedLive(`P5 P9 many processes: an old run that ${how} waits until a person resumes it`, () =>
+    Effect.gen(function* () {
+      const { next, run, session } = yield* left(leave)
+      const ended = yield* Effect.fork(next.get({ do: "await", session, run }))
+      // As if it looked for left runs by itself.
+      for (let look = 0; look < 5; look++) expect(yield* next.get({ do: "recover" })).toEqual([])
+      expect(yield* next.get({ do: "look", run })).toEqual({ state: "running", isReleased })
+      expect(ended.unsafePoll()).toBeNull()
+      expect(yield* next.get({ do: "resume", session, key: "k" })).toBe(run)
+      expect(yield* Fiber.join(ended)).toBe("completed")
+      expect(yield* next.get({ do: "read", session })).toEqual([
+        "sleep 600",
+        "",
+        expect.stringContaining("Its effects are unknown"),
+        "",
+        "Done",
+        "Done"
+      ])
+    })
   )
 }

@@ -39,8 +39,7 @@ Postgres.describe("P5 P9 many hosts on PostgreSQL: 24 jobs of two workers", () =
         const records = yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(storageIn(options)))
         const { ends } = check(root, jobs, records)
         expect([...ends].filter((end) => end !== "completed" && end !== "crashed")).toEqual([])
-      }),
-    120_000
+      })
   )
 })
 
@@ -77,8 +76,7 @@ Postgres.describeOwn("P5 P9 two hosts on a PostgreSQL server with a synchronous 
           expect([one.ends, other.ends]).toEqual([completed, completed])
           const stored = storageIn({ ...database, url: Redacted.make(standby.url), lanes: 1, readers: 1 })
           check(root, jobs, yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(stored)))
-        }),
-      120_000
+        })
     )
   }
 })

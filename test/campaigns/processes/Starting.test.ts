@@ -41,8 +41,7 @@ it.scopedLive(
       const steps = connection.prepare("SELECT migration_id FROM migrations").pluck().all()
       connection.close()
       expect(steps).toEqual(Array.from({ length: Migrations.newest }, (_, index) => index + 1))
-    }),
-  60_000
+    })
 )
 
 it.scopedLive(
@@ -57,6 +56,5 @@ it.scopedLive(
       for (const other of others) expect(other).toEqual(one)
       yield* Effect.forEach(children, (child) => child.kill, all)
       expect(readdirSync(data).filter((name) => name.includes(".before"))).toHaveLength(1)
-    }),
-  60_000
+    })
 )

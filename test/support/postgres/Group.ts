@@ -5,17 +5,14 @@ import { Effect } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 
 /**
- * A server takes a second or two to start, and much longer on a busy machine; this time does not count for any test.
- */
-const patience = 120_000
-
-/** `ready` is awaited before the first test. `missing` says, in one sentence, why the tests cannot run. */
+ * `ready` is awaited before the first test, and its time does not count for any: a server takes a second or two to
+ * start, and much longer on a busy machine. `missing` says, in one sentence, why the tests cannot run. */
 export const groupThatNeeds =
   (ready: Effect.Effect<unknown>, missing: string | null) =>
   (name: string, tests: () => void): void => {
     if (missing === null) {
       describe(name, () => {
-        beforeAll(() => Effect.runPromise(ready), patience)
+        beforeAll(() => Effect.runPromise(ready))
         tests()
       })
     } else if (process.env["CI"] === undefined) {

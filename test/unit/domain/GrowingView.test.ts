@@ -145,25 +145,21 @@ describe("GrowingView", () => {
     for (let turns = 50; turns <= 80; turns++) expect(reasoningOf(turns)).toBeLessThanOrEqual(1)
   })
 
-  it(
-    "changes its beginning only rarely, and shows at least half of what fits when turns are short",
-    { timeout: 60_000 },
-    () => {
-      const options = { ...all, maxCharacters: 10_000 }
-      const entries = longTurns(600)
-      let changes = 0
-      let before: View.View = []
-      for (let turns = 60; turns <= 600; turns++) {
-        const view = View.make(entries.slice(0, turns * 4), options)
-        expect(View.characters(view)).toBeGreaterThan(5_000)
-        expect(View.characters(view)).toBeLessThanOrEqual(10_000)
-        if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
-        before = view
-      }
-      // The transcript grows by some 250 characters per turn: sixteen windows in all.
-      expect(changes).toBeLessThan(16 * 8)
+  it("changes its beginning only rarely, and shows at least half of what fits when turns are short", () => {
+    const options = { ...all, maxCharacters: 10_000 }
+    const entries = longTurns(600)
+    let changes = 0
+    let before: View.View = []
+    for (let turns = 60; turns <= 600; turns++) {
+      const view = View.make(entries.slice(0, turns * 4), options)
+      expect(View.characters(view)).toBeGreaterThan(5_000)
+      expect(View.characters(view)).toBeLessThanOrEqual(10_000)
+      if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
+      before = view
     }
-  )
+    // The transcript grows by some 250 characters per turn: sixteen windows in all.
+    expect(changes).toBeLessThan(16 * 8)
+  })
 
   it("refuses to grow by a new turn, or by the result of a call that it shows", () => {
     const [user, asking, answer] = longTurns(1)

@@ -15,9 +15,10 @@ import { Help } from "./Help.js"
 import { commands, SessionPage } from "./SessionPage.js"
 import { SessionsPane } from "./SessionsPane.js"
 
+// Whoever listens does so from the first moment: effects come after the paint, and what happens until then would be lost.
 const useRoute = (): Route.Route => {
   const [route, set] = useState(() => Route.read(location.hash))
-  useEffect(() => {
+  useLayoutEffect(() => {
     const look = () => set(Route.read(location.hash))
     window.addEventListener("hashchange", look)
     return () => window.removeEventListener("hashchange", look)
@@ -31,7 +32,7 @@ const isTyping = (element: EventTarget | null): boolean =>
   element instanceof HTMLElement && element.matches("input, textarea, select, [contenteditable]")
 
 const useKeys = (shown: { readonly help: (isOpen: boolean) => void; readonly create: () => void }) => {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const does: Readonly<Record<string, () => void>> = {
       "?": () => shown.help(true),
       "/": () => focus("search"),

@@ -20,16 +20,19 @@ export interface StorageTest {
   readonly name: string
   /** Fails or dies when the storage breaks the promise. Never returns when the storage never answers. */
   readonly run: Effect.Effect<void, unknown>
-  /** Milliseconds after which the test counts as failed. */
+  /** Milliseconds after which the test counts as failed: it hangs, as even a busy machine takes less. */
   readonly timeoutMillis: number
 }
 
+const timeoutMillis = 300_000
+
 /** Makes a test that builds its own storage. */
-export const make = <E>(
-  name: string,
-  run: Effect.Effect<void, E, Scope.Scope>,
-  timeoutMillis = 30_000
-): StorageTest => ({ promise: Promises.promiseOf(name), name, run: Effect.scoped(run), timeoutMillis })
+export const make = <E>(name: string, run: Effect.Effect<void, E, Scope.Scope>): StorageTest => ({
+  promise: Promises.promiseOf(name),
+  name,
+  run: Effect.scoped(run),
+  timeoutMillis
+})
 
 /** The test's clock, which does not move until the test sets it. */
 export class Now extends Context.Tag("skein/testing/Now")<

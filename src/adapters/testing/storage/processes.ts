@@ -70,8 +70,7 @@ export const processTests = (
         const { layer, program } = yield* folder
         const here = Layer.fresh(Layer.provide(layer, EngineConfig.layer(config)))
         yield* body(Remote.start(program), here)
-      }),
-      60_000
+      })
     )
 
   return [

@@ -133,30 +133,25 @@ const codeOf = async (asked: Promise<unknown>) =>
     (error: unknown) => (error instanceof acp.RequestError ? error.code : String(error))
   )
 
-const timeout = 120_000
-
 describe("skein acp", () => {
-  it.scopedLive(
-    "P13 ends when a newer version has migrated its data folder, and stores nothing more",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* Program.make({ "script.json": JSON.stringify([{ text: "Wait", hang: true }]) })
-        const { code, value } = yield* withEditor(
-          home,
-          () => null,
-          async ({ agent, until }) => {
-            const { sessionId } = await agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
-            const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") })
-            await until((update) => lineOf(update) === "agent_message_chunk Wait")
-            const before = NewerVersion.migrate(home.data)
-            return { before, answered: await codeOf(prompt) }
-          }
-        )
-        expect(code).toBe(1)
-        expect(value.answered).not.toBe(0)
-        expect(NewerVersion.rows(home.data)).toEqual(value.before)
-      }),
-    timeout
+  it.scopedLive("P13 ends when a newer version has migrated its data folder, and stores nothing more", () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make({ "script.json": JSON.stringify([{ text: "Wait", hang: true }]) })
+      const { code, value } = yield* withEditor(
+        home,
+        () => null,
+        async ({ agent, until }) => {
+          const { sessionId } = await agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
+          const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") })
+          await until((update) => lineOf(update) === "agent_message_chunk Wait")
+          const before = NewerVersion.migrate(home.data)
+          return { before, answered: await codeOf(prompt) }
+        }
+      )
+      expect(code).toBe(1)
+      expect(value.answered).not.toBe(0)
+      expect(NewerVersion.rows(home.data)).toEqual(value.before)
+    })
   )
 
   it.scopedLive(
@@ -192,138 +187,131 @@ describe("skein acp", () => {
           expect.stringMatching(/^agent_message_chunk the MCP server bad in .* cannot be used: /)
         ])
         expect(value.all).toEqual([`${first}Two.`])
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "is an editor's agent, and shows another editor what was said",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* Program.make({ "script.json": script })
-        const asked: Array<Asked> = []
-        const allow = (one: Asked) => {
-          asked.push(one)
-          return "allow-once"
-        }
-        const first = yield* withEditor(home, allow, async ({ agent, raw, updates }) => {
-          const { modes, sessionId } = await agent.request(agentMethods.session.new, {
-            cwd: home.workdir,
-            mcpServers: []
-          })
-          expect(modes?.currentModeId).toBe("workspace")
-          const { stopReason } = await agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") })
-          expect(stopReason).toBe("end_turn")
-          const lines = raw().split("\n").slice(0, -1)
-          expect(lines.filter((line) => !line.startsWith('{"jsonrpc":"2.0"'))).toEqual([])
-          return { sessionId, updates: [...updates] }
+  it.scopedLive("is an editor's agent, and shows another editor what was said", () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make({ "script.json": script })
+      const asked: Array<Asked> = []
+      const allow = (one: Asked) => {
+        asked.push(one)
+        return "allow-once"
+      }
+      const first = yield* withEditor(home, allow, async ({ agent, raw, updates }) => {
+        const { modes, sessionId } = await agent.request(agentMethods.session.new, {
+          cwd: home.workdir,
+          mcpServers: []
         })
-        expect(first.code).toBe(0)
-        expect(asked).toMatchObject([{ toolCall: { kind: "edit", rawInput: { path: "notes.md" } } }])
-        expect(asked[0]?.options.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["allow_once", "reject_once"]))
-        const lines = told(first.value.updates)
-        expect(lines).toEqual([
-          "agent_thought_chunk Hm.",
-          "agent_message_chunk I write it.",
-          "tool_call write",
-          "tool_call_update ",
-          "tool_call_update in_progress",
-          expect.stringMatching(/^tool_call_update completed diff/),
-          "agent_message_chunk Done."
-        ])
-        const { sessionId } = first.value
-        const second = yield* withEditor(
-          home,
-          () => null,
-          async ({ agent, until, updates }) => {
-            const { sessions } = await agent.request(agentMethods.session.list, { cwd: home.workdir })
-            expect(sessions.map((session) => session.sessionId)).toEqual([sessionId])
-            await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
-            const loaded = told(updates)
-            const prompt = agent.request(agentMethods.session.prompt, {
-              sessionId,
-              prompt: [...text("More"), resource]
-            })
-            await until((update) => lineOf(update) === "agent_message_chunk Wait")
-            const busy = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Now") })
-            const refusal: unknown = await busy.catch((error: unknown) => error)
-            await agent.notify(agentMethods.session.cancel, { sessionId })
-            const stopped = await prompt
-            updates.length = 0
-            await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
-            return { loaded, refusal, stopped, said: told(updates) }
-          }
-        )
-        expect(second.value.loaded).toEqual([
-          "user_message_chunk Seven",
-          "agent_thought_chunk Hm.",
-          "agent_message_chunk I write it.",
-          "tool_call Write notes.md",
-          expect.stringMatching(/^tool_call_update completed diff/),
-          "agent_message_chunk Done."
-        ])
-        expect(second.value.refusal).toMatchObject({ code: -32603, data: { runId: expect.stringMatching(/^run_/) } })
-        expect(second.value.said).toContain(
-          'user_message_chunk More\n<resource uri="file:///notes.md">\nseven\n</resource>'
-        )
-        expect(second.value.stopped).toMatchObject({ stopReason: "cancelled" })
-      }),
-    timeout
-  )
-
-  it.scopedLive(
-    "asks again in a later one, takes a question back, and contains what is no request",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* Program.make({ "script.json": script })
-        const onAsked = (asked: Deferred.Deferred<AbortSignal>) => (_: Asked, signal: AbortSignal) => {
-          Deferred.unsafeDone(asked, Effect.succeed(signal))
-          return null
-        }
-        const isAsked = yield* Deferred.make<AbortSignal>()
-        const first = yield* withEditor(home, onAsked(isAsked), async ({ agent, raw, write }) => {
-          const at = home.workdir
-          expect(await codeOf(agent.request(agentMethods.session.new, { cwd: "x", mcpServers: [] }))).toBe(-32602)
-          expect(await codeOf(agent.request("session/nothing", {}))).toBe(-32601)
-          const nobodys = { sessionId: "nobody", cwd: at, mcpServers: [] }
-          expect(await codeOf(agent.request(agentMethods.session.load, nobodys))).toBe(-32002)
-          write("{ this is no JSON\n")
-          const { sessionId } = await agent.request(agentMethods.session.new, { cwd: at, mcpServers: [] })
-          expect(raw()).toContain('"code":-32700')
-          void agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") }).catch(() => {})
-          await Effect.runPromise(Deferred.await(isAsked))
-          return sessionId
-        })
-        const sessionId = first.value
-        const inLoaded = yield* Deferred.make<AbortSignal>()
-        const second = yield* withEditor(home, onAsked(inLoaded), async ({ agent, updates }) => {
+        expect(modes?.currentModeId).toBe("workspace")
+        const { stopReason } = await agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") })
+        expect(stopReason).toBe("end_turn")
+        const lines = raw().split("\n").slice(0, -1)
+        expect(lines.filter((line) => !line.startsWith('{"jsonrpc":"2.0"'))).toEqual([])
+        return { sessionId, updates: [...updates] }
+      })
+      expect(first.code).toBe(0)
+      expect(asked).toMatchObject([{ toolCall: { kind: "edit", rawInput: { path: "notes.md" } } }])
+      expect(asked[0]?.options.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["allow_once", "reject_once"]))
+      const lines = told(first.value.updates)
+      expect(lines).toEqual([
+        "agent_thought_chunk Hm.",
+        "agent_message_chunk I write it.",
+        "tool_call write",
+        "tool_call_update ",
+        "tool_call_update in_progress",
+        expect.stringMatching(/^tool_call_update completed diff/),
+        "agent_message_chunk Done."
+      ])
+      const { sessionId } = first.value
+      const second = yield* withEditor(
+        home,
+        () => null,
+        async ({ agent, until, updates }) => {
+          const { sessions } = await agent.request(agentMethods.session.list, { cwd: home.workdir })
+          expect(sessions.map((session) => session.sessionId)).toEqual([sessionId])
           await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
           const loaded = told(updates)
-          await Effect.runPromise(Deferred.await(inLoaded))
-          return loaded
-        })
-        expect(second.value).toEqual([
-          "user_message_chunk Seven",
-          "agent_thought_chunk Hm.",
-          "agent_message_chunk I write it.",
-          "tool_call write",
-          "tool_call_update "
-        ])
-        const inResumed = yield* Deferred.make<AbortSignal>()
-        const third = yield* withEditor(home, onAsked(inResumed), async ({ agent, updates }) => {
-          await agent.request(agentMethods.session.resume, { sessionId, cwd: home.workdir, mcpServers: [] })
-          expect(told(updates)).toEqual([])
-          const signal = await Effect.runPromise(Deferred.await(inResumed))
-          const takenBack = new Promise((resolve) => signal.addEventListener("abort", resolve))
+          const prompt = agent.request(agentMethods.session.prompt, {
+            sessionId,
+            prompt: [...text("More"), resource]
+          })
+          await until((update) => lineOf(update) === "agent_message_chunk Wait")
+          const busy = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Now") })
+          const refusal: unknown = await busy.catch((error: unknown) => error)
           await agent.notify(agentMethods.session.cancel, { sessionId })
-          await takenBack
-          await agent.request(agentMethods.session.delete, { sessionId })
-          return agent.request(agentMethods.session.list, {})
-        })
-        expect(third.value.sessions).toEqual([])
-        expect(third.code).toBe(0)
-      }),
-    timeout
+          const stopped = await prompt
+          updates.length = 0
+          await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
+          return { loaded, refusal, stopped, said: told(updates) }
+        }
+      )
+      expect(second.value.loaded).toEqual([
+        "user_message_chunk Seven",
+        "agent_thought_chunk Hm.",
+        "agent_message_chunk I write it.",
+        "tool_call Write notes.md",
+        expect.stringMatching(/^tool_call_update completed diff/),
+        "agent_message_chunk Done."
+      ])
+      expect(second.value.refusal).toMatchObject({ code: -32603, data: { runId: expect.stringMatching(/^run_/) } })
+      expect(second.value.said).toContain(
+        'user_message_chunk More\n<resource uri="file:///notes.md">\nseven\n</resource>'
+      )
+      expect(second.value.stopped).toMatchObject({ stopReason: "cancelled" })
+    })
+  )
+
+  it.scopedLive("asks again in a later one, takes a question back, and contains what is no request", () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make({ "script.json": script })
+      const onAsked = (asked: Deferred.Deferred<AbortSignal>) => (_: Asked, signal: AbortSignal) => {
+        Deferred.unsafeDone(asked, Effect.succeed(signal))
+        return null
+      }
+      const isAsked = yield* Deferred.make<AbortSignal>()
+      const first = yield* withEditor(home, onAsked(isAsked), async ({ agent, raw, write }) => {
+        const at = home.workdir
+        expect(await codeOf(agent.request(agentMethods.session.new, { cwd: "x", mcpServers: [] }))).toBe(-32602)
+        expect(await codeOf(agent.request("session/nothing", {}))).toBe(-32601)
+        const nobodys = { sessionId: "nobody", cwd: at, mcpServers: [] }
+        expect(await codeOf(agent.request(agentMethods.session.load, nobodys))).toBe(-32002)
+        write("{ this is no JSON\n")
+        const { sessionId } = await agent.request(agentMethods.session.new, { cwd: at, mcpServers: [] })
+        expect(raw()).toContain('"code":-32700')
+        void agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Seven") }).catch(() => {})
+        await Effect.runPromise(Deferred.await(isAsked))
+        return sessionId
+      })
+      const sessionId = first.value
+      const inLoaded = yield* Deferred.make<AbortSignal>()
+      const second = yield* withEditor(home, onAsked(inLoaded), async ({ agent, updates }) => {
+        await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
+        const loaded = told(updates)
+        await Effect.runPromise(Deferred.await(inLoaded))
+        return loaded
+      })
+      expect(second.value).toEqual([
+        "user_message_chunk Seven",
+        "agent_thought_chunk Hm.",
+        "agent_message_chunk I write it.",
+        "tool_call write",
+        "tool_call_update "
+      ])
+      const inResumed = yield* Deferred.make<AbortSignal>()
+      const third = yield* withEditor(home, onAsked(inResumed), async ({ agent, updates }) => {
+        await agent.request(agentMethods.session.resume, { sessionId, cwd: home.workdir, mcpServers: [] })
+        expect(told(updates)).toEqual([])
+        const signal = await Effect.runPromise(Deferred.await(inResumed))
+        const takenBack = new Promise((resolve) => signal.addEventListener("abort", resolve))
+        await agent.notify(agentMethods.session.cancel, { sessionId })
+        await takenBack
+        await agent.request(agentMethods.session.delete, { sessionId })
+        return agent.request(agentMethods.session.list, {})
+      })
+      expect(third.value.sessions).toEqual([])
+      expect(third.code).toBe(0)
+    })
   )
 
   it.scopedLive(
@@ -369,87 +357,80 @@ describe("skein acp", () => {
           }
         )
         expect(existsSync(join(home.workdir, "b.md"))).toBe(true)
-      }),
-    timeout
+      })
   )
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const)
-    it.scopedLive(
-      `goes on without a server that is gone (${signal}), with or without files of the editor`,
-      () =>
-        Effect.gen(function* () {
-          const home = yield* Program.make({
-            "script.json": JSON.stringify([{ text: "Wait", hang: true }])
-          })
-          const server = yield* home.start(["serve", "--port", "0", "--json", "--drain", "0"], {
-            SKEIN_MODEL: `script/${join(home.workdir, "script.json")}`
-          })
-          yield* Effect.flatten(server.line)
-          const hasListed = yield* Deferred.make<void>()
-          const begin = async ({ agent }: Editor) =>
-            agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
-          const plain = withEditor(
-            home,
-            () => null,
-            async (editor) => {
-              const { agent, until, updates } = editor
-              const { sessionId } = await begin(editor)
-              const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Go") })
-              await until((update) => lineOf(update) === "agent_message_chunk Wait")
-              await Effect.runPromise(Effect.zipRight(Deferred.await(hasListed), server.signal(signal)))
-              const refusal: unknown = await prompt.catch((error: unknown) => error)
-              await agent.notify(agentMethods.session.cancel, { sessionId })
-              const { sessions } = await agent.request(agentMethods.session.list, {})
-              await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
-              updates.length = 0
-              const resumed = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("/resume") })
-              await until((update) => lineOf(update) === "agent_message_chunk Wait")
-              await agent.notify(agentMethods.session.cancel, { sessionId })
-              const { stopReason } = await resumed
-              await begin(editor)
-              return { refusal, sessions, stopReason }
-            }
-          )
-          const withFiles = withEditor(
-            home,
-            () => null,
-            async ({ agent }) => {
-              await agent.request(agentMethods.session.list, {})
-              Deferred.unsafeDone(hasListed, Effect.void)
-              await Effect.runPromise(server.ended)
-              return agent.request(agentMethods.session.list, {})
-            },
-            () => {}
-          )
-          const [{ value }, files] = yield* Effect.all([plain, withFiles], { concurrency: 2 })
-          expect(value.refusal).toMatchObject({ code: -32603, message: expect.stringContaining("/resume") })
-          expect(value.stopReason).toBe("cancelled")
-          expect(value.sessions).toHaveLength(1)
-          expect(files.value.sessions.length).toBeGreaterThan(0)
-        }),
-      timeout
+    it.scopedLive(`goes on without a server that is gone (${signal}), with or without files of the editor`, () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({
+          "script.json": JSON.stringify([{ text: "Wait", hang: true }])
+        })
+        const server = yield* home.start(["serve", "--port", "0", "--json", "--drain", "0"], {
+          SKEIN_MODEL: `script/${join(home.workdir, "script.json")}`
+        })
+        yield* Effect.flatten(server.line)
+        const hasListed = yield* Deferred.make<void>()
+        const begin = async ({ agent }: Editor) =>
+          agent.request(agentMethods.session.new, { cwd: home.workdir, mcpServers: [] })
+        const plain = withEditor(
+          home,
+          () => null,
+          async (editor) => {
+            const { agent, until, updates } = editor
+            const { sessionId } = await begin(editor)
+            const prompt = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("Go") })
+            await until((update) => lineOf(update) === "agent_message_chunk Wait")
+            await Effect.runPromise(Effect.zipRight(Deferred.await(hasListed), server.signal(signal)))
+            const refusal: unknown = await prompt.catch((error: unknown) => error)
+            await agent.notify(agentMethods.session.cancel, { sessionId })
+            const { sessions } = await agent.request(agentMethods.session.list, {})
+            await agent.request(agentMethods.session.load, { sessionId, cwd: home.workdir, mcpServers: [] })
+            updates.length = 0
+            const resumed = agent.request(agentMethods.session.prompt, { sessionId, prompt: text("/resume") })
+            await until((update) => lineOf(update) === "agent_message_chunk Wait")
+            await agent.notify(agentMethods.session.cancel, { sessionId })
+            const { stopReason } = await resumed
+            await begin(editor)
+            return { refusal, sessions, stopReason }
+          }
+        )
+        const withFiles = withEditor(
+          home,
+          () => null,
+          async ({ agent }) => {
+            await agent.request(agentMethods.session.list, {})
+            Deferred.unsafeDone(hasListed, Effect.void)
+            await Effect.runPromise(server.ended)
+            return agent.request(agentMethods.session.list, {})
+          },
+          () => {}
+        )
+        const [{ value }, files] = yield* Effect.all([plain, withFiles], { concurrency: 2 })
+        expect(value.refusal).toMatchObject({ code: -32603, message: expect.stringContaining("/resume") })
+        expect(value.stopReason).toBe("cancelled")
+        expect(value.sessions).toHaveLength(1)
+        expect(files.value.sessions.length).toBeGreaterThan(0)
+      })
     )
 
-  it.scopedLive(
-    "ends with one line when a message is too long to be one, or has too much in it",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* Program.make()
-        const fine = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(60_000)}0]}}}\n`
-        const crowded = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(100_000)}0]}}}\n`
-        yield* home.write("work/crowded", `${fine}${fine}${crowded}`)
-        const deep = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":${"[".repeat(300)}${"]".repeat(300)}}}}\n`
-        yield* home.write("work/deep", deep)
-        yield* home.write("work/fine", `${fine}${fine}${fine}`)
-        for (const source of ["head -c 104857600 /dev/zero", "cat crowded", "cat deep"]) {
-          expect(yield* home.shell(`${source} | skein acp`)).toMatchObject({
-            code: 1,
-            stdout: "",
-            stderr: expect.stringMatching(/^skein: the editor sent a message of more than 32 MiB or 100,000[^\n]*\n$/)
-          })
-        }
-        expect(yield* home.shell("cat fine | skein acp")).toMatchObject({ code: 0, stdout: "", stderr: "" })
-      }),
-    timeout
+  it.scopedLive("ends with one line when a message is too long to be one, or has too much in it", () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make()
+      const fine = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(60_000)}0]}}}\n`
+      const crowded = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":[${"0,".repeat(100_000)}0]}}}\n`
+      yield* home.write("work/crowded", `${fine}${fine}${crowded}`)
+      const deep = `{"jsonrpc":"2.0","method":"$/x","params":{"_meta":{"a":${"[".repeat(300)}${"]".repeat(300)}}}}\n`
+      yield* home.write("work/deep", deep)
+      yield* home.write("work/fine", `${fine}${fine}${fine}`)
+      for (const source of ["head -c 104857600 /dev/zero", "cat crowded", "cat deep"]) {
+        expect(yield* home.shell(`${source} | skein acp`)).toMatchObject({
+          code: 1,
+          stdout: "",
+          stderr: expect.stringMatching(/^skein: the editor sent a message of more than 32 MiB or 100,000[^\n]*\n$/)
+        })
+      }
+      expect(yield* home.shell("cat fine | skein acp")).toMatchObject({ code: 0, stdout: "", stderr: "" })
+    })
   )
 })

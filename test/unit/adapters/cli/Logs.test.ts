@@ -175,21 +175,18 @@ describe("Logs", () => {
   )
 })
 
-it.scopedLive(
-  "a server and a run work whose log file is on a full disk",
-  () =>
-    Effect.gen(function* () {
-      const home = yield* Program.make({ "answer.json": JSON.stringify([{ text: "done" }]) })
-      const env = { SKEIN_MODEL: `script/${join(home.workdir, "answer.json")}` }
-      const log = ["--log-file", "/dev/full", "--log-level", "debug"]
-      const one = yield* home.run(["run", "go", ...log], env)
-      expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining("done") })
-      expect(one.stderr.match(/--log-file/g)).toHaveLength(1)
-      const server = yield* home.start(["serve", "--port", "0", ...log], env)
-      expect(yield* Effect.flatten(server.line)).toContain("listening")
-      expect(yield* home.run(["run", "go"])).toMatchObject({ code: 0, stdout: expect.stringContaining("done") })
-      yield* server.signal("SIGTERM")
-      expect(yield* server.ended).toMatchObject({ code: 0 })
-    }),
-  60_000
+it.scopedLive("a server and a run work whose log file is on a full disk", () =>
+  Effect.gen(function* () {
+    const home = yield* Program.make({ "answer.json": JSON.stringify([{ text: "done" }]) })
+    const env = { SKEIN_MODEL: `script/${join(home.workdir, "answer.json")}` }
+    const log = ["--log-file", "/dev/full", "--log-level", "debug"]
+    const one = yield* home.run(["run", "go", ...log], env)
+    expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining("done") })
+    expect(one.stderr.match(/--log-file/g)).toHaveLength(1)
+    const server = yield* home.start(["serve", "--port", "0", ...log], env)
+    expect(yield* Effect.flatten(server.line)).toContain("listening")
+    expect(yield* home.run(["run", "go"])).toMatchObject({ code: 0, stdout: expect.stringContaining("done") })
+    yield* server.signal("SIGTERM")
+    expect(yield* server.ended).toMatchObject({ code: 0 })
+  })
 )

@@ -53,87 +53,84 @@ const waiting = (step: Parameters<typeof FakeProvider.chat>[0], until: Effect.Ef
 
 const json = (value: unknown): Wish => ({ body: JSON.stringify(value) })
 
-it.scopedLive(
-  "terminals and pages see one live state, and the first SIGTERM lets it come to an end",
-  () =>
-    Effect.gen(function* () {
-      const { at, client, env, fake, files, run, serve, socket, start, workdir } = yield* setup
-      const server = yield* serve(0)
-      const { pid, socket: told, url } = yield* started(server)
-      expect({ pid, told }).toEqual({ pid: server.pid, told: socket })
-      const { anonymous, ask, listen, port } = client(url)
+it.scopedLive("terminals and pages see one live state, and the first SIGTERM lets it come to an end", () =>
+  Effect.gen(function* () {
+    const { at, client, env, fake, files, run, serve, socket, start, workdir } = yield* setup
+    const server = yield* serve(0)
+    const { pid, socket: told, url } = yield* started(server)
+    expect({ pid, told }).toEqual({ pid: server.pid, told: socket })
+    const { anonymous, ask, listen, port } = client(url)
 
-      expect((yield* anonymous("GET", "/v1/sessions")).status).toBe(401)
-      expect((yield* anonymous("GET", "/ready")).status).toBe(200)
-      const [file = ""] = files()
-      expect([socket, file, at("data/server/token")].map((path) => statSync(path).mode & 0o077)).toEqual([0o055, 0, 0])
-      expect(statSync(at("run")).mode & 0o777).toBe(0o700)
-      expect(readFileSync(file, "utf8")).not.toContain(readFileSync(at("data/server/token"), "utf8").trim())
+    expect((yield* anonymous("GET", "/v1/sessions")).status).toBe(401)
+    expect((yield* anonymous("GET", "/ready")).status).toBe(200)
+    const [file = ""] = files()
+    expect([socket, file, at("data/server/token")].map((path) => statSync(path).mode & 0o077)).toEqual([0o055, 0, 0])
+    expect(statSync(at("run")).mode & 0o777).toBe(0o700)
+    expect(readFileSync(file, "utf8")).not.toContain(readFileSync(at("data/server/token"), "utf8").trim())
 
-      const taken = yield* Effect.all(
-        [run(["serve", "--port", `${port}`], env), run(["serve", "--port", "0", "--socket", socket], env)],
-        { concurrency: 2 }
-      )
-      expect(taken.map(({ code, stderr }) => ({ code, isOneLine: Program.isOneLine(stderr) }))).toEqual([
-        { code: 1, isOneLine: true },
-        { code: 1, isOneLine: true }
-      ])
-      expect(taken[0].stderr).toContain(`127.0.0.1:${port}`)
+    const taken = yield* Effect.all(
+      [run(["serve", "--port", `${port}`], env), run(["serve", "--port", "0", "--socket", socket], env)],
+      { concurrency: 2 }
+    )
+    expect(taken.map(({ code, stderr }) => ({ code, isOneLine: Program.isOneLine(stderr) }))).toEqual([
+      { code: 1, isOneLine: true },
+      { code: 1, isOneLine: true }
+    ])
+    expect(taken[0].stderr).toContain(`127.0.0.1:${port}`)
 
-      mkdirSync(at("work/inside"))
-      symlinkSync(at("data"), at("work/link"))
-      const created = yield* ask("POST", "/v1/sessions", json({}))
-      expect(created.json()).toMatchObject({ workdir })
-      const inside = yield* ask("POST", "/v1/sessions", json({ workdir: at("work/inside") }))
-      expect(inside.json()).toMatchObject({ workdir: at("work/inside") })
-      for (const outside of [at("data"), at("work/link"), at("work/inside/../.."), at("work2"), "/"]) {
-        const refused = yield* ask("POST", "/v1/sessions", json({ workdir: outside }))
-        expect([refused.status, refused.json()]).toMatchObject([422, { _tag: "InvalidInput", field: "workdir" }])
-      }
-      const { id: moved } = idOf(inside.json())
-      const refused = yield* ask("PATCH", `/v1/sessions/${moved}`, json({ workdir: at("data") }))
-      expect([refused.status, refused.text.includes(at("data"))]).toEqual([422, false])
+    mkdirSync(at("work/inside"))
+    symlinkSync(at("data"), at("work/link"))
+    const created = yield* ask("POST", "/v1/sessions", json({}))
+    expect(created.json()).toMatchObject({ workdir })
+    const inside = yield* ask("POST", "/v1/sessions", json({ workdir: at("work/inside") }))
+    expect(inside.json()).toMatchObject({ workdir: at("work/inside") })
+    for (const outside of [at("data"), at("work/link"), at("work/inside/../.."), at("work2"), "/"]) {
+      const refused = yield* ask("POST", "/v1/sessions", json({ workdir: outside }))
+      expect([refused.status, refused.json()]).toMatchObject([422, { _tag: "InvalidInput", field: "workdir" }])
+    }
+    const { id: moved } = idOf(inside.json())
+    const refused = yield* ask("PATCH", `/v1/sessions/${moved}`, json({ workdir: at("data") }))
+    expect([refused.status, refused.text.includes(at("data"))]).toEqual([422, false])
 
-      const document = yield* ask("GET", "/openapi.json")
-      expect(document.json()).toMatchObject({ openapi: "3.1.0" })
-      const reference = yield* ask("GET", "/reference")
-      expect(reference.headers).toMatchObject({ "content-type": expect.stringMatching(/^text\/html/) })
-      expect(reference.headers["content-security-policy"]).toContain("default-src 'none'")
-      expect(reference.text).toContain("POST /v1/sessions/{sessionId}/messages")
-      expect(reference.text).not.toMatch(/<script|style=|https?:/)
+    const document = yield* ask("GET", "/openapi.json")
+    expect(document.json()).toMatchObject({ openapi: "3.1.0" })
+    const reference = yield* ask("GET", "/reference")
+    expect(reference.headers).toMatchObject({ "content-type": expect.stringMatching(/^text\/html/) })
+    expect(reference.headers["content-security-policy"]).toContain("default-src 'none'")
+    expect(reference.text).toContain("POST /v1/sessions/{sessionId}/messages")
+    expect(reference.text).not.toMatch(/<script|style=|https?:/)
 
-      // This terminal knows no provider, so only the server can run it.
-      const gate = yield* Deferred.make<void>()
-      yield* fake.answer(waiting({ text: ["First ", "words. "] }, Deferred.await(gate)))
-      const hello = yield* start(["run", "hello", "--json"])
-      const [, appended] = yield* Program.readUntil(hello, "text.delta")
-      const sessionId = appended?.sessionId ?? ""
-      const page = yield* listen(`/v1/sessions/${sessionId}/events?deltas=true`)
-      const watch = yield* start(["watch", sessionId.slice(0, 12), "--json"])
-      yield* Program.readUntil(watch, "text.delta")
+    // This terminal knows no provider, so only the server can run it.
+    const gate = yield* Deferred.make<void>()
+    yield* fake.answer(waiting({ text: ["First ", "words. "] }, Deferred.await(gate)))
+    const hello = yield* start(["run", "hello", "--json"])
+    const [, appended] = yield* Program.readUntil(hello, "text.delta")
+    const sessionId = appended?.sessionId ?? ""
+    const page = yield* listen(`/v1/sessions/${sessionId}/events?deltas=true`)
+    const watch = yield* start(["watch", sessionId.slice(0, 12), "--json"])
+    yield* Program.readUntil(watch, "text.delta")
 
-      yield* server.signal("SIGTERM")
-      yield* Effect.flatten(server.errorLine)
-      const late = yield* ask("POST", `/v1/sessions/${moved}/messages`, json({ text: "too late" }))
-      expect([late.status, late.headers["retry-after"]]).toEqual([503, "1"])
-      const unready = yield* anonymous("GET", "/ready")
-      expect([unready.status, unready.headers["retry-after"], unready.json()]).toMatchObject([
-        503,
-        "1",
-        { _tag: "Stopping" }
-      ])
-      expect((yield* ask("GET", "/health")).status).toBe(200)
-      expect(files()).toEqual([])
-      yield* Deferred.succeed(gate, undefined)
-      const frames = yield* page.until(() => false)
-      const types = frames.map(({ event }) => event)
-      expect(types.slice(types.indexOf("run.ended"))).toEqual(["run.ended", "closing"])
-      expect(yield* hello.ended).toMatchObject({ code: 0, stdout: expect.stringContaining("First words. ") })
-      expect(yield* watch.ended).toMatchObject({ code: 0, stdout: expect.stringContaining('"run.ended"') })
-      expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
-      expect([existsSync(socket), files()]).toEqual([false, []])
-    }),
-  60_000
+    yield* server.signal("SIGTERM")
+    yield* Effect.flatten(server.errorLine)
+    const late = yield* ask("POST", `/v1/sessions/${moved}/messages`, json({ text: "too late" }))
+    expect([late.status, late.headers["retry-after"]]).toEqual([503, "1"])
+    const unready = yield* anonymous("GET", "/ready")
+    expect([unready.status, unready.headers["retry-after"], unready.json()]).toMatchObject([
+      503,
+      "1",
+      { _tag: "Stopping" }
+    ])
+    expect((yield* ask("GET", "/health")).status).toBe(200)
+    expect(files()).toEqual([])
+    yield* Deferred.succeed(gate, undefined)
+    const frames = yield* page.until(() => false)
+    const types = frames.map(({ event }) => event)
+    expect(types.slice(types.indexOf("run.ended"))).toEqual(["run.ended", "closing"])
+    expect(yield* hello.ended).toMatchObject({ code: 0, stdout: expect.stringContaining("First words. ") })
+    expect(yield* watch.ended).toMatchObject({ code: 0, stdout: expect.stringContaining('"run.ended"') })
+    expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
+    expect([existsSync(socket), files()]).toEqual([false, []])
+  })
 )
 
 it.scopedLive(
@@ -180,8 +177,7 @@ it.scopedLive(
       yield* Effect.flatten(second.errorLine)
       yield* second.signal("SIGINT")
       expect(yield* second.ended).toMatchObject({ code: null, signal: "SIGINT" })
-    }),
-  60_000
+    })
 )
 
 it.scopedLive(
@@ -212,8 +208,7 @@ it.scopedLive(
       expect(yield* Effect.flatten(server.errorLine)).toContain("runs have 0 s to end")
       expect(yield* server.ended).toMatchObject({ code: 0, signal: null })
       expect([existsSync(socket), files()]).toEqual([false, []])
-    }),
-  60_000
+    })
 )
 
 it.scopedLive(
@@ -240,6 +235,5 @@ it.scopedLive(
       yield* older.signal("SIGTERM")
       yield* older.ended
       expect((yield* run(["run", "hello", "--workdir", "a"])).code).toBe(2)
-    }),
-  60_000
+    })
 )

@@ -8,8 +8,6 @@ import * as FakeProvider from "../providers/FakeProvider.js"
 import * as ChatRequest from "./ChatRequest.js"
 import * as Program from "./Program.js"
 
-const timeout = 120_000
-
 /** A server that requires no password accepts any. */
 const withPassword = (url: string): string => {
   const made = new URL(url)
@@ -34,52 +32,49 @@ const newest = (home: Program.Home, env: Readonly<Record<string, string>>) =>
   })
 
 Postgres.describe("skein --database", () => {
-  it.scopedLive(
-    "has every command work in a database instead of a data folder, and tells nobody the password",
-    () =>
-      Effect.gen(function* () {
-        const { env, home, password, url, where } = yield* withDatabase
-        const script = [{ calls: [call("shell", { command: "env" })] }, { text: "Done." }, { text: "Again." }]
-        yield* home.write("work/s.json", JSON.stringify(script))
-        const said: Array<string> = []
-        const run = (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = env) =>
-          Effect.tap(
-            home.run([...args, "--log-level", "trace", "--log-file", home.at("log")], more),
-            ({ stderr, stdout }) => Effect.sync(() => said.push(stdout, stderr))
-          )
-        const named = ["--database", url]
-        const asked = { PGPASSWORD: password, SKEIN_DATABASE: url.replace(`:${password}@`, "@") }
-        expect(yield* run(["run", "go", "--yes", "--model", "script/s.json"], asked)).toMatchObject({
-          code: 0,
-          stdout: "Done.\n"
-        })
-        const { agent, id, placement } = yield* newest(home, env)
-        expect({ agent, placement }).toEqual({ agent: "workspace", placement: hostname() })
-        const ways: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
-          [["sessions", "rename", id.slice(0, 12), "Named"], `Renamed ${id} to "Named"\n`],
-          [["sessions", "model", id, "script/s.json"], `Switched ${id} to script/${home.at("work/s.json")}\n`],
-          [["sessions", "agent", id, "read-only"], `Switched ${id} to agent read-only\n`],
-          [["sessions", "move", id, ".."], `Moved ${id} to ${home.at(".").replace(/\/\.?$/, "")}\n`],
-          [["export", id, "--out", "../one.jsonl"], `Exported 1 session and 0 files to ${home.at("one.jsonl")}`],
-          [["sessions", "delete", id, "--yes"], `Deleted ${id}\n`],
-          [["import", "../one.jsonl"], `Imported 1 session into ${where}\n`],
-          [["sessions", "list"], "Named"],
-          [["sessions", "show", id], "Done."]
-        ]
-        for (const [args, says] of ways) {
-          const ended = yield* run(args)
-          expect([args, ended.code, ended.stdout, ended.stderr]).toEqual([args, 0, expect.stringContaining(says), ""])
-        }
-        const resumed = yield* run(["run", "again", "--session", id, "--agent", "workspace", "--quiet", ...named], {})
-        expect(resumed).toMatchObject({ code: 0, stdout: "Again.\n" })
-        const demo = yield* run(["demo", ...named], {})
-        expect(demo.stdout).toMatch(/skein sessions show ses_\w+ --database URL\n/)
-        const seen = `${said.join("")}${readFileSync(home.at("log"), "utf8")}${readFileSync(home.at("one.jsonl"), "utf8")}`
-        expect(seen).toContain("level=")
-        expect(seen).not.toContain(password)
-        expect(existsSync(`${home.data}/skein.db`)).toBe(false)
-      }),
-    timeout
+  it.scopedLive("has every command work in a database instead of a data folder, and tells nobody the password", () =>
+    Effect.gen(function* () {
+      const { env, home, password, url, where } = yield* withDatabase
+      const script = [{ calls: [call("shell", { command: "env" })] }, { text: "Done." }, { text: "Again." }]
+      yield* home.write("work/s.json", JSON.stringify(script))
+      const said: Array<string> = []
+      const run = (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = env) =>
+        Effect.tap(
+          home.run([...args, "--log-level", "trace", "--log-file", home.at("log")], more),
+          ({ stderr, stdout }) => Effect.sync(() => said.push(stdout, stderr))
+        )
+      const named = ["--database", url]
+      const asked = { PGPASSWORD: password, SKEIN_DATABASE: url.replace(`:${password}@`, "@") }
+      expect(yield* run(["run", "go", "--yes", "--model", "script/s.json"], asked)).toMatchObject({
+        code: 0,
+        stdout: "Done.\n"
+      })
+      const { agent, id, placement } = yield* newest(home, env)
+      expect({ agent, placement }).toEqual({ agent: "workspace", placement: hostname() })
+      const ways: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+        [["sessions", "rename", id.slice(0, 12), "Named"], `Renamed ${id} to "Named"\n`],
+        [["sessions", "model", id, "script/s.json"], `Switched ${id} to script/${home.at("work/s.json")}\n`],
+        [["sessions", "agent", id, "read-only"], `Switched ${id} to agent read-only\n`],
+        [["sessions", "move", id, ".."], `Moved ${id} to ${home.at(".").replace(/\/\.?$/, "")}\n`],
+        [["export", id, "--out", "../one.jsonl"], `Exported 1 session and 0 files to ${home.at("one.jsonl")}`],
+        [["sessions", "delete", id, "--yes"], `Deleted ${id}\n`],
+        [["import", "../one.jsonl"], `Imported 1 session into ${where}\n`],
+        [["sessions", "list"], "Named"],
+        [["sessions", "show", id], "Done."]
+      ]
+      for (const [args, says] of ways) {
+        const ended = yield* run(args)
+        expect([args, ended.code, ended.stdout, ended.stderr]).toEqual([args, 0, expect.stringContaining(says), ""])
+      }
+      const resumed = yield* run(["run", "again", "--session", id, "--agent", "workspace", "--quiet", ...named], {})
+      expect(resumed).toMatchObject({ code: 0, stdout: "Again.\n" })
+      const demo = yield* run(["demo", ...named], {})
+      expect(demo.stdout).toMatch(/skein sessions show ses_\w+ --database URL\n/)
+      const seen = `${said.join("")}${readFileSync(home.at("log"), "utf8")}${readFileSync(home.at("one.jsonl"), "utf8")}`
+      expect(seen).toContain("level=")
+      expect(seen).not.toContain(password)
+      expect(existsSync(`${home.data}/skein.db`)).toBe(false)
+    })
   )
 
   it.scopedLive(
@@ -99,29 +94,25 @@ Postgres.describe("skein --database", () => {
         expect(yield* titles(["--database", `${url}?schema=other`], {})).toEqual([])
         expect(yield* titles(["--data", home.at("folder")], env)).toEqual([])
         expect(yield* titles([], { SKEIN_DATABASE: "" })).toEqual([])
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "says in one line what is in the way, and leaves the password out of it",
-    () =>
-      Effect.gen(function* () {
-        const { env, home, password, url, where } = yield* withDatabase
-        const newer = withPassword(yield* Postgres.database)
-        yield* home.run(["sessions", "list", "--database", newer])
-        yield* Postgres.once(newer, "INSERT INTO skein.migrations (version, name) VALUES (99, 'later')")
-        const user = new URL(url).username
-        const list = (database: string) => ["sessions", "list", "--database", database]
-        const at = (change: (url: URL) => void) => {
-          const other = new URL(url)
-          change(other)
-          return other.href
-        }
-        const gone = at((url) => (url.port = "1"))
-        const wrong: ReadonlyArray<
-          readonly [ReadonlyArray<string>, number, string, Readonly<Record<string, string>>?]
-        > = [
+  it.scopedLive("says in one line what is in the way, and leaves the password out of it", () =>
+    Effect.gen(function* () {
+      const { env, home, password, url, where } = yield* withDatabase
+      const newer = withPassword(yield* Postgres.database)
+      yield* home.run(["sessions", "list", "--database", newer])
+      yield* Postgres.once(newer, "INSERT INTO skein.migrations (version, name) VALUES (99, 'later')")
+      const user = new URL(url).username
+      const list = (database: string) => ["sessions", "list", "--database", database]
+      const at = (change: (url: URL) => void) => {
+        const other = new URL(url)
+        change(other)
+        return other.href
+      }
+      const gone = at((url) => (url.port = "1"))
+      const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string, Readonly<Record<string, string>>?]> =
+        [
           [list("mydb"), 2, "--database takes a URL such as postgres://USER@HOST:5432/DATABASE"],
           [["sessions", "list"], 2, "SKEIN_DATABASE takes a URL", { SKEIN_DATABASE: "mydb" }],
           [list(`postgres://me:123/4${password}@host/db`), 2, "is not a usable URL; in a password, write / ? # @ %"],
@@ -152,103 +143,93 @@ Postgres.describe("skein --database", () => {
           [["restore", "x"], 2, "is restored with its own tools", env],
           [["sessions", "list"], 2, "SKEIN_PLACEMENT: must be 1 to 64 characters of", { SKEIN_PLACEMENT: "a b" }]
         ]
-        for (const [args, code, says, more] of wrong) {
-          const ended = yield* home.run(args, more)
-          expect([args, ended.code, ended.stdout, ended.stderr, Program.isOneLine(ended.stderr)]).toEqual([
-            args,
-            code,
-            "",
-            expect.stringContaining(says),
-            true
-          ])
-          expect(ended.stderr).not.toContain(password)
-        }
-        expect(user).not.toBe("")
-      }),
-    timeout
+      for (const [args, code, says, more] of wrong) {
+        const ended = yield* home.run(args, more)
+        expect([args, ended.code, ended.stdout, ended.stderr, Program.isOneLine(ended.stderr)]).toEqual([
+          args,
+          code,
+          "",
+          expect.stringContaining(says),
+          true
+        ])
+        expect(ended.stderr).not.toContain(password)
+      }
+      expect(user).not.toBe("")
+    })
   )
 
-  it.scopedLive(
-    "tells a database that is not UTF8, and a user who may not make the tables",
-    () =>
-      Effect.gen(function* () {
-        const { home, url } = yield* withDatabase
-        const name = new URL(url).pathname.slice(1)
-        yield* Postgres.once(url, `CREATE ROLE ${name}_reader LOGIN PASSWORD 'r'`)
-        yield* Effect.addFinalizer(() => Postgres.once(url, `DROP ROLE ${name}_reader`))
-        yield* Effect.acquireRelease(
-          Postgres.once(url, `CREATE DATABASE ${name}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`),
-          () => Postgres.once(url, `DROP DATABASE ${name}_latin`)
-        )
-        const latin = yield* home.run(["sessions", "list"], { SKEIN_DATABASE: `${url}_latin` })
-        expect(latin).toMatchObject({ code: 1, stdout: "" })
-        expect(latin.stderr).toContain("is a database whose encoding is not UTF8 (LATIN1)\n")
-        const reader = new URL(url)
-        reader.username = `${name}_reader`
-        reader.password = "r"
-        const refused = yield* home.run(["sessions", "list"], { SKEIN_DATABASE: reader.href })
-        expect(refused).toMatchObject({
-          code: 1,
-          stderr: "skein: cannot migrate the database: permission denied, 42501\n"
-        })
-      }),
-    timeout
+  it.scopedLive("tells a database that is not UTF8, and a user who may not make the tables", () =>
+    Effect.gen(function* () {
+      const { home, url } = yield* withDatabase
+      const name = new URL(url).pathname.slice(1)
+      yield* Postgres.once(url, `CREATE ROLE ${name}_reader LOGIN PASSWORD 'r'`)
+      yield* Effect.addFinalizer(() => Postgres.once(url, `DROP ROLE ${name}_reader`))
+      yield* Effect.acquireRelease(
+        Postgres.once(url, `CREATE DATABASE ${name}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`),
+        () => Postgres.once(url, `DROP DATABASE ${name}_latin`)
+      )
+      const latin = yield* home.run(["sessions", "list"], { SKEIN_DATABASE: `${url}_latin` })
+      expect(latin).toMatchObject({ code: 1, stdout: "" })
+      expect(latin.stderr).toContain("is a database whose encoding is not UTF8 (LATIN1)\n")
+      const reader = new URL(url)
+      reader.username = `${name}_reader`
+      reader.password = "r"
+      const refused = yield* home.run(["sessions", "list"], { SKEIN_DATABASE: reader.href })
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: "skein: cannot migrate the database: permission denied, 42501\n"
+      })
+    })
   )
 
-  it.scopedLive(
-    "takes from the usual variables what a URL leaves out, and a password of any characters",
-    () =>
-      Effect.gen(function* () {
-        const { home, url } = yield* withDatabase
-        const { hostname, password, pathname, port, username } = new URL(url)
-        const role = `${pathname.slice(1)}_me`
-        const secret = "p@s/s w%2F:#?&schema=x"
-        yield* Postgres.once(url, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${secret}'`)
-        yield* Effect.addFinalizer(() =>
-          Postgres.once(url, `DROP OWNED BY ${role}`).pipe(Effect.zipRight(Postgres.once(url, `DROP ROLE ${role}`)))
-        )
-        const variables = { PGHOST: hostname, PGPORT: port, PGDATABASE: pathname.slice(1) }
-        for (const env of [
-          { ...variables, PGUSER: username, PGPASSWORD: decodeURIComponent(password), SKEIN_DATABASE: "postgres://" },
-          { ...variables, PGPASSWORD: secret, SKEIN_DATABASE: `postgres://${role}@/` },
-          { SKEIN_DATABASE: `postgres://${role}:${encodeURIComponent(secret)}@${hostname}:${port}${pathname}?schema=b` }
-        ]) {
-          const listed = yield* home.run(["sessions", "list"], env)
-          expect(listed).toMatchObject({ code: 0, stdout: "No sessions.\n", stderr: "" })
-        }
-        const refused = yield* home.run(["sessions", "list"], {
-          ...variables,
-          PGPORT: "1",
-          SKEIN_DATABASE: "postgres://"
-        })
-        expect(refused.stderr).toContain(`cannot connect to postgres://${hostname}:1${pathname}: connection refused`)
-      }),
-    timeout
+  it.scopedLive("takes from the usual variables what a URL leaves out, and a password of any characters", () =>
+    Effect.gen(function* () {
+      const { home, url } = yield* withDatabase
+      const { hostname, password, pathname, port, username } = new URL(url)
+      const role = `${pathname.slice(1)}_me`
+      const secret = "p@s/s w%2F:#?&schema=x"
+      yield* Postgres.once(url, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${secret}'`)
+      yield* Effect.addFinalizer(() =>
+        Postgres.once(url, `DROP OWNED BY ${role}`).pipe(Effect.zipRight(Postgres.once(url, `DROP ROLE ${role}`)))
+      )
+      const variables = { PGHOST: hostname, PGPORT: port, PGDATABASE: pathname.slice(1) }
+      for (const env of [
+        { ...variables, PGUSER: username, PGPASSWORD: decodeURIComponent(password), SKEIN_DATABASE: "postgres://" },
+        { ...variables, PGPASSWORD: secret, SKEIN_DATABASE: `postgres://${role}@/` },
+        { SKEIN_DATABASE: `postgres://${role}:${encodeURIComponent(secret)}@${hostname}:${port}${pathname}?schema=b` }
+      ]) {
+        const listed = yield* home.run(["sessions", "list"], env)
+        expect(listed).toMatchObject({ code: 0, stdout: "No sessions.\n", stderr: "" })
+      }
+      const refused = yield* home.run(["sessions", "list"], {
+        ...variables,
+        PGPORT: "1",
+        SKEIN_DATABASE: "postgres://"
+      })
+      expect(refused.stderr).toContain(`cannot connect to postgres://${hostname}:1${pathname}: connection refused`)
+    })
   )
 
-  it.scopedLive(
-    "runs a session where its folder is, and nowhere else",
-    () =>
-      Effect.gen(function* () {
-        const { env, home } = yield* withDatabase
-        yield* home.write("work/s.json", JSON.stringify([{ text: "Here." }, { text: "There." }]))
-        yield* home.run(["run", "go", "--model", "script/s.json"], { ...env, SKEIN_PLACEMENT: "laptop" })
-        const { id } = yield* newest(home, env)
-        const elsewhere = yield* home.run(["run", "go on", "--session", id], { ...env, SKEIN_PLACEMENT: "desktop" })
-        expect(elsewhere).toMatchObject({
-          code: 2,
-          stdout: "",
-          stderr: `skein: session ${id} can only continue where its folder is, on laptop; if that is this host, set SKEIN_PLACEMENT=laptop\n`
-        })
-        const shown = yield* home.run(["sessions", "show", id], { ...env, SKEIN_PLACEMENT: "desktop" })
-        expect(shown.stdout).toContain("Here.")
-        const here = yield* home.run(["run", "go on", "--session", id, "--quiet", "--model", "script/s.json"], {
-          ...env,
-          SKEIN_PLACEMENT: "laptop"
-        })
-        expect(here).toMatchObject({ code: 0, stdout: "There.\n" })
-      }),
-    timeout
+  it.scopedLive("runs a session where its folder is, and nowhere else", () =>
+    Effect.gen(function* () {
+      const { env, home } = yield* withDatabase
+      yield* home.write("work/s.json", JSON.stringify([{ text: "Here." }, { text: "There." }]))
+      yield* home.run(["run", "go", "--model", "script/s.json"], { ...env, SKEIN_PLACEMENT: "laptop" })
+      const { id } = yield* newest(home, env)
+      const elsewhere = yield* home.run(["run", "go on", "--session", id], { ...env, SKEIN_PLACEMENT: "desktop" })
+      expect(elsewhere).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: `skein: session ${id} can only continue where its folder is, on laptop; if that is this host, set SKEIN_PLACEMENT=laptop\n`
+      })
+      const shown = yield* home.run(["sessions", "show", id], { ...env, SKEIN_PLACEMENT: "desktop" })
+      expect(shown.stdout).toContain("Here.")
+      const here = yield* home.run(["run", "go on", "--session", id, "--quiet", "--model", "script/s.json"], {
+        ...env,
+        SKEIN_PLACEMENT: "laptop"
+      })
+      expect(here).toMatchObject({ code: 0, stdout: "There.\n" })
+    })
   )
 
   it.scopedLive(
@@ -284,54 +265,47 @@ Postgres.describe("skein --database", () => {
         const shown = Program.entries(yield* home.run(["sessions", "show", id, "--json"], env))
         expect(shown.map(({ message }) => message.role)).toEqual(["user", "assistant", "user", "assistant"])
         expect(shown[1]?.message).toMatchObject({ partial: true, parts: [{ text: "half an ans" }] })
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "P2 seen means stored: after kill -9 another process goes on, with what was announced",
-    () =>
-      Effect.gen(function* () {
-        const { env: database, home } = yield* withDatabase
-        const fake = yield* FakeProvider.make
-        const env = { ...database, ...(yield* Program.configure(home, fake.url)) }
-        yield* home.write("work/slow.txt", `${"a".repeat(60)}!\n`)
-        yield* home.write("work/a.txt", "alpha")
-        const slow = call("grep", { pattern: "(a+)+$", path: "slow.txt" })
-        yield* fake.answer(FakeProvider.chat({ calls: [slow, call("read", { path: "a.txt" })] }))
-        const running = yield* home.start(["run", "--json", "search"], env)
-        yield* Program.readUntil(running, "call.finished")
-        yield* running.signal("SIGKILL")
-        yield* running.ended
-        const { id } = yield* newest(home, env)
-        expect((yield* home.run(["sessions", "show", id], env)).stdout).toContain("--resume")
-        yield* fake.answer(FakeProvider.chat({ text: "Back again." }))
-        const resumed = yield* home.run(["run", "--session", id, "--resume"], { ...env, SKEIN_DATA: home.at("other") })
-        expect(resumed).toMatchObject({ code: 0, stdout: "Back again.\n" })
-        const last = yield* Effect.flatMap(fake.received, (all) => Effect.fromNullable(all.at(-1)))
-        const results = ChatRequest.results((yield* ChatRequest.decode(last)).messages)
-        expect(results[0]).toContain("effects are unknown")
-        expect(results[1]).toBe("alpha")
-      }),
-    timeout
+  it.scopedLive("P2 seen means stored: after kill -9 another process goes on, with what was announced", () =>
+    Effect.gen(function* () {
+      const { env: database, home } = yield* withDatabase
+      const fake = yield* FakeProvider.make
+      const env = { ...database, ...(yield* Program.configure(home, fake.url)) }
+      yield* home.write("work/slow.txt", `${"a".repeat(60)}!\n`)
+      yield* home.write("work/a.txt", "alpha")
+      const slow = call("grep", { pattern: "(a+)+$", path: "slow.txt" })
+      yield* fake.answer(FakeProvider.chat({ calls: [slow, call("read", { path: "a.txt" })] }))
+      const running = yield* home.start(["run", "--json", "search"], env)
+      yield* Program.readUntil(running, "call.finished")
+      yield* running.signal("SIGKILL")
+      yield* running.ended
+      const { id } = yield* newest(home, env)
+      expect((yield* home.run(["sessions", "show", id], env)).stdout).toContain("--resume")
+      yield* fake.answer(FakeProvider.chat({ text: "Back again." }))
+      const resumed = yield* home.run(["run", "--session", id, "--resume"], { ...env, SKEIN_DATA: home.at("other") })
+      expect(resumed).toMatchObject({ code: 0, stdout: "Back again.\n" })
+      const last = yield* Effect.flatMap(fake.received, (all) => Effect.fromNullable(all.at(-1)))
+      const results = ChatRequest.results((yield* ChatRequest.decode(last)).messages)
+      expect(results[0]).toContain("effects are unknown")
+      expect(results[1]).toBe("alpha")
+    })
   )
 
-  it.scopedLive(
-    "hides a URL of the command line from those who list processes",
-    () =>
-      Effect.gen(function* () {
-        const { home, password, url } = yield* withDatabase
-        const fake = yield* FakeProvider.make
-        const env = yield* Program.configure(home, fake.url)
-        yield* fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
-        const running = yield* home.start(["run", "--json", "go", "--database", url], env)
-        expect(Option.isSome(yield* running.line)).toBe(true)
-        if (process.platform === "linux") {
-          expect(readFileSync(`/proc/${running.pid}/cmdline`, "utf8")).not.toContain(password)
-        }
-        yield* running.signal("SIGKILL")
-        yield* running.ended
-      }),
-    timeout
+  it.scopedLive("hides a URL of the command line from those who list processes", () =>
+    Effect.gen(function* () {
+      const { home, password, url } = yield* withDatabase
+      const fake = yield* FakeProvider.make
+      const env = yield* Program.configure(home, fake.url)
+      yield* fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
+      const running = yield* home.start(["run", "--json", "go", "--database", url], env)
+      expect(Option.isSome(yield* running.line)).toBe(true)
+      if (process.platform === "linux") {
+        expect(readFileSync(`/proc/${running.pid}/cmdline`, "utf8")).not.toContain(password)
+      }
+      yield* running.signal("SIGKILL")
+      yield* running.ended
+    })
   )
 })

@@ -15,8 +15,6 @@ import * as Golden from "../../../support/golden/Golden.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 import * as Program from "./Program.js"
 
-const timeout = 240_000
-
 const picture = new Uint8Array(700_000).map((_, index) => (index * 7) % 251)
 
 const Answer = Schema.Struct({ verdict: Schema.Literal("yes", "no") })
@@ -108,44 +106,41 @@ const settled = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   )
 
 Postgres.describe("skein export and skein import with a database", () => {
-  it.scopedLive(
-    "carry sessions there and back, and both databases give the same file",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* Program.make()
-        const database = ["--database", yield* Postgres.database]
-        const data = Golden.copy(join(Golden.golden("0.1.0"), "data"), home.at("golden"))
-        yield* populate(data)
-        const run = (...args: ReadonlyArray<string>) =>
-          Effect.tap(home.run(args), ({ code, stderr }) =>
-            Effect.sync(() => expect([args, code, stderr]).toEqual([args, 0, expect.anything()]))
-          )
-        const folder = (name: string) => ["--data", home.at(name)]
-        yield* run("export", "--all", "--out", "../a.jsonl", "--data", data)
-        yield* run("import", "../a.jsonl", "--with-grants", ...database)
-        yield* run("export", "--all", "--out", "../b.jsonl", ...database)
-        yield* run("import", "../a.jsonl", "--with-grants", ...folder("same"))
-        yield* run("export", "--all", "--out", "../same.jsonl", ...folder("same"))
-        expect(body(home.at("b.jsonl"))).toEqual(body(home.at("same.jsonl")))
-        yield* run("import", "../b.jsonl", "--with-grants", ...folder("back"))
-        yield* run("export", "--all", "--out", "../c.jsonl", ...folder("back"))
-        expect(settled(body(home.at("c.jsonl")))).toEqual(settled(body(home.at("a.jsonl"))))
-        expect(body(home.at("a.jsonl")).filter((line) => line.startsWith('{"type":"session",'))).toHaveLength(8)
-
-        const listed = yield* home.run(["sessions", "list", "--json", "--recent", ...database])
-        expect(listed).toEqual(yield* home.run(["sessions", "list", "--json", "--recent", ...folder("same")]))
-        for (const { id } of Program.sessions(listed).slice(0, 3)) {
-          const shown = yield* home.run(["sessions", "show", id, "--json", ...database])
-          expect(shown).toEqual(yield* home.run(["sessions", "show", id, "--json", ...folder("back")]))
-        }
-        expect(yield* home.run(["doctor", ...folder("back")])).toMatchObject({ code: 0 })
-        const piped = yield* home.shell(
-          `skein export --all --database '${database[1] ?? ""}' | skein import - --new-ids --database '${database[1] ?? ""}'`
+  it.scopedLive("carry sessions there and back, and both databases give the same file", () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make()
+      const database = ["--database", yield* Postgres.database]
+      const data = Golden.copy(join(Golden.golden("0.1.0"), "data"), home.at("golden"))
+      yield* populate(data)
+      const run = (...args: ReadonlyArray<string>) =>
+        Effect.tap(home.run(args), ({ code, stderr }) =>
+          Effect.sync(() => expect([args, code, stderr]).toEqual([args, 0, expect.anything()]))
         )
-        expect(piped.code).toBe(0)
-        expect(piped.stdout.trimEnd().split("\n")).toHaveLength(9)
-      }),
-    timeout
+      const folder = (name: string) => ["--data", home.at(name)]
+      yield* run("export", "--all", "--out", "../a.jsonl", "--data", data)
+      yield* run("import", "../a.jsonl", "--with-grants", ...database)
+      yield* run("export", "--all", "--out", "../b.jsonl", ...database)
+      yield* run("import", "../a.jsonl", "--with-grants", ...folder("same"))
+      yield* run("export", "--all", "--out", "../same.jsonl", ...folder("same"))
+      expect(body(home.at("b.jsonl"))).toEqual(body(home.at("same.jsonl")))
+      yield* run("import", "../b.jsonl", "--with-grants", ...folder("back"))
+      yield* run("export", "--all", "--out", "../c.jsonl", ...folder("back"))
+      expect(settled(body(home.at("c.jsonl")))).toEqual(settled(body(home.at("a.jsonl"))))
+      expect(body(home.at("a.jsonl")).filter((line) => line.startsWith('{"type":"session",'))).toHaveLength(8)
+
+      const listed = yield* home.run(["sessions", "list", "--json", "--recent", ...database])
+      expect(listed).toEqual(yield* home.run(["sessions", "list", "--json", "--recent", ...folder("same")]))
+      for (const { id } of Program.sessions(listed).slice(0, 3)) {
+        const shown = yield* home.run(["sessions", "show", id, "--json", ...database])
+        expect(shown).toEqual(yield* home.run(["sessions", "show", id, "--json", ...folder("back")]))
+      }
+      expect(yield* home.run(["doctor", ...folder("back")])).toMatchObject({ code: 0 })
+      const piped = yield* home.shell(
+        `skein export --all --database '${database[1] ?? ""}' | skein import - --new-ids --database '${database[1] ?? ""}'`
+      )
+      expect(piped.code).toBe(0)
+      expect(piped.stdout.trimEnd().split("\n")).toHaveLength(9)
+    })
   )
 
   it.scopedLive(
@@ -201,7 +196,6 @@ Postgres.describe("skein export and skein import with a database", () => {
         })
         yield* home.run(["export", "--all", "--out", "../again.jsonl", ...database])
         expect(settled(body(home.at("again.jsonl")))).toEqual(settled(body(all)))
-      }),
-    timeout
+      })
   )
 })

@@ -8,8 +8,6 @@ import { databaseIn } from "../../../../src/adapters/sqlite/DataLayout.js"
 import * as Golden from "../../../support/golden/Golden.js"
 import * as Program from "./Program.js"
 
-const timeout = 120_000
-
 const version = "0.1.0-schema-4"
 
 /** A home with the data of that version. */
@@ -66,24 +64,20 @@ describe("P13 a data folder of an older version", () => {
         expect(other.schema()).toBe(4)
         expect(copies(data)).toEqual([])
         other.close()
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "is migrated once no process has it open, and stderr names the copy of what it was",
-    () =>
-      Effect.gen(function* () {
-        const { data, run } = yield* older
-        const listed = yield* run(["sessions", "list", "--json"])
-        const [copy = "", ...others] = copies(data)
-        expect(others).toEqual([])
-        expect(listed).toMatchObject({
-          code: 0,
-          stderr: `skein: the database was migrated; as it was before, it is in ${join(data, copy)}\n`
-        })
-        expect(yield* run(["sessions", "rename", firstId(listed), "x"])).toMatchObject({ code: 0, stderr: "" })
-      }),
-    timeout
+  it.scopedLive("is migrated once no process has it open, and stderr names the copy of what it was", () =>
+    Effect.gen(function* () {
+      const { data, run } = yield* older
+      const listed = yield* run(["sessions", "list", "--json"])
+      const [copy = "", ...others] = copies(data)
+      expect(others).toEqual([])
+      expect(listed).toMatchObject({
+        code: 0,
+        stderr: `skein: the database was migrated; as it was before, it is in ${join(data, copy)}\n`
+      })
+      expect(yield* run(["sessions", "rename", firstId(listed), "x"])).toMatchObject({ code: 0, stderr: "" })
+    })
   )
 })

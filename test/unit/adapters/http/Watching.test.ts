@@ -38,38 +38,35 @@ const crowd = (port: number, path: string) =>
   )
 
 describe("hundreds of clients of one session", () => {
-  it.scopedLive(
-    "P10 share each read and each encoding, and all receive every event",
-    () =>
-      Effect.gen(function* () {
-        const reads = { events: 0, drafts: 0 }
-        const { open } = yield* ground
-        const { gateway, session } = yield* open("a", {
-          reader: (reader) => ({
-            ...reader,
-            events: (range) => Effect.suspend(() => (reads.events++, reader.events(range))),
-            draft: (sessionId) => Effect.suspend(() => (reads.drafts++, reader.draft(sessionId)))
-          })
+  it.scopedLive("P10 share each read and each encoding, and all receive every event", () =>
+    Effect.gen(function* () {
+      const reads = { events: 0, drafts: 0 }
+      const { open } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        reader: (reader) => ({
+          ...reader,
+          events: (range) => Effect.suspend(() => (reads.events++, reader.events(range))),
+          draft: (sessionId) => Effect.suspend(() => (reads.drafts++, reader.draft(sessionId)))
         })
-        const { port } = yield* serve(gateway)
-        const { id } = yield* session()
-        const { all, told } = yield* crowd(port, `/v1/sessions/${id}/events`)
-        yield* all("event: synced")
-        Object.assign(reads, { events: 0, drafts: 0 })
-        const encode = vi.spyOn(TextEncoder.prototype, "encode")
-        for (let n = 1; n <= 10; n++) {
-          yield* gateway.patch({ sessionId: id, title: `title ${n}` })
-          yield* all(`"title":"title ${n}"`)
-        }
-        const encoded = encode.mock.calls.filter(([text]) => text?.startsWith("id: ") === true).length
-        encode.mockRestore()
-        expect({ ...reads, encoded }).toEqual({ events: 10, drafts: 10, encoded: 10 })
-        for (const text of told) {
-          expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual(
-            Array.from({ length: 11 }, (_, index) => index + 1)
-          )
-        }
-      }),
-    60_000
+      })
+      const { port } = yield* serve(gateway)
+      const { id } = yield* session()
+      const { all, told } = yield* crowd(port, `/v1/sessions/${id}/events`)
+      yield* all("event: synced")
+      Object.assign(reads, { events: 0, drafts: 0 })
+      const encode = vi.spyOn(TextEncoder.prototype, "encode")
+      for (let n = 1; n <= 10; n++) {
+        yield* gateway.patch({ sessionId: id, title: `title ${n}` })
+        yield* all(`"title":"title ${n}"`)
+      }
+      const encoded = encode.mock.calls.filter(([text]) => text?.startsWith("id: ") === true).length
+      encode.mockRestore()
+      expect({ ...reads, encoded }).toEqual({ events: 10, drafts: 10, encoded: 10 })
+      for (const text of told) {
+        expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))).toEqual(
+          Array.from({ length: 11 }, (_, index) => index + 1)
+        )
+      }
+    })
   )
 })

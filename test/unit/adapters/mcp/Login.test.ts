@@ -107,28 +107,25 @@ describe("a login at a server that requires OAuth", () => {
     })
   )
 
-  it.scopedLive(
-    "is refreshed once for all connections and processes that find it expired",
-    () =>
-      Effect.gen(function* () {
-        const { expire, seen, url } = yield* oauthServer
-        const folder = join(yield* folderIn, "mcp")
-        yield* Login.run(folder, "docs", url, visit)
-        const program = yield* bundle(new URL("asking.ts", import.meta.url))
-        const here = Effect.map(failure(url, folder), (words) => words || "done")
-        const elsewhere = Effect.gen(function* () {
-          const { line } = yield* Process.start(process.execPath, [program, url, folder])
-          return Option.getOrNull(yield* line)
-        })
-        for (const asking of [here, elsewhere]) {
-          expire()
-          const before = seen.refreshes
-          const said = yield* Effect.all([asking, asking, asking, asking], { concurrency: "unbounded" })
-          expect(said).toEqual(["done", "done", "done", "done"])
-          expect(seen.refreshes - before).toBe(1)
-        }
-      }),
-    60_000
+  it.scopedLive("is refreshed once for all connections and processes that find it expired", () =>
+    Effect.gen(function* () {
+      const { expire, seen, url } = yield* oauthServer
+      const folder = join(yield* folderIn, "mcp")
+      yield* Login.run(folder, "docs", url, visit)
+      const program = yield* bundle(new URL("asking.ts", import.meta.url))
+      const here = Effect.map(failure(url, folder), (words) => words || "done")
+      const elsewhere = Effect.gen(function* () {
+        const { line } = yield* Process.start(process.execPath, [program, url, folder])
+        return Option.getOrNull(yield* line)
+      })
+      for (const asking of [here, elsewhere]) {
+        expire()
+        const before = seen.refreshes
+        const said = yield* Effect.all([asking, asking, asking, asking], { concurrency: "unbounded" })
+        expect(said).toEqual(["done", "done", "done", "done"])
+        expect(seen.refreshes - before).toBe(1)
+      }
+    })
   )
 
   it.scopedLive("is refreshed without the headers that are configured for the server", () =>

@@ -13,8 +13,6 @@ import { freePort } from "../../../support/postgres/Server.js"
 import { httpServer } from "./httpServer.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 120_000
-
 const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
 
 /** The program of a package. */
@@ -38,120 +36,111 @@ const newFolder = Effect.acquireRelease(
 )
 
 describe("MCP servers of others", () => {
-  it.scopedLive(
-    "provide tools, commands, resources, forms and progress; pictures in results become assets",
-    () =>
-      Effect.gen(function* () {
-        const { asked, begin, gateway, mcp, model, run, seen, tools } = yield* withServers({
-          every: { command: process.execPath, args: [everything], reads: ["echo"] }
-        })
-        expect((yield* mcp.about("every")).name).toMatch(/everything/)
-        expect(tools.filter(({ access }) => access === "read").map(({ name }) => name)).toEqual(["every__echo"])
-        expect(tools.length).toBeGreaterThan(5)
-        // A list that has not changed is not read again.
-        expect(yield* mcp.tools("every")).toBe(yield* mcp.tools("every"))
-        const { lines, ref } = yield* run(
-          ["every__echo", { message: "hello" }],
-          ["every__get-sum", { a: 2, b: 3 }],
-          ["every__get-sum", { a: "two" }],
-          ["every__get-tiny-image", {}],
-          ["every__get-structured-content", { location: "New York" }]
-        )
-        expect(lines[0]).toBe("every__echo success: Echo: hello")
-        expect(lines[1]).toMatch(/^every__get-sum success: .*5/)
-        expect(lines[2]).toMatch(/^every__get-sum failure: /)
-        expect(lines[3]).toMatch(/^every__get-tiny-image success: /)
-        expect(lines[4]).toMatch(/^every__get-structured-content success: .*temperature/)
-        expect((yield* gateway.assets(ref.sessionId)).map(({ mediaType }) => mediaType)).toEqual(["image/png"])
+  it.scopedLive("provide tools, commands, resources, forms and progress; pictures in results become assets", () =>
+    Effect.gen(function* () {
+      const { asked, begin, gateway, mcp, model, run, seen, tools } = yield* withServers({
+        every: { command: process.execPath, args: [everything], reads: ["echo"] }
+      })
+      expect((yield* mcp.about("every")).name).toMatch(/everything/)
+      expect(tools.filter(({ access }) => access === "read").map(({ name }) => name)).toEqual(["every__echo"])
+      expect(tools.length).toBeGreaterThan(5)
+      // A list that has not changed is not read again.
+      expect(yield* mcp.tools("every")).toBe(yield* mcp.tools("every"))
+      const { lines, ref } = yield* run(
+        ["every__echo", { message: "hello" }],
+        ["every__get-sum", { a: 2, b: 3 }],
+        ["every__get-sum", { a: "two" }],
+        ["every__get-tiny-image", {}],
+        ["every__get-structured-content", { location: "New York" }]
+      )
+      expect(lines[0]).toBe("every__echo success: Echo: hello")
+      expect(lines[1]).toMatch(/^every__get-sum success: .*5/)
+      expect(lines[2]).toMatch(/^every__get-sum failure: /)
+      expect(lines[3]).toMatch(/^every__get-tiny-image success: /)
+      expect(lines[4]).toMatch(/^every__get-structured-content success: .*temperature/)
+      expect((yield* gateway.assets(ref.sessionId)).map(({ mediaType }) => mediaType)).toEqual(["image/png"])
 
-        const commands = yield* mcp.commands(null)
-        expect(commands.find(({ name }) => name === "every__args-prompt")?.arguments).toMatchObject([
-          { name: "city", isRequired: true },
-          { name: "state", isRequired: false }
-        ])
-        const expand = (name: string, typed: string) => mcp.expand(null, name, typed)
-        expect(yield* expand("every__args-prompt", '"New York" the state')).toEqual({
-          text: "What's weather in New York, the state?",
-          files: []
-        })
-        expect((yield* expand("every__simple-prompt", "")).text).toMatch(/^This is a simple prompt/)
-        const refusal = (name: string, typed: string) =>
-          Effect.map(Effect.flip(expand(name, typed)), ({ message }) => message)
-        expect(yield* refusal("every__args-prompt", "")).toMatch(/city \[state\].*no city/)
-        expect(yield* refusal("every__simple-prompt", "more")).toMatch(/no arguments/)
-        expect(yield* refusal("every__nothing", "")).toMatch(/one of .*\/every__simple-prompt/)
-        const uris = (yield* mcp.resources("every")).map(({ uri }) => uri)
-        expect(uris.length).toBeGreaterThan(2)
-        const document = yield* mcp.read(null, "every", uris[0] ?? "")
-        expect(document.text).toMatch(/^<resource uri="demo:/)
-        const blob = yield* mcp.read(null, "every", "demo://resource/dynamic/blob/1")
-        expect(blob).toMatchObject({ text: "", files: [{ name: "1" }] })
-        expect((yield* Effect.flip(mcp.read(null, "every", "demo://resource/nothing")))._tag).toBe("McpRefused")
+      const commands = yield* mcp.commands(null)
+      expect(commands.find(({ name }) => name === "every__args-prompt")?.arguments).toMatchObject([
+        { name: "city", isRequired: true },
+        { name: "state", isRequired: false }
+      ])
+      const expand = (name: string, typed: string) => mcp.expand(null, name, typed)
+      expect(yield* expand("every__args-prompt", '"New York" the state')).toEqual({
+        text: "What's weather in New York, the state?",
+        files: []
+      })
+      expect((yield* expand("every__simple-prompt", "")).text).toMatch(/^This is a simple prompt/)
+      const refusal = (name: string, typed: string) =>
+        Effect.map(Effect.flip(expand(name, typed)), ({ message }) => message)
+      expect(yield* refusal("every__args-prompt", "")).toMatch(/city \[state\].*no city/)
+      expect(yield* refusal("every__simple-prompt", "more")).toMatch(/no arguments/)
+      expect(yield* refusal("every__nothing", "")).toMatch(/one of .*\/every__simple-prompt/)
+      const uris = (yield* mcp.resources("every")).map(({ uri }) => uri)
+      expect(uris.length).toBeGreaterThan(2)
+      const document = yield* mcp.read(null, "every", uris[0] ?? "")
+      expect(document.text).toMatch(/^<resource uri="demo:/)
+      const blob = yield* mcp.read(null, "every", "demo://resource/dynamic/blob/1")
+      expect(blob).toMatchObject({ text: "", files: [{ name: "1" }] })
+      expect((yield* Effect.flip(mcp.read(null, "every", "demo://resource/nothing")))._tag).toBe("McpRefused")
 
-        const form = yield* asked("every__trigger-elicitation-request", {})
-        const { fields = [], from } = form.question.display.inquiry ?? {}
-        expect(from).toBe("every")
-        const has = (name: string) => fields.find((field) => field.name === name)
-        expect(has("name")).toMatchObject({ kind: "text", title: "String", isRequired: true })
-        expect(has("integer")).toMatchObject({ kind: "integer", least: 1, most: 100, initial: 42 })
-        expect(has("titledSingleSelectEnum")?.options?.[0]).toEqual({ value: "hero-1", title: "Superman" })
-        expect(has("titledMultipleSelectEnum")).toMatchObject({ kind: "choices", least: 1, most: 3 })
-        const values = { name: "Ann", check: true, titledMultipleSelectEnum: ["fish-2"] }
-        expect(yield* form.answer({ verdict: "allow-once", values })).toMatch(/fish-2/)
-        const refused = yield* asked("every__trigger-elicitation-request", {})
-        expect(yield* refused.answer({ verdict: "deny" })).toMatch(/"action": "decline"/)
-        const dismissed = yield* asked("every__trigger-elicitation-request", {})
-        expect(yield* dismissed.answer({ verdict: "deny", isDismissed: true })).toMatch(/"action": "cancel"/)
-        const link = yield* asked("every__trigger-url-elicitation", { url: "https://example.com/x" })
-        expect(link.question.display.inquiry).toMatchObject({ link: "https://example.com/x", fields: [] })
-        expect(yield* link.answer({ verdict: "allow-once" })).toMatch(/accept/)
+      const form = yield* asked("every__trigger-elicitation-request", {})
+      const { fields = [], from } = form.question.display.inquiry ?? {}
+      expect(from).toBe("every")
+      const has = (name: string) => fields.find((field) => field.name === name)
+      expect(has("name")).toMatchObject({ kind: "text", title: "String", isRequired: true })
+      expect(has("integer")).toMatchObject({ kind: "integer", least: 1, most: 100, initial: 42 })
+      expect(has("titledSingleSelectEnum")?.options?.[0]).toEqual({ value: "hero-1", title: "Superman" })
+      expect(has("titledMultipleSelectEnum")).toMatchObject({ kind: "choices", least: 1, most: 3 })
+      const values = { name: "Ann", check: true, titledMultipleSelectEnum: ["fish-2"] }
+      expect(yield* form.answer({ verdict: "allow-once", values })).toMatch(/fish-2/)
+      const refused = yield* asked("every__trigger-elicitation-request", {})
+      expect(yield* refused.answer({ verdict: "deny" })).toMatch(/"action": "decline"/)
+      const dismissed = yield* asked("every__trigger-elicitation-request", {})
+      expect(yield* dismissed.answer({ verdict: "deny", isDismissed: true })).toMatch(/"action": "cancel"/)
+      const link = yield* asked("every__trigger-url-elicitation", { url: "https://example.com/x" })
+      expect(link.question.display.inquiry).toMatchObject({ link: "https://example.com/x", fields: [] })
+      expect(yield* link.answer({ verdict: "allow-once" })).toMatch(/accept/)
 
-        const slow = ScriptedModel.call({ name: "every__trigger-long-running-operation" }, { duration: 0.2, steps: 2 })
-        yield* model.play(ScriptedModel.calls(slow), ScriptedModel.text("done"))
-        const { text } = yield* seen(yield* begin("go"), "call.progress")
-        expect(text).toMatch(/^1\/2/)
-      }),
-    timeout
+      const slow = ScriptedModel.call({ name: "every__trigger-long-running-operation" }, { duration: 0.2, steps: 2 })
+      yield* model.play(ScriptedModel.calls(slow), ScriptedModel.text("done"))
+      const { text } = yield* seen(yield* begin("go"), "call.progress")
+      expect(text).toMatch(/^1\/2/)
+    })
   )
 
-  it.scopedLive(
-    "read files of their folder; the model gets their refusal of other files",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* newFolder
-        writeFileSync(join(folder, "a.txt"), "the text")
-        const { run } = yield* withServers({
-          files: { command: process.execPath, args: [programOf("@modelcontextprotocol/server-filesystem"), folder] }
-        })
-        const { lines } = yield* run(
-          ["files__read_text_file", { path: join(folder, "a.txt") }],
-          ["files__read_text_file", { path: "/etc/passwd" }]
-        )
-        expect(lines[0]).toBe("files__read_text_file success: the text")
-        expect(lines[1]).toMatch(/^files__read_text_file failure: .*denied/)
-      }),
-    timeout
+  it.scopedLive("read files of their folder; the model gets their refusal of other files", () =>
+    Effect.gen(function* () {
+      const folder = yield* newFolder
+      writeFileSync(join(folder, "a.txt"), "the text")
+      const { run } = yield* withServers({
+        files: { command: process.execPath, args: [programOf("@modelcontextprotocol/server-filesystem"), folder] }
+      })
+      const { lines } = yield* run(
+        ["files__read_text_file", { path: join(folder, "a.txt") }],
+        ["files__read_text_file", { path: "/etc/passwd" }]
+      )
+      expect(lines[0]).toBe("files__read_text_file success: the text")
+      expect(lines[1]).toMatch(/^files__read_text_file failure: .*denied/)
+    })
   )
 
-  it.scopedLive(
-    "work over HTTP too",
-    () =>
-      Effect.gen(function* () {
-        const port = yield* freePort
-        yield* Effect.acquireRelease(
-          Effect.promise(async () => {
-            const env = { ...process.env, PORT: `${port}` }
-            const server = spawn(process.execPath, [everything, "streamableHttp"], { env })
-            await once(server.stderr, "data")
-            return server
-          }),
-          (server) => Effect.sync(() => server.kill("SIGKILL"))
-        )
-        const { run } = yield* withServers({ remote: { url: `http://127.0.0.1:${port}/mcp` } })
-        const { lines } = yield* run(["remote__echo", { message: "hello" }])
-        expect(lines).toEqual(["remote__echo success: Echo: hello"])
-      }),
-    timeout
+  it.scopedLive("work over HTTP too", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const env = { ...process.env, PORT: `${port}` }
+          const server = spawn(process.execPath, [everything, "streamableHttp"], { env })
+          await once(server.stderr, "data")
+          return server
+        }),
+        (server) => Effect.sync(() => server.kill("SIGKILL"))
+      )
+      const { run } = yield* withServers({ remote: { url: `http://127.0.0.1:${port}/mcp` } })
+      const { lines } = yield* run(["remote__echo", { message: "hello" }])
+      expect(lines).toEqual(["remote__echo success: Echo: hello"])
+    })
   )
 })
 
@@ -217,8 +206,7 @@ describe("a server that misbehaves", () => {
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
         expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/not tried again/)
         expect((yield* Effect.flip(mcp.tools("other")))._tag).toBe("McpUnknown")
-      }),
-    timeout
+      })
   )
 
   it.scopedLive(
@@ -281,45 +269,38 @@ describe("a server that misbehaves", () => {
         for (const line of lines.slice(4)) {
           expect(line).toMatch(/ failure: .*failed to call: sent too much in one message: nested more than 200 deep/)
         }
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "is started again when it failed to start, three times within a minute",
-    () =>
-      Effect.gen(function* () {
-        const program = yield* hostileProgram
-        const folder = yield* newFolder
-        const mcp = yield* Mcp.make({
-          once: { command: process.execPath, args: [program, "fails-once", join(folder, "mark")] },
-          never: { command: process.execPath, args: [program, "stillborn"] }
-        })
-        const failure = (server: string) => Effect.map(Effect.flip(mcp.tools(server)), ({ message }) => message)
-        expect(yield* failure("once")).toMatch(/ended \(exit code 3\)/)
-        expect((yield* mcp.tools("once")).map(({ name }) => name)).toEqual(["once__go"])
-        for (const _ of [1, 2, 3]) expect(yield* failure("never")).toMatch(/ended \(exit code 3\)/)
-        expect(yield* failure("never")).toMatch(/not tried again/)
-      }),
-    timeout
+  it.scopedLive("is started again when it failed to start, three times within a minute", () =>
+    Effect.gen(function* () {
+      const program = yield* hostileProgram
+      const folder = yield* newFolder
+      const mcp = yield* Mcp.make({
+        once: { command: process.execPath, args: [program, "fails-once", join(folder, "mark")] },
+        never: { command: process.execPath, args: [program, "stillborn"] }
+      })
+      const failure = (server: string) => Effect.map(Effect.flip(mcp.tools(server)), ({ message }) => message)
+      expect(yield* failure("once")).toMatch(/ended \(exit code 3\)/)
+      expect((yield* mcp.tools("once")).map(({ name }) => name)).toEqual(["once__go"])
+      for (const _ of [1, 2, 3]) expect(yield* failure("never")).toMatch(/ended \(exit code 3\)/)
+      expect(yield* failure("never")).toMatch(/not tried again/)
+    })
   )
 
-  it.scopedLive(
-    "is told apart by what it does wrong, never in its own words",
-    () =>
-      Effect.gen(function* () {
-        const program = yield* hostileProgram
-        const hostile = (way: string) => ({ command: process.execPath, args: [program, way] })
-        const mcp = yield* Mcp.make({ ancient: hostile("ancient"), formless: hostile("formless") })
-        for (const [server, says] of [
-          ["ancient", "failed to connect: it speaks a version of the protocol that is not supported"],
-          ["formless", "failed to list: its answer does not keep to the protocol"]
-        ] as const) {
-          const { message } = yield* Effect.flip(mcp.tools(server))
-          expect(message).toBe(`The MCP server ${server} ${says}`)
-        }
-      }),
-    timeout
+  it.scopedLive("is told apart by what it does wrong, never in its own words", () =>
+    Effect.gen(function* () {
+      const program = yield* hostileProgram
+      const hostile = (way: string) => ({ command: process.execPath, args: [program, way] })
+      const mcp = yield* Mcp.make({ ancient: hostile("ancient"), formless: hostile("formless") })
+      for (const [server, says] of [
+        ["ancient", "failed to connect: it speaks a version of the protocol that is not supported"],
+        ["formless", "failed to list: its answer does not keep to the protocol"]
+      ] as const) {
+        const { message } = yield* Effect.flip(mcp.tools(server))
+        expect(message).toBe(`The MCP server ${server} ${says}`)
+      }
+    })
   )
 
   it.scoped(
@@ -336,46 +317,36 @@ describe("a server that misbehaves", () => {
         expect(yield* Fiber.join(first)).toEqual([])
         for (const _ of [1, 2]) expect(yield* mcp.toolsFor(null)).toEqual([])
         expect(yield* Ref.get(told)).toEqual(["The MCP server silent failed to list: it does not answer"])
-      }),
-    timeout
+      })
   )
 
-  it.scopedLive(
-    "has its tools renamed or left out; its claims are not believed and its schemas not compiled",
-    () =>
-      Effect.gen(function* () {
-        const { run, tools } = yield* withServers({
-          lies: { command: process.execPath, args: [yield* hostileProgram, "lies"] }
-        })
-        const names = tools.map(({ name }) => name)
-        expect(names).toHaveLength(4)
-        expect(names[0]).toMatch(/^lies__with_dots_[0-9a-f]{8}$/)
-        expect(names[1]).toBe("lies__with_dots")
-        expect(names[2]).toMatch(/^lies__x{49}_[0-9a-f]{8}$/)
-        expect(names[3]).toBe("lies__evil")
-        expect(tools.map(({ access }) => access)).toEqual(["write", "write", "write", "write"])
-        expect((yield* run(["lies__evil", {}])).lines).toEqual(["lies__evil success: true"])
-      }),
-    timeout
+  it.scopedLive("has its tools renamed or left out; its claims are not believed and its schemas not compiled", () =>
+    Effect.gen(function* () {
+      const { run, tools } = yield* withServers({
+        lies: { command: process.execPath, args: [yield* hostileProgram, "lies"] }
+      })
+      const names = tools.map(({ name }) => name)
+      expect(names).toHaveLength(4)
+      expect(names[0]).toMatch(/^lies__with_dots_[0-9a-f]{8}$/)
+      expect(names[1]).toBe("lies__with_dots")
+      expect(names[2]).toMatch(/^lies__x{49}_[0-9a-f]{8}$/)
+      expect(names[3]).toBe("lies__evil")
+      expect(tools.map(({ access }) => access)).toEqual(["write", "write", "write", "write"])
+      expect((yield* run(["lies__evil", {}])).lines).toEqual(["lies__evil success: true"])
+    })
   )
 
-  it.scopedLive(
-    "does not delay the end of a cancelled call when it hangs",
-    () =>
-      Effect.gen(function* () {
-        const { begin, gateway, lines, model, seen } = yield* withServers({
-          hangs: { command: process.execPath, args: [yield* hostileProgram, "hangs"] }
-        })
-        yield* model.play(
-          ScriptedModel.calls(ScriptedModel.call({ name: "hangs__go" }, {})),
-          ScriptedModel.text("done")
-        )
-        const ref = yield* begin("go")
-        yield* seen(ref, "call.started")
-        yield* gateway.cancel(ref.runId)
-        expect((yield* lines(ref.sessionId))[2]).toMatch(/^hangs__go interrupted/)
-      }),
-    timeout
+  it.scopedLive("does not delay the end of a cancelled call when it hangs", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, lines, model, seen } = yield* withServers({
+        hangs: { command: process.execPath, args: [yield* hostileProgram, "hangs"] }
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call({ name: "hangs__go" }, {})), ScriptedModel.text("done"))
+      const ref = yield* begin("go")
+      yield* seen(ref, "call.started")
+      yield* gateway.cancel(ref.runId)
+      expect((yield* lines(ref.sessionId))[2]).toMatch(/^hangs__go interrupted/)
+    })
   )
 
   it.effect("is refused if its settings are invalid", () =>

@@ -6,8 +6,6 @@ import { ScriptedModel } from "skein/scripted-model"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { withServers } from "./withServers.js"
 
-const timeout = 120_000
-
 const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
 
 /** Who lives: it is connected to this for as long as it does. */
@@ -37,49 +35,40 @@ const leaving = (port: number, way: string) =>
   })
 
 describe("a server that is a program", () => {
-  it.scopedLive(
-    "leaves nothing running when it is no longer needed",
-    () =>
-      Effect.gen(function* () {
-        const life = yield* lifeline
-        const scope = yield* Scope.make()
-        const { run } = yield* Scope.extend(withServers({ tree: yield* leaving(life.port, "lies") }), scope)
-        yield* life.begun
-        expect((yield* run(["tree__evil", {}])).lines).toEqual(["tree__evil success: true"])
-        expect(yield* life.hasEnded).toBe(false)
-        yield* Scope.close(scope, Exit.void)
-        yield* life.ended
-      }),
-    timeout
+  it.scopedLive("leaves nothing running when it is no longer needed", () =>
+    Effect.gen(function* () {
+      const life = yield* lifeline
+      const scope = yield* Scope.make()
+      const { run } = yield* Scope.extend(withServers({ tree: yield* leaving(life.port, "lies") }), scope)
+      yield* life.begun
+      expect((yield* run(["tree__evil", {}])).lines).toEqual(["tree__evil success: true"])
+      expect(yield* life.hasEnded).toBe(false)
+      yield* Scope.close(scope, Exit.void)
+      yield* life.ended
+    })
   )
 
-  it.scopedLive(
-    "leaves nothing running when it dies",
-    () =>
-      Effect.gen(function* () {
-        const life = yield* lifeline
-        const { run } = yield* withServers({ tree: yield* leaving(life.port, "dies") })
-        yield* life.begun
-        expect((yield* run(["tree__go", {}])).lines[0]).toMatch(/failed to call: ended \(exit code 7\)/)
-        yield* life.ended
-      }),
-    timeout
+  it.scopedLive("leaves nothing running when it dies", () =>
+    Effect.gen(function* () {
+      const life = yield* lifeline
+      const { run } = yield* withServers({ tree: yield* leaving(life.port, "dies") })
+      yield* life.begun
+      expect((yield* run(["tree__go", {}])).lines[0]).toMatch(/failed to call: ended \(exit code 7\)/)
+      yield* life.ended
+    })
   )
 
-  it.scopedLive(
-    "hears that a call is cancelled, and goes on",
-    () =>
-      Effect.gen(function* () {
-        const { begin, gateway, model, run, seen } = yield* withServers({
-          hangs: { command: process.execPath, args: [yield* hostileProgram, "waits"] }
-        })
-        yield* model.play(ScriptedModel.calls(ScriptedModel.call({ name: "hangs__go" }, {})))
-        const ref = yield* begin("go")
-        yield* seen(ref, "call.progress")
-        yield* gateway.cancel(ref.runId)
-        // It answers the second call with the first one's fate.
-        expect((yield* run(["hangs__go", {}])).lines).toEqual(["hangs__go success: the call before it was cancelled"])
-      }),
-    timeout
+  it.scopedLive("hears that a call is cancelled, and goes on", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model, run, seen } = yield* withServers({
+        hangs: { command: process.execPath, args: [yield* hostileProgram, "waits"] }
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call({ name: "hangs__go" }, {})))
+      const ref = yield* begin("go")
+      yield* seen(ref, "call.progress")
+      yield* gateway.cancel(ref.runId)
+      // It answers the second call with the first one's fate.
+      expect((yield* run(["hangs__go", {}])).lines).toEqual(["hangs__go success: the call before it was cancelled"])
+    })
   )
 })

@@ -7,21 +7,7 @@ import type { Page, Route } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import {
-  another,
-  at,
-  choosing,
-  drawn,
-  live,
-  look,
-  opens,
-  patience,
-  send,
-  stopClock,
-  visit,
-  world,
-  World
-} from "./visiting.js"
+import { another, at, choosing, drawn, live, look, opens, send, stopClock, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -107,8 +93,7 @@ Chromium.describe("the message field", () => {
           "assistant: two"
         ])
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -138,8 +123,7 @@ Chromium.describe("the message field", () => {
           expect(await attached(page)).toEqual(["note.txt✕"])
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -176,8 +160,7 @@ Chromium.describe("the message field", () => {
           "assistant: three"
         ])
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -224,8 +207,7 @@ Chromium.describe("the message field", () => {
         expect((yield* gateway.snapshot(made.id)).queued).toHaveLength(2)
         yield* opens("twice")
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -295,8 +277,7 @@ Chromium.describe("the message field", () => {
           }
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -323,7 +304,6 @@ Chromium.describe("the message field", () => {
           expect(await attached(page)).toEqual(["dropped.txt✕"])
         })
       })
-    ),
-    patience
+    )
   )
 })

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, audit, drawn, live, patience, send, shell, stopClock, visit, world, World } from "./visiting.js"
+import { at, audit, drawn, live, send, shell, stopClock, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -49,8 +49,7 @@ Chromium.describe("the page by keyboard", () => {
           expect(await focused(page)).toBe("SUMMARY More")
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -95,8 +94,7 @@ Chromium.describe("the page by keyboard", () => {
           expect.stringMatching(/^shell denied/)
         ])
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -132,8 +130,7 @@ Chromium.describe("the page by keyboard", () => {
           await page.getByText("Done.").waitFor()
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -159,7 +156,6 @@ Chromium.describe("the page by keyboard", () => {
           }
         })
       })
-    ),
-    patience
+    )
   )
 })

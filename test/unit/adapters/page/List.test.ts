@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, live, patience, send, shell, visit, world, World } from "./visiting.js"
+import { at, live, send, shell, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -50,8 +50,7 @@ Chromium.describe("the list of sessions", () => {
           await failure.waitFor({ state: "detached" })
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -76,7 +75,6 @@ Chromium.describe("the list of sessions", () => {
           }
         })
       })
-    ),
-    patience
+    )
   )
 })

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, live, patience, visit, world, World } from "./visiting.js"
+import { at, live, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -81,8 +81,7 @@ Chromium.describe("Markdown", () => {
           expect(await all("table", "one.scrollWidth <= 1000")).toEqual([true])
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -125,8 +124,7 @@ Chromium.describe("Markdown", () => {
           expect(others).toEqual([])
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -151,7 +149,6 @@ Chromium.describe("Markdown", () => {
           expect(await all("a", "one.href")).toEqual(["https://a.example/?a=1&b=2"])
         })
       })
-    ),
-    patience
+    )
   )
 })

@@ -18,7 +18,6 @@ import {
   live,
   look,
   opens,
-  patience,
   send,
   shell,
   visit,
@@ -96,8 +95,30 @@ Chromium.describe("the page", () => {
         const model = { provider: "script", model: "other", options: { reasoningEffort: "low" } }
         expect(sessions).toMatchObject([{ title: "By hand", model }])
       })
-    ),
-    patience
+    )
+  )
+
+  it(
+    "follows a link, and knows its keys, from the moment in which the list is there",
+    run(
+      Effect.gen(function* () {
+        const { known, session } = yield* World
+        const made = yield* session({ title: "Linked at once" })
+        const page = yield* visit("", {
+          as: known,
+          early: `new MutationObserver((_, observer) => {
+            if (document.querySelector(".sessions") === null) return
+            observer.disconnect()
+            document.dispatchEvent(new KeyboardEvent("keydown", { key: "?" }))
+            location.hash = "${at(made)}"
+          }).observe(document, { childList: true, subtree: true })`
+        })
+        yield* Effect.promise(async () => {
+          await page.getByRole("dialog").getByRole("heading", { name: "Keyboard" }).waitFor()
+          await page.getByRole("heading", { name: "Linked at once" }).waitFor()
+        })
+      })
+    )
   )
 
   it(
@@ -125,8 +146,7 @@ Chromium.describe("the page", () => {
         const saved = { title: "Renamed elsewhere", model: { ...elsewhere, options: { reasoningEffort: "low" } } }
         expect(yield* gateway.session(made.id)).toMatchObject(saved)
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -221,8 +241,7 @@ Chromium.describe("the page", () => {
         const values = { path: "a.txt", count: 3, deep: false, as: "z" }
         expect((yield* lines(made.id)).at(-2)).toBe(`choose success: ${JSON.stringify({ _tag: "Given", values })}`)
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -264,8 +283,7 @@ Chromium.describe("the page", () => {
           await page.locator(".row.ended").waitFor({ state: "detached" })
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -297,8 +315,7 @@ Chromium.describe("the page", () => {
           expect(await notice.count()).toBe(0)
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -354,8 +371,7 @@ Chromium.describe("the page", () => {
           await page.getByRole("dialog").getByText("dot.png").waitFor()
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -402,8 +418,7 @@ Chromium.describe("the page", () => {
           expect(await page.locator(".row.call .output").innerText()).toContain("ESC[2J")
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -487,7 +502,6 @@ Chromium.describe("the page", () => {
           await audit(page)
         })
       })
-    ),
-    patience
+    )
   )
 })

@@ -4,21 +4,7 @@ import type { Locator, Page } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import {
-  at,
-  audit,
-  choose,
-  drawn,
-  live,
-  patience,
-  send,
-  shell,
-  stopClock,
-  visit,
-  world,
-  World,
-  write
-} from "./visiting.js"
+import { at, audit, choose, drawn, live, send, shell, stopClock, visit, world, World, write } from "./visiting.js"
 
 const run = world()
 
@@ -84,8 +70,7 @@ Chromium.describe("a question", () => {
           expect.stringMatching(/^shell denied: .*not this one/)
         ])
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -110,8 +95,7 @@ Chromium.describe("a question", () => {
           await page.getByText("Done.").waitFor()
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -146,8 +130,7 @@ Chromium.describe("a question", () => {
           await page.getByText("Done.").waitFor()
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -187,7 +170,6 @@ Chromium.describe("a question", () => {
           }
         })
       })
-    ),
-    patience
+    )
   )
 })

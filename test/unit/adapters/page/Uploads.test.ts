@@ -6,7 +6,7 @@ import { mkdir, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Chromium from "../../../support/browser/Browser.js"
 import { folder } from "../../services/storage/disk.js"
-import { at, dot, live, patience, visit, world, World } from "./visiting.js"
+import { at, dot, live, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -69,8 +69,7 @@ Chromium.describe("an upload", () => {
         })
         expect((yield* gateway.assets(made.id)).map(({ name }) => name)).toEqual(["b.txt"])
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -117,7 +116,6 @@ Chromium.describe("an upload", () => {
           expect(await attached(page)).toEqual(["a.txt✕"])
         })
       })
-    ),
-    patience
+    )
   )
 })

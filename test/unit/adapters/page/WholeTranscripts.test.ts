@@ -5,7 +5,7 @@ import type { Page, Route } from "playwright-core"
 import { readFile } from "node:fs/promises"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, live, patience, visit, world, World } from "./visiting.js"
+import { at, live, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -69,8 +69,7 @@ Chromium.describe("the whole transcript", () => {
           }
         })
       })
-    ),
-    patience
+    )
   )
 
   it(
@@ -93,7 +92,6 @@ Chromium.describe("the whole transcript", () => {
           await page.getByText("Nothing here matches").waitFor()
         })
       })
-    ),
-    patience
+    )
   )
 })

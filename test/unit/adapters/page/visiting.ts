@@ -88,9 +88,6 @@ export const world = () => {
   return (test: Effect.Effect<void, unknown, World | Scope.Scope>) => () => runtime.runPromise(Effect.scoped(test))
 }
 
-/** Browsers are slow on a busy machine. */
-export const patience = 120_000
-
 /** An image of one pixel. */
 export const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -102,16 +99,20 @@ const violations = `
 /** Console lines that the test itself caused. */
 const isOurs = (line: string, allowed: RegExp | undefined): boolean => allowed?.test(line) === true
 
+interface Visit {
+  readonly as?: BrowserContext
+  readonly allowed?: RegExp
+  /** A script that runs before those of the page. */
+  readonly early?: string
+}
+
 /** Opens a page at an address. Anything that goes wrong in it fails the test at its end. */
-export const visit = (
-  path: string,
-  { allowed, as }: { readonly as?: BrowserContext; readonly allowed?: RegExp } = {}
-) =>
+export const visit = (path: string, { allowed, as, early = "" }: Visit = {}) =>
   Effect.gen(function* () {
     const { known, origin } = yield* World
     const faults: Array<string> = []
     const page = yield* Effect.promise(() => (as ?? known).newPage())
-    page.setDefaultTimeout(20_000)
+    page.setDefaultTimeout(60_000)
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") faults.push(message.text())
     })
@@ -120,7 +121,7 @@ export const visit = (
       const url = request.url()
       if (!url.startsWith(`${origin}/`) && !url.startsWith("blob:")) faults.push(`asked ${url}`)
     })
-    yield* Effect.promise(() => page.addInitScript(violations))
+    yield* Effect.promise(() => page.addInitScript(violations + early))
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
         const told = await page.evaluate<ReadonlyArray<string>>("window.violations")

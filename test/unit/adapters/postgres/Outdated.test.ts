@@ -20,8 +20,6 @@ import * as Postgres from "../../../support/postgres/Postgres.js"
 import { storageIn } from "./layers.js"
 import { fresh } from "./storage.js"
 
-const patience = 120_000
-
 const newer = { _tag: "StorageUnusable", reason: "newer-version", detail: `${steps.length + 1}` }
 const a = SessionId.make("a")
 
@@ -83,165 +81,138 @@ const working = (options: PostgresStorage.Options, isThere: boolean) =>
   )
 
 Postgres.describe("P13 a schema that a newer version migrates", () => {
-  it.scopedLive(
-    "gets no more writes, however many are under way",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        const { append, reader } = yield* openOn(options)
-        const appending = yield* Effect.fork(
-          Effect.forEach([1, 2, 3], () => Effect.flip(Effect.forever(append)), { concurrency: "unbounded" })
-        )
-        yield* Effect.replicateEffect(append, 20, { discard: true })
-        yield* migrate(options)
-        for (const error of yield* Fiber.join(appending)) expect(error).toMatchObject(newer)
-        expect(yield* Effect.flip(append)).toMatchObject(newer)
-        expect(yield* Effect.flip(reader.session(a))).toMatchObject(newer)
-        expect(yield* isUnchanged(options)).toBe(true)
-      }),
-    patience
+  it.scopedLive("gets no more writes, however many are under way", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { append, reader } = yield* openOn(options)
+      const appending = yield* Effect.fork(
+        Effect.forEach([1, 2, 3], () => Effect.flip(Effect.forever(append)), { concurrency: "unbounded" })
+      )
+      yield* Effect.replicateEffect(append, 20, { discard: true })
+      yield* migrate(options)
+      for (const error of yield* Fiber.join(appending)) expect(error).toMatchObject(newer)
+      expect(yield* Effect.flip(append)).toMatchObject(newer)
+      expect(yield* Effect.flip(reader.session(a))).toMatchObject(newer)
+      expect(yield* isUnchanged(options)).toBe(true)
+    })
   )
 
-  it.scopedLive(
-    "gets none that comes while it is being migrated",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
+  it.scopedLive("gets none that comes while it is being migrated", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { append } = yield* openOn(options)
+      yield* append
+      const gate = yield* Postgres.connect(url(options))
+      yield* Postgres.ask(gate, "SELECT pg_advisory_lock(42)")
+      const migrating = yield* Effect.fork(migrate(options, later("SELECT pg_advisory_xact_lock(42)")))
+      yield* waiting(options, "newer")
+      const appending = yield* Effect.fork(Effect.flip(append))
+      yield* waiting(options, "skein writes")
+      yield* Postgres.ask(gate, "SELECT pg_advisory_unlock(42)")
+      yield* Fiber.join(migrating)
+      expect(yield* Fiber.join(appending)).toMatchObject(newer)
+      expect(yield* isUnchanged(options)).toBe(true)
+    })
+  )
+
+  it.scopedLive("is migrated after the writes that have begun", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { append } = yield* openOn(options)
+      const holder = yield* Postgres.connect(url(options))
+      yield* Postgres.ask(holder, "BEGIN")
+      yield* Postgres.ask(holder, `LOCK TABLE ${options.schema}.lanes`)
+      const appending = yield* Effect.fork(append)
+      yield* waiting(options, "skein writes")
+      const migrating = yield* Effect.fork(migrate(options))
+      // A lane gives up a lock soon: then there is nothing to wait for.
+      yield* Effect.race(waiting(options, "newer"), Fiber.await(migrating))
+      yield* Postgres.ask(holder, "COMMIT")
+      yield* Fiber.join(migrating)
+      yield* Effect.exit(Fiber.join(appending))
+      expect(yield* isUnchanged(options)).toBe(true)
+    })
+  )
+
+  it.scopedLive("is noticed by an engine with nothing to do, which reads nothing more", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { known, reader } = yield* openOn(options)
+      yield* working(options, true)
+      yield* migrate(options)
+      expect(yield* known).toMatchObject(newer)
+      expect(yield* Effect.flip(reader.session(a))).toMatchObject(newer)
+    })
+  )
+
+  it.scopedLive("is not migrated by somebody who must not end engines that work on it", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const alone = Effect.provideService(migrate(options), Upgrading.Upgrading, {
+        ...Upgrading.usual,
+        endsOthers: false
+      })
+      yield* Effect.gen(function* () {
         const { append } = yield* openOn(options)
-        yield* append
-        const gate = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(gate, "SELECT pg_advisory_lock(42)")
-        const migrating = yield* Effect.fork(migrate(options, later("SELECT pg_advisory_xact_lock(42)")))
-        yield* waiting(options, "newer")
-        const appending = yield* Effect.fork(Effect.flip(append))
-        yield* waiting(options, "skein writes")
-        yield* Postgres.ask(gate, "SELECT pg_advisory_unlock(42)")
-        yield* Fiber.join(migrating)
-        expect(yield* Fiber.join(appending)).toMatchObject(newer)
-        expect(yield* isUnchanged(options)).toBe(true)
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "is migrated after the writes that have begun",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        const { append } = yield* openOn(options)
-        const holder = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(holder, "BEGIN")
-        yield* Postgres.ask(holder, `LOCK TABLE ${options.schema}.lanes`)
-        const appending = yield* Effect.fork(append)
-        yield* waiting(options, "skein writes")
-        const migrating = yield* Effect.fork(migrate(options))
-        // A lane gives up a lock soon: then there is nothing to wait for.
-        yield* Effect.race(waiting(options, "newer"), Fiber.await(migrating))
-        yield* Postgres.ask(holder, "COMMIT")
-        yield* Fiber.join(migrating)
-        yield* Effect.exit(Fiber.join(appending))
-        expect(yield* isUnchanged(options)).toBe(true)
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "is noticed by an engine with nothing to do, which reads nothing more",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        const { known, reader } = yield* openOn(options)
         yield* working(options, true)
-        yield* migrate(options)
-        expect(yield* known).toMatchObject(newer)
-        expect(yield* Effect.flip(reader.session(a))).toMatchObject(newer)
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "is not migrated by somebody who must not end engines that work on it",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        const alone = Effect.provideService(migrate(options), Upgrading.Upgrading, {
-          ...Upgrading.usual,
-          endsOthers: false
-        })
-        yield* Effect.gen(function* () {
-          const { append } = yield* openOn(options)
-          yield* working(options, true)
-          expect(yield* Effect.flip(alone)).toMatchObject({ reason: "in-use", path: "there" })
-          yield* append
-        }).pipe(Effect.scoped)
-        yield* working(options, false)
-        yield* alone
-        expect(yield* isUnchanged(options)).toBe(true)
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "is not repaired any more",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        yield* Effect.scoped(
-          Effect.flatMap(openOn(options), ({ storage }) => storage.createSession(NewSession.bare(SessionId.make("b"))))
-        )
-        yield* Postgres.once(url(options), `UPDATE ${options.schema}.session_rows SET head = 7`)
-        // The migration comes in the middle of the first session's repair.
-        const scope = yield* Effect.scope
-        const keep = () =>
-          Effect.as(Effect.zipRight(Effect.forkIn(migrate(options), scope), waiting(options, "newer")), "kept")
-        const repaired = yield* PostgresDoctor.repair(options, { keep, move: Effect.succeed }).pipe(
-          Effect.provide(Identity.layer),
-          Effect.exit
-        )
-        expect(JSON.stringify(repaired)).toContain("NEWER_VERSION")
-        const heads = yield* Postgres.once(
-          url(options),
-          `SELECT head FROM ${options.schema}.session_rows ORDER BY head`
-        )
-        expect(heads).toEqual([{ head: 0 }, { head: 7 }])
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "is opened without waiting for anybody when it is of this version",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        yield* Effect.scoped(openOn(options))
-        const holder = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(holder, "BEGIN")
-        yield* Postgres.ask(holder, `SELECT FROM ${options.schema}.migrations`)
-        yield* Postgres.ask(holder, "SELECT pg_advisory_lock(hashtextextended($1, 0))", [`skein ${options.schema}`])
-        yield* Layer.build(storageIn(options))
-      }),
-    patience
-  )
-
-  it.scopedLive(
-    "gets writes while its migration waits for somebody else",
-    () =>
-      Effect.gen(function* () {
-        const options = yield* fresh
-        const { append } = yield* openOn(options)
-        // The newest step can be taken again.
-        yield* Postgres.once(url(options), `DELETE FROM ${options.schema}.migrations WHERE version = ${steps.length}`)
-        const holder = yield* Postgres.connect(url(options))
-        yield* Postgres.ask(holder, "BEGIN")
-        yield* Postgres.ask(holder, `LOCK TABLE ${options.schema}.session_rows IN ACCESS SHARE MODE`)
-        const opening = yield* Effect.fork(Layer.build(storageIn(options)))
-        yield* waiting(options, "skein migrates")
+        expect(yield* Effect.flip(alone)).toMatchObject({ reason: "in-use", path: "there" })
         yield* append
-        yield* waiting(options, "skein migrates")
-        yield* append
-        yield* Postgres.ask(holder, "COMMIT")
-        yield* Fiber.join(opening)
-      }),
-    patience
+      }).pipe(Effect.scoped)
+      yield* working(options, false)
+      yield* alone
+      expect(yield* isUnchanged(options)).toBe(true)
+    })
+  )
+
+  it.scopedLive("is not repaired any more", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      yield* Effect.scoped(
+        Effect.flatMap(openOn(options), ({ storage }) => storage.createSession(NewSession.bare(SessionId.make("b"))))
+      )
+      yield* Postgres.once(url(options), `UPDATE ${options.schema}.session_rows SET head = 7`)
+      // The migration comes in the middle of the first session's repair.
+      const scope = yield* Effect.scope
+      const keep = () =>
+        Effect.as(Effect.zipRight(Effect.forkIn(migrate(options), scope), waiting(options, "newer")), "kept")
+      const repaired = yield* PostgresDoctor.repair(options, { keep, move: Effect.succeed }).pipe(
+        Effect.provide(Identity.layer),
+        Effect.exit
+      )
+      expect(JSON.stringify(repaired)).toContain("NEWER_VERSION")
+      const heads = yield* Postgres.once(url(options), `SELECT head FROM ${options.schema}.session_rows ORDER BY head`)
+      expect(heads).toEqual([{ head: 0 }, { head: 7 }])
+    })
+  )
+
+  it.scopedLive("is opened without waiting for anybody when it is of this version", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      yield* Effect.scoped(openOn(options))
+      const holder = yield* Postgres.connect(url(options))
+      yield* Postgres.ask(holder, "BEGIN")
+      yield* Postgres.ask(holder, `SELECT FROM ${options.schema}.migrations`)
+      yield* Postgres.ask(holder, "SELECT pg_advisory_lock(hashtextextended($1, 0))", [`skein ${options.schema}`])
+      yield* Layer.build(storageIn(options))
+    })
+  )
+
+  it.scopedLive("gets writes while its migration waits for somebody else", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { append } = yield* openOn(options)
+      // The newest step can be taken again.
+      yield* Postgres.once(url(options), `DELETE FROM ${options.schema}.migrations WHERE version = ${steps.length}`)
+      const holder = yield* Postgres.connect(url(options))
+      yield* Postgres.ask(holder, "BEGIN")
+      yield* Postgres.ask(holder, `LOCK TABLE ${options.schema}.session_rows IN ACCESS SHARE MODE`)
+      const opening = yield* Effect.fork(Layer.build(storageIn(options)))
+      yield* waiting(options, "skein migrates")
+      yield* append
+      yield* waiting(options, "skein migrates")
+      yield* append
+      yield* Postgres.ask(holder, "COMMIT")
+      yield* Fiber.join(opening)
+    })
   )
 })

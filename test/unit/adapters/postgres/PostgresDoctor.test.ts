@@ -181,50 +181,47 @@ Postgres.describe("A doctor of PostgreSQL", () => {
     0
   )
 
-  it.scopedLive(
-    "finds no damage while an engine works, and repairs a session between its writes",
-    () =>
-      Effect.gen(function* () {
-        const { schema, url } = yield* fresh
-        const aside = asidePlace(Aside.make(join(yield* folder, "data"), 0))
-        const client = yield* Postgres.connect(Redacted.value(url))
-        yield* Effect.gen(function* () {
-          const gateway = yield* Gateway
-          const model = yield* ScriptedModel.ScriptedModel
-          const turn = (id: SessionId) =>
-            Effect.gen(function* () {
-              yield* model.play({ text: "an answer" })
-              return yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
-            })
-          const kept = SessionId.make("kept")
-          yield* gateway.create({ id: kept, workdir: "/" })
-          yield* turn(kept)
-          let done = 0
-          const work = Effect.gen(function* () {
-            const id = SessionId.make(`busy${done}`)
-            yield* gateway.create({ id, workdir: "/" })
-            yield* turn(id)
-            yield* gateway.delete(id)
-            done++
+  it.scopedLive("finds no damage while an engine works, and repairs a session between its writes", () =>
+    Effect.gen(function* () {
+      const { schema, url } = yield* fresh
+      const aside = asidePlace(Aside.make(join(yield* folder, "data"), 0))
+      const client = yield* Postgres.connect(Redacted.value(url))
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const model = yield* ScriptedModel.ScriptedModel
+        const turn = (id: SessionId) =>
+          Effect.gen(function* () {
+            yield* model.play({ text: "an answer" })
+            return yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
           })
-          yield* Effect.forkScoped(Effect.forever(work))
-          for (let looks = 0; done < 10 || looks < 10; looks++) {
-            expect(told(yield* identified(PostgresDoctor.look({ schema, url })))).toEqual([])
-          }
-          yield* Effect.promise(() =>
-            client.query(`UPDATE ${schema}.messages SET body = '{' WHERE seq = 2
-            AND session = (SELECT ordinal FROM ${schema}.session_rows WHERE id = 'kept')`)
-          )
-          const repaired = yield* identified(PostgresDoctor.repair({ schema, url }, aside))
-          expect(repaired.map(({ _tag, finding }) => [_tag, finding.kind])).toContainEqual([
-            "Repaired",
-            "message-damaged"
-          ])
+        const kept = SessionId.make("kept")
+        yield* gateway.create({ id: kept, workdir: "/" })
+        yield* turn(kept)
+        let done = 0
+        const work = Effect.gen(function* () {
+          const id = SessionId.make(`busy${done}`)
+          yield* gateway.create({ id, workdir: "/" })
+          yield* turn(id)
+          yield* gateway.delete(id)
+          done++
+        })
+        yield* Effect.forkScoped(Effect.forever(work))
+        for (let looks = 0; done < 10 || looks < 10; looks++) {
           expect(told(yield* identified(PostgresDoctor.look({ schema, url })))).toEqual([])
-          expect((yield* turn(kept)).stopReason).toBe("completed")
-        }).pipe(Effect.provide(engineOn({ schema, url })))
-      }),
-    120_000
+        }
+        yield* Effect.promise(() =>
+          client.query(`UPDATE ${schema}.messages SET body = '{' WHERE seq = 2
+            AND session = (SELECT ordinal FROM ${schema}.session_rows WHERE id = 'kept')`)
+        )
+        const repaired = yield* identified(PostgresDoctor.repair({ schema, url }, aside))
+        expect(repaired.map(({ _tag, finding }) => [_tag, finding.kind])).toContainEqual([
+          "Repaired",
+          "message-damaged"
+        ])
+        expect(told(yield* identified(PostgresDoctor.look({ schema, url })))).toEqual([])
+        expect((yield* turn(kept)).stopReason).toBe("completed")
+      }).pipe(Effect.provide(engineOn({ schema, url })))
+    })
   )
 
   it.scopedLive("leaves a session alone while an engine runs it", () =>

@@ -283,40 +283,34 @@ Postgres.describe("Lanes of PostgreSQL", () => {
 })
 
 Postgres.describeOwn("Lanes of a server of their own", () => {
-  it.scopedLive(
-    "lose nothing and store nothing twice when the server restarts amid writes, as after a crash",
-    () =>
-      Effect.gen(function* () {
-        const { restart, url } = yield* Postgres.server
-        const storage = yield* build({ ...(yield* fresh), url: Redacted.make(url) })
-        yield* writingWhile(storage, Effect.zipRight(restart, restart))
-      }),
-    60_000
+  it.scopedLive("lose nothing and store nothing twice when the server restarts amid writes, as after a crash", () =>
+    Effect.gen(function* () {
+      const { restart, url } = yield* Postgres.server
+      const storage = yield* build({ ...(yield* fresh), url: Redacted.make(url) })
+      yield* writingWhile(storage, Effect.zipRight(restart, restart))
+    })
   )
 
   for (const [what, deed] of [
     ["killed", "kill"],
     ["shut down for maintenance", "shutDown"]
   ] as const) {
-    it.scopedLive(
-      `lose nothing and store nothing twice when the server is ${what} and its standby takes over`,
-      () =>
-        Effect.gen(function* () {
-          const primary = yield* Postgres.server
-          const standby = yield* Effect.orDie(primary.standby)
-          const proxy = yield* Proxy.make(primary.url)
-          const storage = yield* build({ ...(yield* fresh), url: Redacted.make(proxy.url) }, { busyMaxMillis: 30_000 })
-          const takeOver = Effect.gen(function* () {
-            yield* primary[deed]
-            yield* proxy.redirect(standby.url)
-            const before = proxy.statements.length
-            // The host name has moved, and lanes connect to a standby that does not take writes yet.
-            yield* proxy.until(() => proxy.statements.length > before + 3)
-            yield* Postgres.once(standby.url, "SELECT pg_promote()")
-          })
-          yield* writingWhile(storage, takeOver)
-        }),
-      60_000
+    it.scopedLive(`lose nothing and store nothing twice when the server is ${what} and its standby takes over`, () =>
+      Effect.gen(function* () {
+        const primary = yield* Postgres.server
+        const standby = yield* Effect.orDie(primary.standby)
+        const proxy = yield* Proxy.make(primary.url)
+        const storage = yield* build({ ...(yield* fresh), url: Redacted.make(proxy.url) }, { busyMaxMillis: 30_000 })
+        const takeOver = Effect.gen(function* () {
+          yield* primary[deed]
+          yield* proxy.redirect(standby.url)
+          const before = proxy.statements.length
+          // The host name has moved, and lanes connect to a standby that does not take writes yet.
+          yield* proxy.until(() => proxy.statements.length > before + 3)
+          yield* Postgres.once(standby.url, "SELECT pg_promote()")
+        })
+        yield* writingWhile(storage, takeOver)
+      })
     )
   }
 })

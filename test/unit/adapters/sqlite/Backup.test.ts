@@ -268,64 +268,58 @@ describe("a backup of a folder in use", () => {
     })
   )
 
-  it.scopedLive(
-    "is whole each time, while another engine saves and deletes files and sessions",
-    () =>
-      Effect.gen(function* () {
-        const { data, file, fresh } = yield* place
-        const program = yield* bundle(new URL("changing.ts", import.meta.url))
-        const engine = yield* Process.start(process.execPath, [program, data])
-        const more = (count: number) =>
-          Effect.flatMap(engine.line, (line) => {
-            const from = Number(Option.getOrElse(line, () => ""))
-            return Effect.repeat(engine.line, { until: Option.exists((text) => Number(text) >= from + count) })
-          })
-        yield* more(4)
-        for (const round of ["1", "2", "3"]) {
-          expect(yield* backUp(data, file + round)).toMatchObject({ damage: [], faults: [] })
-          yield* more(2)
-        }
-        yield* engine.signal("SIGKILL")
-        yield* engine.ended
-        for (const round of ["1", "2", "3"]) {
-          const { assets, sessions } = yield* restore(fresh + round, file + round)
-          // The two sessions that were there, and those that were between being created and being deleted.
-          expect([sessions, assets].every((count) => count >= 4)).toBe(true)
-          yield* nothingWrong(fresh + round)
-        }
-      }),
-    60_000
+  it.scopedLive("is whole each time, while another engine saves and deletes files and sessions", () =>
+    Effect.gen(function* () {
+      const { data, file, fresh } = yield* place
+      const program = yield* bundle(new URL("changing.ts", import.meta.url))
+      const engine = yield* Process.start(process.execPath, [program, data])
+      const more = (count: number) =>
+        Effect.flatMap(engine.line, (line) => {
+          const from = Number(Option.getOrElse(line, () => ""))
+          return Effect.repeat(engine.line, { until: Option.exists((text) => Number(text) >= from + count) })
+        })
+      yield* more(4)
+      for (const round of ["1", "2", "3"]) {
+        expect(yield* backUp(data, file + round)).toMatchObject({ damage: [], faults: [] })
+        yield* more(2)
+      }
+      yield* engine.signal("SIGKILL")
+      yield* engine.ended
+      for (const round of ["1", "2", "3"]) {
+        const { assets, sessions } = yield* restore(fresh + round, file + round)
+        // The two sessions that were there, and those that were between being created and being deleted.
+        expect([sessions, assets].every((count) => count >= 4)).toBe(true)
+        yield* nothingWrong(fresh + round)
+      }
+    })
   )
 
-  it.scopedLive(
-    "holds the database as of one instant, while another process keeps writing",
-    () =>
-      Effect.gen(function* () {
-        const { data, file, fresh } = yield* place
-        const program = yield* bundle(new URL("writing.ts", import.meta.url))
-        const writer = yield* Process.start(process.execPath, [program, data])
-        const until = (count: number) =>
-          Effect.repeat(writer.line, { until: (line) => Option.exists(line, (text) => Number(text) >= count) })
-        yield* until(30)
-        yield* backUp(data, file)
-        yield* until(100)
-        yield* writer.signal("SIGKILL")
-        yield* writer.ended
-        yield* restore(fresh, file)
-        yield* nothingWrong(fresh)
-        yield* Effect.gen(function* () {
-          const gateway = yield* Gateway
-          const { head } = yield* gateway.session(SessionId.make("busy"))
-          expect(head).toBeGreaterThanOrEqual(30)
-          expect(head).toBeLessThan(
-            (yield* Effect.provide(
-              Effect.flatMap(Gateway, (all) => all.session(SessionId.make("busy"))),
-              engineOn(data)
-            )).head
-          )
-        }).pipe(Effect.provide(engineOn(fresh)))
-      }),
-    60_000
+  it.scopedLive("holds the database as of one instant, while another process keeps writing", () =>
+    Effect.gen(function* () {
+      const { data, file, fresh } = yield* place
+      const program = yield* bundle(new URL("writing.ts", import.meta.url))
+      const writer = yield* Process.start(process.execPath, [program, data])
+      const until = (count: number) =>
+        Effect.repeat(writer.line, { until: (line) => Option.exists(line, (text) => Number(text) >= count) })
+      yield* until(30)
+      yield* backUp(data, file)
+      yield* until(100)
+      yield* writer.signal("SIGKILL")
+      yield* writer.ended
+      yield* restore(fresh, file)
+      yield* nothingWrong(fresh)
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const { head } = yield* gateway.session(SessionId.make("busy"))
+        expect(head).toBeGreaterThanOrEqual(30)
+        expect(head).toBeLessThan(
+          (yield* Effect.provide(
+            Effect.flatMap(Gateway, (all) => all.session(SessionId.make("busy"))),
+            engineOn(data)
+          )).head
+        )
+      }).pipe(Effect.provide(engineOn(fresh)))
+    })
   )
 })
 

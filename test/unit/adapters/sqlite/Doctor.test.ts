@@ -63,41 +63,38 @@ describe("a healthy data folder", () => {
     })
   )
 
-  it.scopedLive(
-    "has nothing wrong while an engine works on it",
-    () =>
-      Effect.gen(function* () {
-        const data = join(yield* folder, "data")
-        yield* populate(data)
-        /** Lets the engine work between two sessions of a check. */
-        const report = () => Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
-        yield* Effect.gen(function* () {
-          const gateway = yield* Gateway
-          const model = yield* ScriptedModel.ScriptedModel
-          let done = 0
-          const work = Effect.gen(function* () {
-            const id = SessionId.make(`busy${done}`)
-            yield* gateway.create({ id, workdir: "/" })
-            yield* model.play({ text: "an answer" })
-            yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
-            const content = Stream.make(new TextEncoder().encode("content"))
-            for (const name of ["a", "b"]) {
-              const asset = yield* gateway.saveAsset({ sessionId: id, name, mediaType: "text/plain", content })
-              if (name === "a") yield* gateway.deleteAsset(id, asset.id)
-            }
-            yield* gateway.delete(id)
-            done++
-          })
-          yield* Effect.forkScoped(Effect.forever(work))
-          let looks = 0
-          while (done < 20 || looks < 20) {
-            looks++
-            const seen = yield* Effect.provideService(look(data), CheckProgress, { report })
-            expect(damages(seen)).toEqual([])
+  it.scopedLive("has nothing wrong while an engine works on it", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      /** Lets the engine work between two sessions of a check. */
+      const report = () => Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const model = yield* ScriptedModel.ScriptedModel
+        let done = 0
+        const work = Effect.gen(function* () {
+          const id = SessionId.make(`busy${done}`)
+          yield* gateway.create({ id, workdir: "/" })
+          yield* model.play({ text: "an answer" })
+          yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+          const content = Stream.make(new TextEncoder().encode("content"))
+          for (const name of ["a", "b"]) {
+            const asset = yield* gateway.saveAsset({ sessionId: id, name, mediaType: "text/plain", content })
+            if (name === "a") yield* gateway.deleteAsset(id, asset.id)
           }
-        }).pipe(Effect.provide(engineOn(data)))
-      }),
-    120_000
+          yield* gateway.delete(id)
+          done++
+        })
+        yield* Effect.forkScoped(Effect.forever(work))
+        let looks = 0
+        while (done < 20 || looks < 20) {
+          looks++
+          const seen = yield* Effect.provideService(look(data), CheckProgress, { report })
+          expect(damages(seen)).toEqual([])
+        }
+      }).pipe(Effect.provide(engineOn(data)))
+    })
   )
 
   it.scopedLive("may also be missing or empty", () =>

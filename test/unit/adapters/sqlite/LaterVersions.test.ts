@@ -191,8 +191,7 @@ it.scopedLive.each(Object.keys(changes))(
       apply(data, changes[name] ?? (yield* Effect.die("no such change")))
       if (!["draft", "queued", "engine"].some((what) => name.includes(what))) expect(keptRows(data)).not.toEqual(before)
       yield* holds(base, data)
-    }),
-  60_000
+    })
 )
 
 it.scopedLive("P13 clients see what this version does not know as unknown", () =>
@@ -286,5 +285,5 @@ it.scopedLive.prop(
       for (const change of several) apply(data, change, every)
       yield* holds(base, data)
     }),
-  { timeout: 120_000, fastCheck: { numRuns: 5 } }
+  { fastCheck: { numRuns: 5 } }
 )

@@ -119,35 +119,32 @@ describe("exportSessions and importSessions", () => {
     })
   )
 
-  it.scopedLive(
-    "carry each message that can be sent, whatever it has the most values in; none can have more",
-    () =>
-      Effect.gen(function* () {
-        const { gateway, session } = yield* open()
-        const of = (values: number): ReadonlyArray<Message.UserMessage> => {
-          const fill = (count: number, one: (index: number) => readonly [string, number]) =>
-            Object.fromEntries(Array.from({ length: count }, (_, index) => one(index)))
-          const text = { type: "text", text: "a" } as const
-          return [
-            { role: "user", parts: Array.from({ length: values }, () => text) },
-            { role: "user", parts: [{ ...text, providerMetadata: { a: Array.from({ length: values }, () => 0) } }] },
-            { role: "user", parts: [{ ...text, providerMetadata: fill(values, (index) => [`k${index}`, 0]) }] }
-          ]
-        }
-        const largest = [Math.floor((100_000 - 2) / 3), 100_000 - 7, 100_000 - 6]
-        for (const [shape, most] of largest.entries()) {
-          const { id } = yield* session()
-          const append = (values: number) =>
-            Effect.flatMap(Effect.fromNullable(of(values)[shape]), (message) => gateway.append(id, [message]))
-          expect(Either.flip(yield* Effect.either(Effect.asVoid(append(most + 1))))).toMatchObject({
-            right: { _tag: "InvalidInput", field: "messages.0", limit: "at most 100000 values" }
-          })
-          yield* append(most)
-        }
-        const other = yield* open()
-        expect(yield* importing(other.gateway, (yield* linesOf(gateway)).join(""))).toHaveLength(3)
-      }),
-    60_000
+  it.scopedLive("carry each message that can be sent, whatever it has the most values in; none can have more", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const of = (values: number): ReadonlyArray<Message.UserMessage> => {
+        const fill = (count: number, one: (index: number) => readonly [string, number]) =>
+          Object.fromEntries(Array.from({ length: count }, (_, index) => one(index)))
+        const text = { type: "text", text: "a" } as const
+        return [
+          { role: "user", parts: Array.from({ length: values }, () => text) },
+          { role: "user", parts: [{ ...text, providerMetadata: { a: Array.from({ length: values }, () => 0) } }] },
+          { role: "user", parts: [{ ...text, providerMetadata: fill(values, (index) => [`k${index}`, 0]) }] }
+        ]
+      }
+      const largest = [Math.floor((100_000 - 2) / 3), 100_000 - 7, 100_000 - 6]
+      for (const [shape, most] of largest.entries()) {
+        const { id } = yield* session()
+        const append = (values: number) =>
+          Effect.flatMap(Effect.fromNullable(of(values)[shape]), (message) => gateway.append(id, [message]))
+        expect(Either.flip(yield* Effect.either(Effect.asVoid(append(most + 1))))).toMatchObject({
+          right: { _tag: "InvalidInput", field: "messages.0", limit: "at most 100000 values" }
+        })
+        yield* append(most)
+      }
+      const other = yield* open()
+      expect(yield* importing(other.gateway, (yield* linesOf(gateway)).join(""))).toHaveLength(3)
+    })
   )
 
   it.scoped("leave out a session that is deleted before its turn, unless it was asked for by its id", () =>
@@ -271,8 +268,7 @@ describe("exportSessions and importSessions", () => {
         }
         // The line break after the last line carries no information.
         yield* importing(memory.gateway, bytes.subarray(0, -1))
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("leave no row and no file of an import that was refused, failed or was interrupted", () =>

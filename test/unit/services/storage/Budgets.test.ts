@@ -190,107 +190,98 @@ const counted = <A, E>(
     ).pipe(Effect.provide(storageIn(directory)), Effect.withClock(clock))
   })
 
-it.scopedLive(
-  "operations cost the same in a long session among many as in a short one among few",
-  () =>
-    Effect.gen(function* () {
-      const small = yield* counted(few, (directory) => {
-        addSessions(directory, few)
-        return costs(few)
+it.scopedLive("operations cost the same in a long session among many as in a short one among few", () =>
+  Effect.gen(function* () {
+    const small = yield* counted(few, (directory) => {
+      addSessions(directory, few)
+      return costs(few)
+    })
+    const { large, plans, sorted } = yield* counted(many, (directory) =>
+      Effect.gen(function* () {
+        addSessions(directory, many)
+        const large = yield* costs(many)
+        return { large, ...plansOf(directory, (yield* Counted.Counter).statements) }
       })
-      const { large, plans, sorted } = yield* counted(many, (directory) =>
+    )
+    expect(large).toEqual(small)
+    for (const [name, { commits, rows }] of Object.entries(large)) {
+      expect([name, commits <= 1, rows <= 90]).toEqual([name, true, true])
+    }
+    expect(
+      plans.filter((plan) => /^SCAN (messages|event_rows|calls|runs|unended|waiting|session_rows)/.test(plan))
+    ).toEqual([
+      "SCAN runs USING INDEX runs_running",
+      // Only for a total that was asked for.
+      "SCAN session_rows USING COVERING INDEX session_rows_active",
+      "SCAN session_rows USING INDEX session_rows_going",
+      "SCAN unended USING INDEX runs_active",
+      "SCAN waiting USING INDEX runs_active"
+    ])
+    // Only sessions that go on, and those whose ids begin alike, which are few.
+    expect(sorted).toEqual([
+      expect.stringContaining("ORDER BY +session_rows.active_at"),
+      expect.stringContaining("ORDER BY +session_rows.ordinal")
+    ])
+    expect(plans).toContain("SEARCH session_rows USING INDEX sqlite_autoindex_session_rows_1 (id>? AND id<?)")
+    expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
+      "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
+      "SEARCH session_rows USING INDEX session_rows_active (active_at>? AND active_at<?)",
+      "SEARCH session_rows USING INDEX session_rows_owner (owner=? AND rowid<?)",
+      "SEARCH session_rows USING INDEX session_rows_owner_active (owner=? AND active_at<?)",
+      "SEARCH session_rows USING INDEX session_rows_workdir (workdir=? AND rowid<?)"
+    ])
+  })
+)
+
+it.scopedLive("old events are found by few reads, and removed in portions of a bounded size", () =>
+  Effect.gen(function* () {
+    const portions = (size: number) =>
+      counted(size, () =>
         Effect.gen(function* () {
-          addSessions(directory, many)
-          const large = yield* costs(many)
-          return { large, ...plansOf(directory, (yield* Counted.Counter).statements) }
+          const { prune } = yield* Storage
+          const retention = { before: day + day / 2, keep: 10 * many, since: Number.MAX_SAFE_INTEGER }
+          const all: Array<Effect.Effect.Success<ReturnType<typeof costOf>>> = []
+          for (let more = true; more;) {
+            const cost = yield* costOf(Effect.map(prune(retention), (left) => (more = left)))
+            all.push(cost)
+          }
+          return {
+            all,
+            kept: (yield* (yield* StorageReader).events({ sessionId: s1, after: 0, limit: 1 }))[0]?.cursor
+          }
         })
       )
-      expect(large).toEqual(small)
-      for (const [name, { commits, rows }] of Object.entries(large)) {
-        expect([name, commits <= 1, rows <= 90]).toEqual([name, true, true])
-      }
-      expect(
-        plans.filter((plan) => /^SCAN (messages|event_rows|calls|runs|unended|waiting|session_rows)/.test(plan))
-      ).toEqual([
-        "SCAN runs USING INDEX runs_running",
-        // Only for a total that was asked for.
-        "SCAN session_rows USING COVERING INDEX session_rows_active",
-        "SCAN session_rows USING INDEX session_rows_going",
-        "SCAN unended USING INDEX runs_active",
-        "SCAN waiting USING INDEX runs_active"
-      ])
-      // Only sessions that go on, and those whose ids begin alike, which are few.
-      expect(sorted).toEqual([
-        expect.stringContaining("ORDER BY +session_rows.active_at"),
-        expect.stringContaining("ORDER BY +session_rows.ordinal")
-      ])
-      expect(plans).toContain("SEARCH session_rows USING INDEX sqlite_autoindex_session_rows_1 (id>? AND id<?)")
-      expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
-        "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
-        "SEARCH session_rows USING INDEX session_rows_active (active_at>? AND active_at<?)",
-        "SEARCH session_rows USING INDEX session_rows_owner (owner=? AND rowid<?)",
-        "SEARCH session_rows USING INDEX session_rows_owner_active (owner=? AND active_at<?)",
-        "SEARCH session_rows USING INDEX session_rows_workdir (workdir=? AND rowid<?)"
-      ])
-    }),
-  120_000
+    const { all: small, kept } = yield* portions(few)
+    const { all: large, kept: keptOfMany } = yield* portions(many)
+    expect([small.length, kept, keptOfMany]).toEqual([1, few + 2, many + 2])
+    for (const { commits, reads, rows, writes } of [...small, ...large]) {
+      expect(commits).toBe(1)
+      expect(writes).toBeLessThanOrEqual(110)
+      expect(rows).toBeLessThanOrEqual(900)
+      expect(reads).toBeLessThanOrEqual(15 * 15)
+    }
+  })
 )
 
-it.scopedLive(
-  "old events are found by few reads, and removed in portions of a bounded size",
-  () =>
-    Effect.gen(function* () {
-      const portions = (size: number) =>
-        counted(size, () =>
-          Effect.gen(function* () {
-            const { prune } = yield* Storage
-            const retention = { before: day + day / 2, keep: 10 * many, since: Number.MAX_SAFE_INTEGER }
-            const all: Array<Effect.Effect.Success<ReturnType<typeof costOf>>> = []
-            for (let more = true; more;) {
-              const cost = yield* costOf(Effect.map(prune(retention), (left) => (more = left)))
-              all.push(cost)
-            }
-            return {
-              all,
-              kept: (yield* (yield* StorageReader).events({ sessionId: s1, after: 0, limit: 1 }))[0]?.cursor
-            }
-          })
-        )
-      const { all: small, kept } = yield* portions(few)
-      const { all: large, kept: keptOfMany } = yield* portions(many)
-      expect([small.length, kept, keptOfMany]).toEqual([1, few + 2, many + 2])
-      for (const { commits, reads, rows, writes } of [...small, ...large]) {
-        expect(commits).toBe(1)
-        expect(writes).toBeLessThanOrEqual(110)
-        expect(rows).toBeLessThanOrEqual(900)
-        expect(reads).toBeLessThanOrEqual(15 * 15)
-      }
-    }),
-  120_000
-)
-
-it.scopedLive(
-  "a session is deleted in portions of a bounded size",
-  () =>
-    Effect.gen(function* () {
-      const portions = (size: number) =>
-        counted(size, () =>
-          Effect.gen(function* () {
-            const storage = yield* Storage
-            const all = [yield* costOf(storage.beginDelete(s1)), yield* costOf(storage.hide(s1))]
-            for (let removed = 1; removed > 0;) {
-              all.push(yield* costOf(Effect.map(storage.purge(s1), (count) => (removed = count))))
-            }
-            return [...all, yield* costOf(storage.forget(s1))]
-          })
-        )
-      const [small, large] = [yield* portions(few), yield* portions(many)]
-      for (const { commits, reads, rows, writes } of [...small, ...large]) {
-        expect(commits).toBeLessThanOrEqual(1)
-        expect(reads).toBe(0)
-        expect(writes).toBeLessThanOrEqual(20)
-        expect(rows).toBeLessThanOrEqual(1_100)
-      }
-    }),
-  120_000
+it.scopedLive("a session is deleted in portions of a bounded size", () =>
+  Effect.gen(function* () {
+    const portions = (size: number) =>
+      counted(size, () =>
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const all = [yield* costOf(storage.beginDelete(s1)), yield* costOf(storage.hide(s1))]
+          for (let removed = 1; removed > 0;) {
+            all.push(yield* costOf(Effect.map(storage.purge(s1), (count) => (removed = count))))
+          }
+          return [...all, yield* costOf(storage.forget(s1))]
+        })
+      )
+    const [small, large] = [yield* portions(few), yield* portions(many)]
+    for (const { commits, reads, rows, writes } of [...small, ...large]) {
+      expect(commits).toBeLessThanOrEqual(1)
+      expect(reads).toBe(0)
+      expect(writes).toBeLessThanOrEqual(20)
+      expect(rows).toBeLessThanOrEqual(1_100)
+    }
+  })
 )

@@ -106,21 +106,18 @@ Postgres.describeOwn("A server of a test's own", () => {
     })
   )
 
-  it.scopedLive(
-    "ends with its process, however that ends, and leaves no file",
-    () =>
-      Effect.gen(function* () {
-        const program = yield* bundle(new URL("starter.ts", import.meta.url))
-        const started = yield* Process.start(process.execPath, [program])
-        const [data = "", ...ports] = Option.getOrElse(yield* started.line, () => "").split(" ")
-        expect(yield* Effect.forEach(ports, (port) => knock(Number(port)))).toEqual(["connected", "connected"])
-        yield* started.signal("SIGKILL")
-        yield* Effect.repeat(
-          Effect.sync(() => existsSync(dirname(data))),
-          { while: (exists) => exists, schedule: Schedule.spaced("20 millis") }
-        )
-        expect(yield* Effect.forEach(ports, (port) => knock(Number(port)))).toEqual(["ECONNREFUSED", "ECONNREFUSED"])
-      }),
-    60_000
+  it.scopedLive("ends with its process, however that ends, and leaves no file", () =>
+    Effect.gen(function* () {
+      const program = yield* bundle(new URL("starter.ts", import.meta.url))
+      const started = yield* Process.start(process.execPath, [program])
+      const [data = "", ...ports] = Option.getOrElse(yield* started.line, () => "").split(" ")
+      expect(yield* Effect.forEach(ports, (port) => knock(Number(port)))).toEqual(["connected", "connected"])
+      yield* started.signal("SIGKILL")
+      yield* Effect.repeat(
+        Effect.sync(() => existsSync(dirname(data))),
+        { while: (exists) => exists, schedule: Schedule.spaced("20 millis") }
+      )
+      expect(yield* Effect.forEach(ports, (port) => knock(Number(port)))).toEqual(["ECONNREFUSED", "ECONNREFUSED"])
+    })
   )
 })

@@ -97,7 +97,6 @@ export const generatedTests = (
       const property = FastCheck.asyncProperty(Steps, (steps) => runPromise(compare(layer, bounded, isInOrder, steps)))
       const parameters = { numRuns: runs, interruptAfterTimeLimit: 60_000 }
       yield* Effect.tryPromise({ try: () => FastCheck.assert(property, parameters), catch: identity })
-    }),
-    90_000
+    })
   )
 ]

@@ -427,6 +427,6 @@ describe("waiting", () => {
           expect(yield* stored).toEqual(answered)
         }).pipe(Effect.provide(laneIn(directory)), Effect.withClock(clock))
       }).pipe(Effect.locally(FiberRef.currentMaxOpsBeforeYield, most)),
-    { fastCheck: { numRuns: 6, examples: [[29, 0]] }, timeout: 60_000 }
+    { fastCheck: { numRuns: 6, examples: [[29, 0]] } }
   )
 })
