@@ -79,3 +79,10 @@ export const failureCode = (message: Message): string | null => {
 
 /** Whether the message is ReadyForQuery. */
 export const isReady = ({ type }: Message): boolean => type === "Z"
+
+/** Whether the server lets the client in: AuthenticationOk. */
+export const isConsent = (message: Message): boolean => message.type === "R" && bodyOf(message).readUInt32BE(0) === 0
+
+/** Whether the server has carried out a statement, by the name that it gives it. */
+export const isDone = (message: Message, name: string): boolean =>
+  message.type === "C" && textAt(bodyOf(message), 0) === name
