@@ -118,18 +118,30 @@ export const retentionTests = (test: Test) => {
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
-      yield* renames(1_100)
-      const many = Array.from({ length: 420 }, (_, nth) => SessionId.make(`n${nth}`))
       const storage = yield* Storage
-      for (const id of many) {
-        yield* create({ id })
-        yield* storage.patch(id, { title: "renamed" })
+      const many = Array.from({ length: 420 }, (_, nth) => SessionId.make(`n${nth}`))
+      const together = { concurrency: "unbounded", discard: true } as const
+      // Four events each.
+      for (let nth = 0; nth < 275; nth++) {
+        yield* storage.patch(s1, {
+          title: `Title ${nth}`,
+          model: { provider: "p", model: `m${nth}` },
+          agent: `a${nth}`,
+          workdir: `/${nth}`
+        })
       }
+      yield* Effect.forEach(many, (id) => create({ id }), together)
+      yield* Effect.forEach(many, (id) => storage.patch(id, { title: "renamed" }), together)
       yield* prune({ keep: 1 })
       expect(yield* cursors).toEqual([1_101])
-      for (const sessionId of many) {
-        expect(yield* reader.events({ sessionId, after: 0, limit: 9 })).toMatchObject([{ type: "session.renamed" }])
-      }
+      yield* Effect.forEach(
+        many,
+        (sessionId) =>
+          Effect.map(reader.events({ sessionId, after: 0, limit: 9 }), (events) =>
+            expect(events).toMatchObject([{ type: "session.renamed" }])
+          ),
+        together
+      )
     }))
 
   test("P10 sessions that were pruned since the given time lose nothing", () =>
