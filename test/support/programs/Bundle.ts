@@ -1,7 +1,7 @@
 /**
  * Programs of the tests as files that Node runs: TypeScript bundled once. The packages are left out, or bundled as well
- * except for the native one, which makes a program start three times as fast. Two test runs may bundle the same program
- * at the same time; each puts its own file in place with a single rename.
+ * except for the native one and the test runner, which makes a program start three times as fast. Two test runs may
+ * bundle the same program at the same time; each puts its own file in place with a single rename.
  */
 import { Effect } from "effect"
 import { build } from "esbuild"
@@ -18,7 +18,7 @@ const bundled = new Map<string, Promise<string>>()
 const withPackages = {
   minify: true,
   keepNames: true,
-  external: ["better-sqlite3"],
+  external: ["better-sqlite3", "@effect/vitest"],
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"
   }

@@ -66,7 +66,7 @@ describe("the storage tests", () => {
       const caughtBy = "P2 seen means stored: a process killed while it writes loses nothing that was acknowledged"
       const processes = Effect.gen(function* () {
         const directory = yield* folder
-        const program = yield* bundle(new URL("servedEarly.ts", import.meta.url))
+        const program = yield* bundle(new URL("servedEarly.ts", import.meta.url), { whole: true })
         return { layer: engineIn(directory), program: { command: process.execPath, args: [program, directory] } }
       })
       const tests = storageTests({ layer: sound, processes }).filter(({ name }) => name === caughtBy)
