@@ -8,7 +8,8 @@ import * as AssetFiles from "../../../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import { bundle } from "../../../support/programs/Bundle.js"
-import { engineIn, folder } from "./disk.js"
+import * as Long from "../../../support/Long.js"
+import { emptyDatabase, engineIn, folder } from "./disk.js"
 
 const assetsIn = (directory: string) =>
   Assets.layer.pipe(
@@ -22,11 +23,12 @@ storageSuite({
   name: "SqlStorage on SQLite",
   // Waiting for the disk at each commit would prove nothing here: no test cuts the power.
   config: { synchronous: "NORMAL" },
-  layer: Layer.unwrapScoped(Effect.map(folder, engineIn)),
+  layer: Layer.unwrapScoped(Effect.map(emptyDatabase, engineIn)),
+  runs: Long.isLong ? 40 : 10,
   processes: Effect.gen(function* () {
     const directory = yield* folder
-    const program = yield* bundle(new URL("served.ts", import.meta.url))
+    const program = yield* bundle(new URL("served.ts", import.meta.url), { whole: true })
     return { layer: engineIn(directory), program: { command: process.execPath, args: [program, directory] } }
   }),
-  assets: Layer.unwrapScoped(Effect.map(folder, assetsIn))
+  assets: Layer.unwrapScoped(Effect.map(emptyDatabase, assetsIn))
 })
