@@ -21,18 +21,23 @@ const partsOf = (connection: Sqlite.Database): ReadonlyMap<string, string> =>
       .map(({ name, sql }) => [name, sql.replace(/[\s"]+/g, "")])
   )
 
-/** An empty database with the newest schema, in memory. */
-const fresh = (): Sqlite.Database => {
-  const connection = Driver.inMemory()
-  for (const { statements } of steps) for (const statement of statements) connection.exec(statement)
-  return connection
+let newest: ReadonlyMap<string, string> | null = null
+
+/** The parts of the newest schema: those of an empty database in memory, which is made once. */
+const wantedParts = (): ReadonlyMap<string, string> => {
+  if (newest !== null) return newest
+  const empty = Driver.inMemory()
+  try {
+    for (const { statements } of steps) for (const statement of statements) empty.exec(statement)
+    return (newest = partsOf(empty))
+  } finally {
+    empty.close()
+  }
 }
 
 /** The names of parts that are missing, changed or added. */
 export const check = (connection: Sqlite.Database): ReadonlyArray<string> => {
-  const empty = fresh()
-  const [stored, wanted] = [partsOf(connection), partsOf(empty)]
-  empty.close()
+  const [stored, wanted] = [partsOf(connection), wantedParts()]
   return [...new Set([...stored.keys(), ...wanted.keys()])].filter((name) => stored.get(name) !== wanted.get(name))
 }
 
