@@ -40,6 +40,16 @@ Every later version opens a copy of it and shows the same.
 
 const ids = Schema.decodeUnknownSync(Schema.parseJson(Schema.Struct({ id: Schema.String })))
 
+/** Makes only the data folder: what a process leaves that is killed in the middle of its work. */
+export const leave = (data: string) =>
+  Effect.gen(function* () {
+    const { code, signal, stderr } = yield* run([yield* bundle(child), data, "/golden"])
+    if (signal !== "SIGKILL")
+      return yield* new NotMade({ detail: `the process ended with ${code ?? signal}: ${stderr}` })
+    // An index of the log, which the next open rebuilds.
+    rmSync(join(data, "skein.db-shm"), { force: true })
+  })
+
 /** Needs the bundled program. The folder must not exist. */
 export const make = (golden: string, version: string) =>
   Effect.gen(function* () {
@@ -48,11 +58,7 @@ export const make = (golden: string, version: string) =>
       try: () => mkdirSync(golden),
       catch: () => new NotMade({ detail: `${golden} is there already, or cannot be made` })
     })
-    const { code, signal, stderr } = yield* run([yield* bundle(child), data, "/golden"])
-    if (signal !== "SIGKILL")
-      return yield* new NotMade({ detail: `the process ended with ${code ?? signal}: ${stderr}` })
-    // An index of the log, which the next open rebuilds.
-    rmSync(join(data, "skein.db-shm"), { force: true })
+    yield* leave(data)
     const copy = Golden.copy(data, join(yield* folder, "data"))
     const shown = (...args: ReadonlyArray<string>) =>
       run([skein, "sessions", ...args, "--json"], { HOME: copy, SKEIN_DATA: copy }).pipe(
