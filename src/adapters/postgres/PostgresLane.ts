@@ -270,7 +270,8 @@ const makeLane = ({
 
     const connected: Effect.Effect<Connection, StorageUnusable | StorageFailed> = Effect.suspend(() => {
       if (connection?.isOpen() === true) return Effect.succeed(connection)
-      return connect.pipe(
+      // The lane itself cannot be interrupted, but a try to connect that takes too long must be.
+      return Effect.interruptible(connect).pipe(
         Effect.timeoutFail({
           duration: Math.max(busyMaxMillis, leastConnectMillis),
           onTimeout: () => new StorageFailed({ operation: "connect to the database", code: "ETIMEDOUT" })

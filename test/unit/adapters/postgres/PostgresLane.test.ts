@@ -7,8 +7,13 @@ import * as Limits from "../../../../src/domain/Limits.js"
 import * as Message from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import { WriteLane } from "../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 import { create, firstEngine, r2, s2, start, takeover } from "../../../../src/adapters/testing/storage/fixture.js"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import * as PostgresLane from "../../../../src/adapters/postgres/PostgresLane.js"
+import * as ServerClock from "../../../../src/adapters/postgres/ServerClock.js"
 import type * as PostgresStorage from "../../../../src/adapters/postgres/PostgresStorage.js"
 import * as NewSession from "../../../support/NewSession.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
@@ -115,6 +120,21 @@ Postgres.describe("Lanes of PostgreSQL", () => {
           expect(yield* Fiber.join(writing)).toMatchObject({ _tag: "OutcomeUnknown" })
         })
       )
+    })
+  )
+
+  it.scopedLive("a write fails in time while a connection is never made", () =>
+    Effect.gen(function* () {
+      const options = { lanes: 1, clock: ServerClock.same(() => 0), where: "", announce: () => {} }
+      const lane = PostgresLane.layer({ ...options, connect: Effect.never }).pipe(
+        Layer.provide([EventSignals.layer, Identity.layerIds, EngineConfig.layer({ busyMaxMillis: 1 })])
+      )
+      const { write } = Context.get(yield* Layer.build(lane), WriteLane)
+      expect(yield* Effect.flip(write("rename the session", { sessions: [a] }, function* () {}))).toMatchObject({
+        _tag: "StorageFailed",
+        operation: "rename the session",
+        code: "ETIMEDOUT"
+      })
     })
   )
 
