@@ -6,7 +6,7 @@ import * as Stores from "./Stores.js"
 
 describe("simulation over SQLite", () => {
   it("P1 to P8, P10 to P12 hold with faults, two engines and kills", async () => {
-    const played = await Seeds.play(Stores.sqlite, 45, [...Coverage.faults, ...Coverage.situations])
+    const played = await Seeds.play(Stores.sqlite, 22, [...Coverage.faults, ...Coverage.situations])
     assert.deepStrictEqual(played, { failures: [], missing: [] })
   })
 
