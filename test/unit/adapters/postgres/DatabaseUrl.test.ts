@@ -30,7 +30,8 @@ describe("DatabaseUrl", () => {
     }
     for (const url of ["", "db", "mysql://h/d", "/tmp db"])
       expect([url, DatabaseUrl.fault(url)]).toEqual([url, "scheme"])
-    for (const url of ["postgres://me:a/b@h/d", "postgres://me:1/b@h/d", "postgres://h/d?user=me@there"]) {
+    const cut = ["postgres://me:1/b@h/d", "postgres://me:12?3b@h/d", "postgres://me:12#3b@h/d"]
+    for (const url of ["postgres://me:a/b@h/d", ...cut, "postgres://h/d?user=me@there"]) {
       expect([url, DatabaseUrl.fault(url)]).toEqual([url, "form"])
     }
   })
