@@ -36,7 +36,7 @@ import {
   engineOn,
   look,
   one,
-  populate,
+  populated,
   repair,
   tamper,
   transcript,
@@ -49,7 +49,7 @@ describe("a healthy data folder", () => {
   it.scopedLive("has nothing wrong, with an engine on it and without", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       expect(damages(yield* look(data))).toEqual([])
       yield* Effect.provide(
         Effect.gen(function* () {
@@ -66,7 +66,7 @@ describe("a healthy data folder", () => {
   it.scopedLive("has nothing wrong while an engine works on it", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       /** Lets the engine work between two sessions of a check. */
       const report = () => Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
       yield* Effect.gen(function* () {

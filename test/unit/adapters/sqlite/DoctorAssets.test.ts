@@ -18,7 +18,7 @@ import {
   engineOn,
   look,
   one,
-  populate,
+  populated,
   repair,
   tamper
 } from "./populated.js"
@@ -101,7 +101,7 @@ describe("a session", () => {
   it.scopedLive("whose rows are all gone leaves its files, which are kept aside", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       const bytes = readFileSync(assetFile(data))
       tamper(
         data,

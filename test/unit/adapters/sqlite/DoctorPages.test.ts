@@ -19,7 +19,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
-import { damages, databaseIn, engineOn, look, populate, repair, spoil, tamper, transcript, two } from "./populated.js"
+import { damages, databaseIn, engineOn, look, populated, repair, spoil, tamper, transcript, two } from "./populated.js"
 
 import { asides, damaged, isMended, text } from "./damaged.js"
 
@@ -49,7 +49,7 @@ describe("damaged pages", () => {
   it.scopedLive("what can be read goes into a new database, the old one is kept whole, and losses are reported", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       yield* fill(data)
       const path = databaseIn(data)
       const leaves = leavesOf(path, "messages")
@@ -83,7 +83,7 @@ describe("damaged pages", () => {
   it.scopedLive("a database that is cut off is rebuilt from what is left", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       yield* fill(data)
       truncateSync(databaseIn(data), Math.floor(statSync(databaseIn(data)).size / 8192) * 4096)
       expect(damages(yield* look(data))).toEqual([`${databaseIn(data)}: pages-damaged`])
@@ -96,7 +96,7 @@ describe("damaged pages", () => {
   it.scopedLive("a repair that was killed just before the new database took its place is undone, and done again", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       const path = databaseIn(data)
       const aside = join(data, "aside", "earlier")
       mkdirSync(aside, { recursive: true })
@@ -133,7 +133,7 @@ describe("damaged pages", () => {
   it.scopedLive("a second check that crashes proves no damage, and nothing is repaired because of it", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      yield* populate(data)
+      yield* populated(data)
       yield* fill(data)
       const path = databaseIn(data)
       spoil(path, leavesOf(path, "messages")[5] ?? 0)
@@ -155,7 +155,7 @@ describe("damaged pages", () => {
     Effect.gen(function* () {
       const root = yield* folder
       const data = join(root, "data")
-      yield* populate(data)
+      yield* populated(data)
       yield* fill(data)
       const path = databaseIn(data)
       spoil(path, leavesOf(path, "messages")[5] ?? 0)

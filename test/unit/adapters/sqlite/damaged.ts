@@ -8,7 +8,7 @@ import { Cursor, SessionId } from "../../../../src/domain/Session.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
-import { damages, databaseIn, engineOn, look, one, populate, repair, two } from "./populated.js"
+import { damages, databaseIn, engineOn, look, one, populated, repair, two } from "./populated.js"
 
 const entries = (sessionId: SessionId) =>
   Effect.flatMap(Gateway, (gateway) => Stream.runCollect(gateway.transcript({ sessionId }))).pipe(
@@ -35,7 +35,7 @@ export const asides = (data: string): ReadonlyArray<string> =>
 export const damaged = (harm: (data: string) => void) =>
   Effect.gen(function* () {
     const data = join(yield* folder, "data")
-    yield* populate(data)
+    yield* populated(data)
     harm(data)
     const before = existsSync(databaseIn(data)) ? readFileSync(databaseIn(data)) : null
     const seen = yield* look(data)

@@ -1,7 +1,8 @@
 /** A data folder with sessions in it, and ways to damage it behind everyone's back. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Stream } from "effect"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
 import { isDamage, type Outcome } from "../../../../src/services/storage/sql/doctor/Finding.js"
@@ -15,6 +16,7 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as Agents from "../../../../src/services/Agents.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import * as Golden from "../../../support/golden/Golden.js"
 
 /** An engine on a data folder. */
 export const engineOn = (data: string) =>
@@ -76,6 +78,22 @@ export const populate = (data: string) =>
       content: Stream.make(new TextEncoder().encode(assetText))
     })
   }).pipe(Effect.provide(engineOn(data)))
+
+const makeBase = async () => {
+  // Removed at the end of the run, see `globalSetup.ts`.
+  const from = join(mkdtempSync(join(tmpdir(), `skein-killed-${process.ppid}-`)), "data")
+  return { from, asset: await Effect.runPromise(populate(from)) }
+}
+
+let base: ReturnType<typeof makeBase> | undefined
+
+/** Makes a copy of what `populate` made once. */
+export const populated = (data: string) =>
+  Effect.promise(async () => {
+    const { asset, from } = await (base ??= makeBase())
+    Golden.copy(from, data)
+    return asset
+  })
 
 export const databaseIn = (data: string): string => join(data, "skein.db")
 
