@@ -38,15 +38,21 @@ const wheeling = async (page: Page, box: string, pixels: number, until: number) 
     // Nothing scrolls, and so no scrolling ends, where the box is at its end: the number is in sight with the next frame.
     await page.evaluate(`{
       const box = document.querySelector("${box}")
+      let isOver = false
       window.scrolled = new Promise((done) => {
-        box.addEventListener("scrollend", () => done(), { once: true })
+        const end = () => {
+          isOver = true
+          done()
+        }
+        box.addEventListener("scrollend", end, { once: true })
         const look = () => {
           const left = ${pixels} < 0 ? box.scrollTop : box.scrollHeight - box.clientHeight - box.scrollTop
-          if (left < 1) done()
-          else requestAnimationFrame(look)
+          if (left < 1) end()
+          else if (!isOver) requestAnimationFrame(look)
         }
         requestAnimationFrame(look)
       })
+      null
     }`)
     await page.mouse.wheel(0, pixels)
     await page.evaluate("scrolled")
