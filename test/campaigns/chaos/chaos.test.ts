@@ -42,16 +42,12 @@ Postgres.describe("P2 P4 P5 P9 chaos: runners that are killed, stopped, deployed
       const logged: Array<string> = []
       const report = yield* Chaos.play(options, url, (text) => logged.push(text))
       const { ended, failure, faults, leases, messages, outlasted } = report
-      console.log(
-        JSON.stringify({ ...report, ended: [...(report.ended?.ends ?? [])] }),
-        logged.filter((l) => / s: /.test(l)).join("\n")
-      )
       expect(failure, logged.join("\n")).toBeNull()
       expect(faults.stop).toBe(1)
       expect(outlasted).toBeGreaterThan(0)
       expect(leases.released).toBeGreaterThan(0)
       expect(leases.lost).toBeGreaterThan(0)
-      expect(messages).toBeGreaterThan(90)
+      expect(messages).toBeGreaterThan(options.sessions)
       // On a slow machine more runs are taken over three times without progress.
       expect(ended?.ends.get("completed")).toBeGreaterThan(messages / 2)
     })

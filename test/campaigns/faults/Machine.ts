@@ -33,13 +33,13 @@ const canBeNobody = isLinux && works("setpriv", "--version") && works(nobody[0],
 export const elsewhen = ["unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"] as const
 const canBeElsewhen = isLinux && works(elsewhen[0], ...elsewhen.slice(1), "true")
 
-type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>, timeout?: number) => void
+type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>) => void
 
 /** Skips a test if the machine lacks what it needs; the name of the test then says why. */
 const needing =
   (isThere: boolean, reason: string): Test =>
-  (name, body, timeout = 120_000) =>
-    it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere, timeout })
+  (name, body) =>
+    it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere })
 
 export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")
