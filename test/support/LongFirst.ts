@@ -13,7 +13,13 @@ const long = [
   "/adapters/postgres/storage.test.ts",
   "/services/storage/sqlite.test.ts",
   "/services/assets/Assets.test.ts",
-  "/adapters/testing/defects.test.ts"
+  "/adapters/testing/defects.test.ts",
+  "/adapters/cli/Acp.test.ts",
+  "/adapters/cli/database.test.ts",
+  "/adapters/cli/run.test.ts",
+  "/adapters/cli/sessions.test.ts",
+  "/adapters/cli/transfer.test.ts",
+  "/adapters/page/Page.test.ts"
 ]
 
 const isLong = ({ moduleId }: TestSpecification): boolean => long.some((part) => moduleId.includes(part))

@@ -19,7 +19,7 @@ interface How {
 /** Calls a tool in a process of its own; returns its result. */
 const call = (workdir: string, tool: string, input: unknown, { env = {}, wrapper = [] }: How = {}) =>
   Effect.gen(function* () {
-    const program = yield* Bundle.bundle(new URL("fileTools.ts", import.meta.url))
+    const program = yield* Bundle.bundle(new URL("fileTools.ts", import.meta.url), { whole: true })
     const [command, ...args] = [...wrapper, process.execPath, program, tool, JSON.stringify(input)]
     const running = yield* Process.start(command ?? process.execPath, args, {
       cwd: workdir,

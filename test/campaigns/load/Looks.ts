@@ -22,7 +22,7 @@ export interface Looks {
 /** Repeats checks until `isEnough` says so. */
 export const until = (data: string, isEnough: (looks: number) => Effect.Effect<boolean>) =>
   Effect.gen(function* () {
-    const looker = yield* start(process.execPath, [yield* bundle(program), data])
+    const looker = yield* start(process.execPath, [yield* bundle(program, { whole: true }), data])
     const said = new Set<string>()
     let looks = 0
     let alarms = 0

@@ -43,7 +43,7 @@ const ids = Schema.decodeUnknownSync(Schema.parseJson(Schema.Struct({ id: Schema
 /** Makes only the data folder: what a process leaves that is killed in the middle of its work. */
 export const leave = (data: string) =>
   Effect.gen(function* () {
-    const { code, signal, stderr } = yield* run([yield* bundle(child), data, "/golden"])
+    const { code, signal, stderr } = yield* run([yield* bundle(child, { whole: true }), data, "/golden"])
     if (signal !== "SIGKILL")
       return yield* new NotMade({ detail: `the process ended with ${code ?? signal}: ${stderr}` })
     // An index of the log, which the next open rebuilds.

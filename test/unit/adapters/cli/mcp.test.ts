@@ -10,9 +10,9 @@ import * as Program from "./Program.js"
 const programOf = (name: string) =>
   join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "dist/index.js")
 
-const scriptedProgram = bundle(new URL("../mcp/scripted.ts", import.meta.url))
+const scriptedProgram = bundle(new URL("../mcp/scripted.ts", import.meta.url), { whole: true })
 
-const hostileProgram = bundle(new URL("../mcp/hostile.ts", import.meta.url))
+const hostileProgram = bundle(new URL("../mcp/hostile.ts", import.meta.url), { whole: true })
 
 describe("skein mcp", () => {
   it.scopedLive("adds, tries and removes servers, and runs have their tools, asked about before they run", () =>

@@ -4,7 +4,7 @@ import { Mcp } from "skein/mcp"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { withServers } from "./withServers.js"
 
-const program = bundle(new URL("scripted.ts", import.meta.url))
+const program = bundle(new URL("scripted.ts", import.meta.url), { whole: true })
 
 /** A server that gives these answers, by method. */
 const answering = (answers: Readonly<Record<string, unknown>>) =>

@@ -13,7 +13,7 @@ import { freePort } from "../../../support/postgres/Server.js"
 import { httpServer } from "./httpServer.js"
 import { withServers } from "./withServers.js"
 
-const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
+const hostileProgram = bundle(new URL("hostile.ts", import.meta.url), { whole: true })
 
 /** The program of a package. */
 const programOf = (name: string) =>

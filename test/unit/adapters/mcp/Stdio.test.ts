@@ -6,7 +6,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import { bundle } from "../../../support/programs/Bundle.js"
 import { withServers } from "./withServers.js"
 
-const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
+const hostileProgram = bundle(new URL("hostile.ts", import.meta.url), { whole: true })
 
 /** Who lives: it is connected to this for as long as it does. */
 const lifeline = Effect.gen(function* () {

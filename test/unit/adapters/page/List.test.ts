@@ -1,4 +1,4 @@
-/** The list of sessions: what it cannot load it says, and its fields can be seen. */
+/** The list of sessions: it is there for all that a person does at once, says what it cannot load, and its fields can be seen. */
 import { Effect } from "effect"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
@@ -31,6 +31,29 @@ const contrasts = `(() => {
 })()`
 
 Chromium.describe("the list of sessions", () => {
+  it(
+    "follows a link, and knows its keys, from the moment in which the list is there",
+    run(
+      Effect.gen(function* () {
+        const { known, session } = yield* World
+        const made = yield* session({ title: "Linked at once" })
+        const page = yield* visit("", {
+          as: known,
+          early: `new MutationObserver((_, observer) => {
+            if (document.querySelector(".sessions") === null) return
+            observer.disconnect()
+            document.dispatchEvent(new KeyboardEvent("keydown", { key: "?" }))
+            location.hash = "${at(made)}"
+          }).observe(document, { childList: true, subtree: true })`
+        })
+        yield* Effect.promise(async () => {
+          await page.getByRole("dialog").getByRole("heading", { name: "Keyboard" }).waitFor()
+          await page.getByRole("heading", { name: "Linked at once" }).waitFor()
+        })
+      })
+    )
+  )
+
   it(
     "says when more of it cannot be loaded, and loads it later",
     run(

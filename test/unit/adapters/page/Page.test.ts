@@ -99,29 +99,6 @@ Chromium.describe("the page", () => {
   )
 
   it(
-    "follows a link, and knows its keys, from the moment in which the list is there",
-    run(
-      Effect.gen(function* () {
-        const { known, session } = yield* World
-        const made = yield* session({ title: "Linked at once" })
-        const page = yield* visit("", {
-          as: known,
-          early: `new MutationObserver((_, observer) => {
-            if (document.querySelector(".sessions") === null) return
-            observer.disconnect()
-            document.dispatchEvent(new KeyboardEvent("keydown", { key: "?" }))
-            location.hash = "${at(made)}"
-          }).observe(document, { childList: true, subtree: true })`
-        })
-        yield* Effect.promise(async () => {
-          await page.getByRole("dialog").getByRole("heading", { name: "Keyboard" }).waitFor()
-          await page.getByRole("heading", { name: "Linked at once" }).waitFor()
-        })
-      })
-    )
-  )
-
-  it(
     "saves of a session's settings those that the person changed, whatever others changed in the meantime",
     run(
       Effect.gen(function* () {

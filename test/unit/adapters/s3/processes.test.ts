@@ -20,7 +20,7 @@ const started = (...sizes: ReadonlyArray<number>) =>
     const data = yield* Effect.flatMap(FileSystem.FileSystem, (files) =>
       files.makeTempDirectoryScoped({ prefix: "skein-" })
     )
-    const program = yield* bundle(new URL("saver.ts", import.meta.url))
+    const program = yield* bundle(new URL("saver.ts", import.meta.url), { whole: true })
     const start = Process.start(process.execPath, ["--expose-gc", program, data, server.endpoint, ...sizes.map(String)])
     return { server, data, start }
   }).pipe(Effect.provide(NodeFileSystem.layer))

@@ -271,7 +271,7 @@ describe("a backup of a folder in use", () => {
   it.scopedLive("is whole each time, while another engine saves and deletes files and sessions", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
-      const program = yield* bundle(new URL("changing.ts", import.meta.url))
+      const program = yield* bundle(new URL("changing.ts", import.meta.url), { whole: true })
       const engine = yield* Process.start(process.execPath, [program, data])
       const more = (count: number) =>
         Effect.flatMap(engine.line, (line) => {
@@ -297,7 +297,7 @@ describe("a backup of a folder in use", () => {
   it.scopedLive("holds the database as of one instant, while another process keeps writing", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
-      const program = yield* bundle(new URL("writing.ts", import.meta.url))
+      const program = yield* bundle(new URL("writing.ts", import.meta.url), { whole: true })
       const writer = yield* Process.start(process.execPath, [program, data])
       const until = (count: number) =>
         Effect.repeat(writer.line, { until: (line) => Option.exists(line, (text) => Number(text) >= count) })

@@ -96,7 +96,7 @@ export const sweepTests = (test: Test, inMemory: boolean) => {
       Effect.gen(function* () {
         const assets = yield* Assets
         yield* save({ content: "keeps the folder" })
-        for (const [from, to] of inMemory ? pairs : Long.some(pairs, 3)) {
+        for (const [from, to] of inMemory ? pairs : Long.some(pairs, 8)) {
           const id = AssetId.make(`${from} ${to}`.replaceAll(" ", "-"))
           const paused = yield* stopAt(`after ${look}`, turn)
           const [start, stop] = [yield* stopAt(from), yield* stopAt(to)]
