@@ -255,7 +255,7 @@ describe("a server over HTTP", () => {
   it.scopedLive("is told that a call is cancelled, and its answer is let go of whether it hears that or not", () =>
     Effect.gen(function* () {
       for (const path of ["hears", "refuses", "is-silent"]) {
-        const [told, closed] = [yield* gate, yield* gate]
+        const [called, told, closed] = [yield* gate, yield* gate, yield* gate]
         let asked: number | undefined
         let cancelled: number | undefined
         const url = yield* httpServer((message, response) => {
@@ -270,6 +270,7 @@ describe("a server over HTTP", () => {
           response.setHeader("content-type", "text/event-stream")
           response.write(": wait\n\n")
           response.on("close", closed.open)
+          called.open()
           return true
         })
         const { begin, gateway, model, seen } = yield* withServers({ remote: { url } })
@@ -279,6 +280,7 @@ describe("a server over HTTP", () => {
         )
         const ref = yield* begin("go")
         yield* seen(ref, "call.started")
+        yield* called.opened
         yield* gateway.cancel(ref.runId)
         yield* told.opened
         expect(cancelled).toBe(asked)
