@@ -272,7 +272,7 @@ Postgres.describe("a cluster of runners", () => {
         })
       )
       const hasty = yield* cluster.clientWith({ giveUpMillis: 1_500 })
-      const { id: nowhere } = yield* hasty.create({ placement: "tape" })
+      const { id: nowhere } = yield* gateway.create({ placement: "tape" })
       const error = yield* Effect.flip(hasty.send({ sessionId: nowhere, text: "plain" }))
       expect(error._tag).toBe("RunnersUnreachable")
     })
