@@ -13,6 +13,7 @@ import * as Proxy from "../../support/postgres/Proxy.js"
 import * as Process from "../../support/programs/Process.js"
 import * as Cluster from "./Cluster.js"
 import * as PeerProxy from "./PeerProxy.js"
+import { quick } from "./Setup.js"
 import * as Watching from "./Watching.js"
 
 /** The first data that a port sends back for a text; nothing if it closes the connection. */
@@ -116,7 +117,9 @@ Postgres.describe("a cluster of runners", () => {
   it.scopedLive("a runner that is told to end takes no new run, lets its own run end, and exits", () =>
     Effect.gen(function* () {
       const cluster = yield* Cluster.make
-      const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+      // A runner that stands still for longer than its lease loses its runs: their calls may have written nothing.
+      const settings = { ...quick, leaseMillis: 30_000, drainMillis: 60_000 }
+      const runners = yield* Effect.all([cluster.start({ settings }), cluster.start({ settings })], { concurrency: 2 })
       const gateway = yield* cluster.client
       const { id, owner, ref } = yield* working(cluster, gateway, runners)
       yield* owner.signal("SIGTERM")
