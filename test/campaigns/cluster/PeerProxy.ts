@@ -2,12 +2,13 @@
  * A loopback proxy in front of a runner: once it is cut, the runner can no longer be reached, and nobody is notified.
  */
 import { Effect } from "effect"
-import { connect, createServer, type Socket } from "node:net"
+import { connect, type Socket } from "node:net"
+import * as Loopback from "../../support/Loopback.js"
 
 export const make = Effect.fnUntraced(function* (port: number) {
   const sockets = new Set<Socket>()
   let isCut = false
-  const server = createServer((client) => {
+  const pass = (client: Socket) => {
     const peer = connect({ host: "127.0.0.1", port })
     for (const [socket, other] of [
       [client, peer],
@@ -21,19 +22,6 @@ export const make = Effect.fnUntraced(function* (port: number) {
         other.destroy()
       })
     }
-  })
-  const own = yield* Effect.acquireRelease(
-    Effect.async<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      })
-  )
-  return { port: own, cut: Effect.sync(() => void (isCut = true)) }
+  }
+  return { port: yield* Loopback.relay(pass, sockets), cut: Effect.sync(() => void (isCut = true)) }
 })

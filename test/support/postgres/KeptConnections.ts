@@ -9,7 +9,8 @@
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"
-import { connect, createServer, type Server, type Socket } from "node:net"
+import { connect, type Socket } from "node:net"
+import * as Loopback from "../Loopback.js"
 import * as Wire from "./Wire.js"
 
 /** What a client says last. */
@@ -36,12 +37,6 @@ interface Kept {
   /** Called when the server ends it. */
   ends: () => void
 }
-
-const listen = (serve: (client: Socket) => void) =>
-  Effect.async<Server>((resume) => {
-    const server = createServer({ noDelay: true }, serve)
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  })
 
 /** Returns the URL by which clients reach the server at the given URL. Everything ends with the scope. */
 export const make = (url: string): Effect.Effect<string, never, Scope.Scope> =>
@@ -137,14 +132,7 @@ export const make = (url: string): Effect.Effect<string, never, Scope.Scope> =>
       })
     }
 
-    const server = yield* Effect.acquireRelease(listen(serve), (server) =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      })
-    )
-    const address = server.address()
     const own = new URL(url)
-    own.port = typeof address === "object" && address !== null ? `${address.port}` : ""
+    own.port = `${yield* Loopback.relay(serve, sockets)}`
     return own.href
   })

@@ -5,7 +5,8 @@
  */
 import { Deferred, Effect } from "effect"
 import type { Scope } from "effect"
-import { connect, createServer, type Socket } from "node:net"
+import { connect, type Socket } from "node:net"
+import * as Loopback from "../Loopback.js"
 import * as Wire from "./Wire.js"
 
 interface Statement {
@@ -110,7 +111,6 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
 
     const pass = (client: Socket) => {
       const server = connect({ host: target.hostname, port: Number(target.port), noDelay: true })
-      client.setNoDelay(true)
       const pair = { client, server }
       pairs.add(pair)
       happened()
@@ -207,20 +207,8 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
       if (!isOpen) hold(pair)
     }
 
-    const listener = yield* Effect.acquireRelease(
-      Effect.async<ReturnType<typeof createServer>>((resume) => {
-        const created = createServer(pass)
-        created.listen(0, "127.0.0.1", () => resume(Effect.succeed(created)))
-      }),
-      (listener) =>
-        Effect.async<void>((resume) => {
-          listener.close(() => resume(Effect.void))
-          for (const socket of sockets) socket.destroy()
-        })
-    )
-    const address = listener.address()
     const own = new URL(url)
-    own.port = typeof address === "object" && address !== null ? `${address.port}` : ""
+    own.port = `${yield* Loopback.relay(pass, sockets)}`
 
     return {
       url: own.href,
