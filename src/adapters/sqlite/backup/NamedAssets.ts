@@ -53,7 +53,7 @@ export const inDatabase = (database: Sqlite.Database): Effect.Effect<Named> =>
       const rows = database.prepare<[number], Row>(query).all(before)
       before = rows.at(-1)?.ordinal ?? before
       for (const [name, asset] of ofRows(rows)) named.set(name, asset)
-      return rows.length > 0
+      return rows.length === page
     }
     // Reading stops at a damaged page, which a check reports.
     yield* Effect.repeat(Effect.zipLeft(attempt(readPage), pause), { while: (isMore) => isMore }).pipe(Effect.ignore)
