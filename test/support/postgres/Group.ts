@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from "vitest"
 
 /**
  * `ready` is awaited before the first test, and its time does not count for any: a server takes a second or two to
- * start, and much longer on a busy machine. `missing` says, in one sentence, why the tests cannot run. */
+ * start, and much longer on a busy machine. `missing` says, in one sentence, why the tests cannot run.
+ */
 export const groupThatNeeds =
   (ready: Effect.Effect<unknown>, missing: string | null) =>
   (name: string, tests: () => void): void => {

@@ -5,8 +5,6 @@
  */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
@@ -14,7 +12,7 @@ import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { sqlName } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
 import * as Golden from "../../../support/golden/Golden.js"
-import { engineIn, folder } from "../../services/storage/disk.js"
+import { engineIn, folder, lastingFolder } from "../../services/storage/disk.js"
 import { databaseIn, engineOn } from "./populated.js"
 
 const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
@@ -26,15 +24,11 @@ const shift = 40
 export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
 export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
 
-/**
- * Folders that are copied for each test. They are removed at the end of the run: see `globalSetup.ts`, which runs in
- * this process's parent.
- */
+/** Folders that are copied for each test. */
 const bases = new Map<string, Promise<string>>()
 
 const makeBase = Effect.fnUntraced(function* (golden: string) {
-  const root = mkdtempSync(join(tmpdir(), `skein-killed-${process.ppid}-`))
-  const data = Golden.copy(join(golden, "data"), join(root, "data"))
+  const data = Golden.copy(join(golden, "data"), join(lastingFolder(), "data"))
   yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")

@@ -1,8 +1,7 @@
 /** A data folder with sessions in it, and ways to damage it behind everyone's back. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Stream } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
 import { isDamage, type Outcome } from "../../../../src/services/storage/sql/doctor/Finding.js"
@@ -17,6 +16,7 @@ import * as Agents from "../../../../src/services/Agents.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import * as Golden from "../../../support/golden/Golden.js"
+import { lastingFolder } from "../../services/storage/disk.js"
 
 /** An engine on a data folder. */
 export const engineOn = (data: string) =>
@@ -80,8 +80,7 @@ export const populate = (data: string) =>
   }).pipe(Effect.provide(engineOn(data)))
 
 const makeBase = async () => {
-  // Removed at the end of the run, see `globalSetup.ts`.
-  const from = join(mkdtempSync(join(tmpdir(), `skein-killed-${process.ppid}-`)), "data")
+  const from = join(lastingFolder(), "data")
   return { from, asset: await Effect.runPromise(populate(from)) }
 }
 

@@ -2,7 +2,9 @@
 import { FileSystem } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as DataLayout from "../../../../src/adapters/sqlite/DataLayout.js"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
@@ -20,7 +22,10 @@ export const folder = FileSystem.FileSystem.pipe(
   Effect.provide(NodeFileSystem.layer)
 )
 
-/** Storage in that folder, opened again each time that it is built. */
+/** Makes a folder that is removed at the end of the run: see `globalSetup.ts`, which runs in this process's parent. */
+export const lastingFolder = (): string => mkdtempSync(join(tmpdir(), `skein-killed-${process.ppid}-`))
+
+/** Storage in a folder, opened again each time that it is built. */
 export const storageIn = (directory: string) =>
   SqlStorage.layer.pipe(
     Layer.provide(Query.layer),
