@@ -22,7 +22,8 @@ export const Dialog = ({
     }
   }, [])
   return (
-    <dialog ref={element} onCancel={close} onClose={close} aria-label={title}>
+    // The browser tells of the end later, when another dialog may be open, and the element's listeners outlive it.
+    <dialog ref={element} onCancel={close} onClose={() => element.current && close()} aria-label={title}>
       <h2>{title}</h2>
       {children}
     </dialog>

@@ -1,6 +1,9 @@
-/** A dialog for an action: when the action fails, it stays open and says why. */
+/**
+ * A dialog for an action: when the action fails, it stays open and says why. An action that succeeds after the person
+ * left the dialog leads nowhere and closes nothing: they may be elsewhere by then.
+ */
 import type { ComponentChildren } from "preact"
-import { useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { Dialog } from "./Dialog.js"
 import { Failure, wordsOf } from "./Failure.js"
 
@@ -18,19 +21,29 @@ export const FormDialog = ({
   readonly label: string
   readonly leave?: string
   readonly isDangerous?: boolean
-  readonly does: () => Promise<unknown>
+  /** The page's hash that success leads to; none leaves the person where they are. */
+  readonly does: () => Promise<string | undefined>
   readonly close: () => void
   readonly children: ComponentChildren
 }) => {
   const [failed, fail] = useState<string | null>(null)
   const [isAsked, ask] = useState(false)
+  const isLeft = useRef(false)
+  useLayoutEffect(() => () => void (isLeft.current = true), [])
   const submit = () => {
     if (isAsked) return
     ask(true)
-    does().then(close, (error: unknown) => {
-      ask(false)
-      fail(wordsOf(error))
-    })
+    does().then(
+      (hash) => {
+        if (isLeft.current) return
+        if (hash !== undefined) location.hash = hash
+        close()
+      },
+      (error: unknown) => {
+        ask(false)
+        fail(wordsOf(error))
+      }
+    )
   }
   return (
     <Dialog title={title} close={close}>

@@ -42,6 +42,7 @@ const Settings = ({ close, session }: { readonly session: Session; readonly clos
       ...(agent === before.agent ? {} : { agent: agent.trim() === "" ? null : agent.trim() })
     }
     if (Object.keys(changes).length > 0) await Api.patch(session.id, changes)
+    return undefined
   }
   return (
     <FormDialog title="Session settings" label="Save" does={store} close={close}>
@@ -57,7 +58,7 @@ const Settings = ({ close, session }: { readonly session: Session; readonly clos
 const Delete = ({ close, session }: { readonly session: Session; readonly close: () => void }) => {
   const remove = async () => {
     await Api.remove(session.id)
-    location.hash = "#/"
+    return "#/"
   }
   return (
     <FormDialog title="Delete this session?" label="Delete" leave="Keep it" isDangerous does={remove} close={close}>

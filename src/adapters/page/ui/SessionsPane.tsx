@@ -55,7 +55,7 @@ const NewSession = ({ close }: { readonly close: () => void }) => {
       ...(agent === "" ? {} : { agent }),
       ...(model === null ? {} : { model })
     })
-    location.hash = `#/${id}`
+    return `#/${id}`
   }
   return (
     <FormDialog title="New session" label="Create" does={create} close={close}>

@@ -53,6 +53,57 @@ Chromium.describe("the page by keyboard", () => {
   )
 
   it(
+    "closes the dialog that was left, and never the one that was opened after it",
+    run(
+      Effect.gen(function* () {
+        const page = yield* visit("")
+        const dialog = page.getByRole("dialog")
+        const create = page.getByRole("button", { name: "New" })
+        let answer = () => {}
+        const answered = new Promise<void>((resolve) => (answer = resolve))
+        yield* Effect.promise(async () => {
+          await create.click()
+          await dialog.waitFor()
+          // A busy browser's order: the second dialog is opened between the first one's end and the event that tells of it.
+          const isSecondOpen = await page.evaluate<boolean>(`(async () => {
+            const [create, first] = [[...document.querySelectorAll("button")].find(({ innerText }) => innerText === "New"), document.querySelector("dialog")]
+            const rendered = async () => { for (let turn = 0; turn < 20; turn++) await null }
+            const told = new Promise((resolve) => first.addEventListener("close", resolve))
+            first.dispatchEvent(new Event("cancel", { cancelable: true }))
+            await rendered()
+            if (first.isConnected) throw new Error("the first dialog was not left")
+            create.click()
+            await told
+            await rendered()
+            return document.querySelector("dialog")?.open === true
+          })()`)
+          expect(isSecondOpen).toBe(true)
+          await page.route(
+            /\/v1\/sessions$/,
+            async (route) => {
+              await answered
+              await route.continue()
+            },
+            { times: 1 }
+          )
+          await dialog.getByLabel("Title", { exact: true }).fill("Created late")
+          await page.keyboard.press("Enter")
+          await page.keyboard.press("Escape")
+          await dialog.waitFor({ state: "detached" })
+          await create.click()
+          await dialog.getByLabel("Title", { exact: true }).fill("the next")
+          const created = page.waitForResponse(/\/v1\/sessions$/)
+          answer()
+          await (await created).finished()
+          await page.getByRole("link", { name: "Created late" }).waitFor()
+          expect(await dialog.getByLabel("Title", { exact: true }).inputValue()).toBe("the next")
+          expect(new URL(page.url()).hash).toBe("")
+        })
+      })
+    )
+  )
+
+  it(
     "leads from an answered question to the next one, then to the message field, and a key held down answers one",
     run(
       Effect.gen(function* () {
