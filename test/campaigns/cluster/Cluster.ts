@@ -6,18 +6,13 @@ import type * as PostgresStorage from "../../../src/adapters/postgres/PostgresSt
 import { SkeinCluster } from "../../../src/cluster.js"
 import { Agents, Gateway, Model, Permissions, Session } from "../../../src/index.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
+import { eventually } from "../../support/Eventually.js"
 import { bundle } from "../../support/programs/Bundle.js"
 import { freePort } from "../../support/postgres/Server.js"
 import * as Process from "../../support/programs/Process.js"
 import { fresh } from "../../unit/adapters/postgres/storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import { quick, Setup } from "./Setup.js"
-
-/** Repeats a check until it finds what it is waiting for. */
-export const eventually = <A, E>(look: Effect.Effect<A, E>, isThere: (found: A) => boolean): Effect.Effect<A, E> =>
-  Effect.flatMap(look, (found) =>
-    isThere(found) ? Effect.succeed(found) : Effect.delay(eventually(look, isThere), "20 millis")
-  )
 
 export interface Runner extends Process.RunningProcess {
   readonly port: number

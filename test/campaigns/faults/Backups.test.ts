@@ -2,7 +2,7 @@
  * Backups and restores that are stopped, killed, or run out of disk: the result is either whole or not there at all.
  */
 import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import {
   chmodSync,
@@ -22,6 +22,7 @@ import * as Program from "../../unit/adapters/cli/Program.js"
 import * as Findings from "../../../src/adapters/cli/texts/Findings.js"
 import { backUp, restore } from "../../unit/adapters/sqlite/backingUp.js"
 import { look, populate } from "../../unit/adapters/sqlite/populated.js"
+import { eventually } from "../../support/Eventually.js"
 import * as Golden from "../../support/golden/Golden.js"
 import * as Long from "../../support/Long.js"
 import * as Process from "../../support/programs/Process.js"
@@ -93,10 +94,7 @@ describe("stopped by Ctrl-C", () => {
         const before = names()
         shim.set({ trace: true, rules: [{ call, path, after, times: 1, does: { takesMillis: 700 } }] })
         const running = yield* home.start(args, shim.env)
-        yield* Effect.repeat(Effect.sync(shim.trace), {
-          until: (trace) => trace.some(({ outcome }) => outcome === "delay"),
-          schedule: Schedule.spaced("10 millis")
-        })
+        yield* eventually(Effect.sync(shim.trace), (trace) => trace.some(({ outcome }) => outcome === "delay"))
         yield* running.signal("SIGINT")
         const { signal, stderr, stdout } = yield* running.ended
         expect([signal, stdout, Program.withoutProgress(stderr)]).toEqual(["SIGINT", "", ""])

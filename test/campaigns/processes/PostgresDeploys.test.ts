@@ -6,6 +6,7 @@ import { it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { readdirSync } from "node:fs"
 import { expect } from "vitest"
+import { eventually } from "../../support/Eventually.js"
 import * as Postgres from "../../support/postgres/Postgres.js"
 import * as Proxy from "../../support/postgres/Proxy.js"
 import { storageIn } from "../../unit/adapters/postgres/layers.js"
@@ -64,10 +65,8 @@ Postgres.describeOwn("P5 P9 two hosts on a PostgreSQL server with a synchronous 
             })
           )
           // Each job that has begun has a file.
-          yield* Effect.repeat(
-            Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length),
-            { until: (begun) => begun > 5, schedule: Schedule.spaced("5 millis") }
-          )
+          const begun = Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length)
+          yield* eventually(begun, (count) => count > 5)
           yield* primary[deed]
           yield* redirect(standby.url)
           yield* Postgres.once(standby.url, "SELECT pg_promote()")

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import * as Failure from "../../../../src/adapters/cli/Failure.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import { eventually } from "../../../support/Eventually.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 import { storageIn } from "../postgres/layers.js"
 import * as FakeProvider from "../providers/FakeProvider.js"
@@ -253,7 +254,7 @@ Postgres.describe("skein --database", () => {
         yield* Program.readUntil(first, "text.delta")
         const { id } = yield* newest(url)
         // What the first process writes is seen by other processes, but does not belong to them.
-        while ((yield* Postgres.once(url, "SELECT 1 FROM skein.drafts")).length === 0) yield* Effect.yieldNow()
+        yield* eventually(Postgres.once(url, "SELECT 1 FROM skein.drafts"), ({ length }) => length > 0)
         const refused = yield* home.run(["run", "--session", id, "two"], env)
         expect(refused).toMatchObject({ code: 1, stdout: "" })
         expect(refused.stderr).toMatch(/is busy with run run_\w+; add --queue to wait for it\n$/)

@@ -11,6 +11,7 @@ import { finished } from "node:stream/promises"
 import { Actor, Agents, Gateway, Message, Model, Permissions, Run, Session, Tool } from "skein"
 import { SkeinNode } from "skein/node"
 import { ScriptedModel } from "skein/scripted-model"
+import { eventually } from "../../../support/Eventually.js"
 import * as Golden from "../../../support/golden/Golden.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 import * as Program from "./Program.js"
@@ -181,10 +182,8 @@ Postgres.describe("skein export and skein import with a database", () => {
         child.stdin.on("error", () => undefined)
         const ended = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)))
         child.stdin.write(lines.slice(0, -1).join(""))
-        while (
-          (yield* Postgres.once(url, "SELECT 1 FROM skein.messages").pipe(Effect.orElseSucceed(() => []))).length === 0
-        )
-          yield* Effect.yieldNow()
+        const messages = Effect.orElseSucceed(Postgres.once(url, "SELECT 1 FROM skein.messages"), () => [])
+        yield* eventually(messages, ({ length }) => length > 0)
         child.kill("SIGKILL")
         expect(yield* Effect.promise(() => ended)).toBe("SIGKILL")
         yield* Effect.promise(() => finished(child.stdin).catch(() => undefined))

@@ -3,6 +3,7 @@ import Database from "better-sqlite3"
 import { Deferred, Effect, Option } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
+import { eventually } from "../../../support/Eventually.js"
 import * as FakeProvider from "../providers/FakeProvider.js"
 import * as ChatRequest from "./ChatRequest.js"
 import * as Program from "./Program.js"
@@ -228,7 +229,8 @@ describe("skein run", () => {
         Effect.sync(() => new Database(`${home.data}/skein.db`)),
         (database) => Effect.sync(() => database.close())
       )
-      while (drafts.prepare("SELECT 1 FROM drafts").get() === undefined) yield* Effect.yieldNow()
+      const draft = Effect.sync((): unknown => drafts.prepare("SELECT 1 FROM drafts").get())
+      yield* eventually(draft, (found) => found !== undefined)
       const refused = yield* home.run(["run", "--session", id, "and I?"], home.env)
       expect(refused).toMatchObject({ code: 1, stdout: "" })
       expect(refused.stderr).toMatch(/is busy with run run_\w+; add --queue to wait for it\n$/)
