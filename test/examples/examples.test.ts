@@ -15,7 +15,7 @@ const recipe = (name: string) =>
     const program = yield* bundle(new URL(`${name}.ts`, import.meta.url))
     const folder = yield* Effect.acquireRelease(
       Effect.promise(async () => realpath(await mkdtemp(join(tmpdir(), "skein-example-")))),
-      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true, maxRetries: 10 }))
     )
     const start = (args: ReadonlyArray<string> = [], options: Process.Options = {}) =>
       Process.start(process.execPath, [program, ...args], { cwd: folder, ...options })

@@ -198,7 +198,8 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
         ({ running }) =>
           Effect.zipRight(
             Effect.flatMap(Ref.get(running), stop),
-            Effect.sync(() => rmSync(data, { recursive: true, force: true }))
+            // The server's other processes may write for a moment after its end.
+            Effect.sync(() => rmSync(data, { recursive: true, force: true, maxRetries: 10 }))
           )
       )
       const ended = Effect.flatMap(Ref.get(running), ({ ended }) => ended)

@@ -41,7 +41,7 @@ export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effec
   Effect.gen(function* () {
     const home = yield* Effect.acquireRelease(
       Effect.promise(async () => realpath(await mkdtemp(join(tmpdir(), "skein-cli-")))),
-      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true, maxRetries: 10 }))
     )
     const workdir = join(home, "work")
     yield* Effect.promise(() => mkdir(workdir))

@@ -14,7 +14,7 @@ export const make = (files: Readonly<Record<string, string | Uint8Array>> = {}) 
   Effect.gen(function* () {
     const base = yield* Effect.acquireRelease(
       Effect.promise(async () => realpath(await mkdtemp(join(tmpdir(), "skein-tools-")))),
-      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true, maxRetries: 10 }))
     )
     const workdir = join(base, "ws")
     yield* Effect.promise(async () => {
