@@ -81,7 +81,14 @@ const AllFiles = ({
 }) => {
   const [shown, show] = useState<ReadonlyArray<Asset> | string | null>(null)
   useEffect(() => {
-    Api.assets(session.id).then(show, (error: unknown) => show(wordsOf(error)))
+    let isOver = false
+    const put = (found: ReadonlyArray<Asset> | string) => {
+      if (!isOver) show(found)
+    }
+    Api.assets(session.id).then(put, (error: unknown) => put(wordsOf(error)))
+    return () => {
+      isOver = true
+    }
   }, [session.id, files])
   return (
     <Dialog title="Files" close={close}>

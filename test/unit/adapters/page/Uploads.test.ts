@@ -1,6 +1,6 @@
 /** Attaching files: what cannot be attached is said as it is, before it is sent where that is possible, and uploads can be stopped. */
-import { Effect } from "effect"
-import type { Page } from "playwright-core"
+import { Effect, Stream } from "effect"
+import type { Page, Request } from "playwright-core"
 import { expect, it } from "vitest"
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -68,6 +68,51 @@ Chromium.describe("an upload", () => {
           expect(sent).toEqual(["a.txt", "b.txt"])
         })
         expect((yield* gateway.assets(made.id)).map(({ name }) => name)).toEqual(["b.txt"])
+      })
+    )
+  )
+
+  it(
+    "that ends while the session's files are read is in their list, whichever answer comes last",
+    run(
+      Effect.gen(function* () {
+        const { gateway, session } = yield* World
+        const made = yield* session({ title: "Listed files" })
+        const save = (name: string) =>
+          gateway.saveAsset({ sessionId: made.id, name, mediaType: "text/plain", content: Stream.empty })
+        yield* save("first.txt")
+        const page = yield* visit(at(made))
+        const dialog = page.getByRole("dialog")
+        let open = () => {}
+        const opened = new Promise<void>((resolve) => (open = resolve))
+        let answer: (request: Request) => void = () => {}
+        const answered = new Promise<Request>((resolve) => (answer = resolve))
+        yield* Effect.promise(async () => {
+          await live(page)
+          await page.route(
+            /\/assets$/,
+            async (route) => {
+              const response = await route.fetch()
+              answer(route.request())
+              await opened
+              await route.fulfill({ response })
+            },
+            { times: 1 }
+          )
+          await page.getByLabel("More").click()
+          await page.getByRole("button", { name: "Files" }).click()
+          await answered
+        })
+        yield* save("second.txt")
+        yield* Effect.promise(async () => {
+          await dialog.locator(".file").nth(1).waitFor()
+          const first = await answered
+          const late = page.waitForEvent("requestfinished", (request) => request === first)
+          open()
+          await late
+          await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+          expect(await dialog.locator(".file").count()).toBe(2)
+        })
       })
     )
   )
