@@ -15,6 +15,7 @@ export interface Tell {
 }
 
 export interface LogFile {
+  /** Drops the line, and tells nobody, once the file is closed: its descriptor may be another file's by then. */
   readonly write: (line: string) => void
   readonly close: () => void
 }
@@ -24,6 +25,7 @@ export const open = (file: string, tell: Tell): LogFile => {
   const path = resolve(file)
   const opened = () => openSync(path, "a", 0o600)
   let descriptor = opened()
+  let isClosed = false
   let dropped = 0
   /** Whether the last line was written in part, so that the next one must not continue it. */
   let isCut = false
@@ -59,6 +61,7 @@ export const open = (file: string, tell: Tell): LogFile => {
   }
 
   const write = (line: string) => {
+    if (isClosed) return
     reopen()
     try {
       append(`${isCut ? "\n" : ""}${line}\n`)
@@ -71,5 +74,10 @@ export const open = (file: string, tell: Tell): LogFile => {
     dropped = 0
   }
 
-  return { write, close: () => closeSync(descriptor) }
+  const close = () => {
+    isClosed = true
+    closeSync(descriptor)
+  }
+
+  return { write, close }
 }
