@@ -100,4 +100,24 @@ Chromium.describe("the list of sessions", () => {
       })
     )
   )
+
+  it(
+    "stays beside a session that is not there, which the middle of the page says",
+    run(
+      Effect.gen(function* () {
+        const page = yield* visit("#/ses_nobody", { allowed: /status of 404/ })
+        yield* Effect.promise(async () => {
+          const said = page.getByText("There is no such session")
+          await said.waitFor()
+          await page.locator(".sessions").waitFor()
+          for (const width of [1280, 900, 400]) {
+            await page.setViewportSize({ width, height: 800 })
+            const [words, around] = await Promise.all([said.boundingBox(), page.getByRole("main").boundingBox()])
+            const middleOf = (box: typeof words) => Math.round((box?.x ?? NaN) + (box?.width ?? NaN) / 2)
+            expect(middleOf(words)).toBe(middleOf(around))
+          }
+        })
+      })
+    )
+  )
 })

@@ -52,6 +52,10 @@ English
 
 - \u05E9\u05DC\u05D5\u05DD
 
+> \u05E9\u05DC\u05D5\u05DD
+
+> English
+
 | name | ${"long".repeat(100)} |
 | - | - |
 | alpha | ${"x".repeat(300)} |
@@ -74,7 +78,8 @@ Chromium.describe("Markdown", () => {
             page.evaluate<ReadonlyArray<A>>(
               `[...document.querySelectorAll(".markdown ${selector}")].map((one) => ${of})`
             )
-          expect(await all("p, .markdown ul", "getComputedStyle(one).direction")).toEqual(["ltr", "rtl", "rtl"])
+          const blocks = await all("> *", "one.tagName + ' ' + getComputedStyle(one).direction")
+          expect(blocks.slice(0, 5)).toEqual(["P ltr", "P rtl", "UL rtl", "BLOCKQUOTE rtl", "BLOCKQUOTE ltr"])
           expect(await page.evaluate(`getComputedStyle(document.querySelector(".said")).direction`)).toBe("rtl")
           // As wide as its word with the padding. A column of single letters has less than 40 pixels.
           expect(await all("tbody td:first-child", "one.clientWidth >= 45")).toEqual([true])
