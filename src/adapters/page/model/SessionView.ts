@@ -208,6 +208,16 @@ const endedRun = (view: SessionView, { detail, runId, stopReason }: Of<"run.ende
   }
 }
 
+/** What is left of a session that is not there any more: what it had said. */
+export const deleted = (view: SessionView): SessionView => ({
+  ...view,
+  deleted: true,
+  run: null,
+  live: null,
+  questions: [],
+  queued: []
+})
+
 const asked = (view: SessionView, { display, question, questionId, seq }: Of<"permission.asked">): SessionView => ({
   ...view,
   steps: Strands.patchCall(view.steps, { seq }, { questionId, wasAsked: true, display }),
@@ -229,7 +239,7 @@ const durable = (view: SessionView, event: Event): SessionView => {
     case "session.moved":
       return { ...view, session: { ...session, workdir: event.workdir } }
     case "session.deleted":
-      return { ...view, deleted: true, run: null, live: null }
+      return deleted(view)
     case "run.queued":
       return view.queued.some(({ id }) => id === event.runId)
         ? view

@@ -45,7 +45,6 @@ export class OpenSession {
   async load(badge: Badge): Promise<void> {
     this.stream?.close()
     this.pending = []
-    this.loading.clear()
     this.set({ badge, failed: null })
     try {
       const snapshot = await Api.snapshot(this.id)
@@ -58,6 +57,8 @@ export class OpenSession {
       ])
       if (this.isClosed) return
       const view = SessionView.load(snapshot, rows, entries, runs)
+      // What was loaded until now is in the view that this one replaces.
+      this.loading.clear()
       this.set({ view })
       this.watch(view.cursor)
     } catch (error) {
@@ -102,12 +103,20 @@ export class OpenSession {
   }
 
   private failedToLoad(failed: Api.Failed): void {
-    if (failed.status === 404) return this.set({ failed, badge: "ended" })
+    if (failed.status === 404) {
+      this.set({ failed })
+      return this.gone()
+    }
     this.set({ failed, badge: "reconnecting" })
     if (failed.status === 401) return
     window.setTimeout(() => {
       if (!this.isClosed) void this.load("reconnecting")
     }, 2000)
+  }
+
+  private gone(): void {
+    this.set({ badge: "ended" })
+    this.state.update((state) => (state.view === null ? state : { ...state, view: SessionView.deleted(state.view) }))
   }
 
   private watch(after: number): void {
@@ -132,12 +141,7 @@ export class OpenSession {
       return true
     } catch (error) {
       if (!(error instanceof Api.Failed)) throw error
-      if (error.status === 404) {
-        this.set({ badge: "ended" })
-        this.state.update((state) =>
-          state.view === null ? state : { ...state, view: { ...state.view, deleted: true, run: null, live: null } }
-        )
-      }
+      if (error.status === 404) this.gone()
       return error.status !== 404 && error.status !== 401
     }
   }

@@ -7,6 +7,12 @@ export const hovered = new Store<string | null>(null)
 /** The place whose row is shown while its lane is pointed at. */
 export const peeked = new Store<number | null>(null)
 
+/** Points at nothing. */
+export const leave = (): void => {
+  hovered.set(null)
+  peeked.set(null)
+}
+
 /** The place to go to. Each request is a new value, even for the same place. */
 export const target = new Store<{ readonly seq: number } | null>(null)
 

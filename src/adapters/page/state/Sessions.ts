@@ -21,6 +21,8 @@ const pause = 300
 export class Sessions {
   readonly state = new Store<State>({ list: SessionList.empty, search: "", isLoading: true, failed: null })
   private asked = 0
+  /** The cursor of the next page while that page is on its way. */
+  private next: string | null = null
   private readonly changed = new Set<string>()
   private timer = 0
   private readonly stream: Streams.Stream
@@ -34,7 +36,8 @@ export class Sessions {
       hint: (hint) => {
         if (hint.kind === "gap") return again()
         this.update((list) => SessionList.hint(list, hint))
-        if (hint.kind !== "session.deleted") this.look(hint.sessionId)
+        // Of one that was deleted, too: an answer that is on its way may still have it.
+        this.look(hint.sessionId)
       },
       opened: again,
       lost: () => {},
@@ -70,8 +73,9 @@ export class Sessions {
 
   async more(): Promise<void> {
     const { list, search } = this.state.value
-    if (list.next === null) return
+    if (list.next === null || list.next === this.next) return
     const asked = this.asked
+    this.next = list.next
     try {
       const page = await Api.sessions(search, list.next)
       if (asked !== this.asked) return
@@ -80,6 +84,8 @@ export class Sessions {
       if (!(error instanceof Api.Failed)) throw error
       const failed = `No more sessions could be loaded. ${error.message}`
       if (asked === this.asked) this.state.update((state) => ({ ...state, failed }))
+    } finally {
+      if (this.next === list.next) this.next = null
     }
   }
 

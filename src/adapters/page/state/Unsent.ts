@@ -3,7 +3,7 @@
  * and its sending go on. A message leaves the field when it is sent, and comes back there if that fails.
  *
  * It belongs to who wrote it. When a sign-in expires it waits for them to sign in again, and is forgotten when somebody else
- * does; at a sign-out it is forgotten immediately, in all tabs.
+ * does; at a sign-out it is forgotten immediately, in all tabs, none of which is signed in any more.
  */
 import * as UploadWords from "../model/UploadWords.js"
 import * as Words from "../model/Words.js"
@@ -47,7 +47,7 @@ const nothing: State = { text: "", files: [], sending: null, failed: null }
 export class Unsent {
   readonly state = new Store<State>(nothing)
   /** The keys of messages that may have been stored though no answer came. */
-  private readonly keys = new Map<string, string>()
+  private readonly keys = new Map<string, { readonly key: string; readonly assetIds: ReadonlyArray<string> }>()
   private uploads: Promise<unknown> = Promise.resolve()
   private attached = 0
   /** The beginnings of messages that were sent from here, by their runs. */
@@ -72,14 +72,19 @@ export class Unsent {
     }
   }
 
-  /** Takes a file out of the message. Its upload is stopped; if it was uploaded, it is deleted. */
+  /**
+   * Takes a file out of the message. Its upload is stopped; if it was uploaded, it is deleted, unless a message that may
+   * have been stored has it.
+   */
   detach(id: number): void {
     const { files } = this.state.value
     this.set({ files: files.filter((attached) => attached.id !== id) })
     const detached = files.find((attached) => attached.id === id)
     detached?.stop()
     if (detached === undefined || detached.file === null) return
-    Api.removeAsset(this.sessionId, detached.file.assetId).catch((error: unknown) => this.fail(error))
+    const { assetId } = detached.file
+    if ([...this.keys.values()].some(({ assetIds }) => assetIds.includes(assetId))) return
+    Api.removeAsset(this.sessionId, assetId).catch((error: unknown) => this.fail(error))
   }
 
   /** Stops all uploads, and forgets the message where it is still shown. */
@@ -101,23 +106,26 @@ export class Unsent {
     if (!maySend(this.state.value)) return
     const { files, text } = this.state.value
     this.set({ text: "", files: [], sending: { text, files }, failed: null })
+    let content: string | null = null
     try {
       const message = { text, files: await Promise.all(files.map(({ uploaded }) => uploaded)) }
-      const { runId } = await Api.send(this.sessionId, { ...message, key: this.keyOf(message) })
+      content = JSON.stringify(message)
+      const { runId } = await Api.send(this.sessionId, { ...message, key: this.keyOf(content, message) })
       this.beginnings.set(runId, Words.beginning(text))
       this.keys.clear()
       this.set({ sending: null })
     } catch (error) {
+      const isRefused = error instanceof Api.Failed && error.status >= 400 && error.status < 500
+      if (isRefused && content !== null) this.keys.delete(content)
       this.takeBack()
       this.fail(error)
     }
   }
 
   /** The same message has the same key, so that it is stored once however often it is sent; another has another. */
-  private keyOf(message: Omit<Api.NewMessage, "key">): string {
-    const content = JSON.stringify(message)
-    const key = this.keys.get(content) ?? Api.newKey()
-    this.keys.set(content, key)
+  private keyOf(content: string, { files }: Omit<Api.NewMessage, "key">): string {
+    const key = this.keys.get(content)?.key ?? Api.newKey()
+    this.keys.set(content, { key, assetIds: files.map(({ assetId }) => assetId) })
     return key
   }
 
@@ -214,9 +222,12 @@ export const writtenBy = (id: string): void => {
 
 /** Other tabs of this page. Those of another server on this origin have another path. */
 const tabs = new BroadcastChannel(`skein unsent ${location.pathname}`)
-tabs.addEventListener("message", forget)
+tabs.addEventListener("message", () => {
+  forget()
+  Api.signedOut.tell()
+})
 
-/** Forgets all messages, in other tabs as well: somebody has signed out. */
+/** Forgets all messages, in other tabs as well: somebody has signed out, there too. */
 export const signOut = (): void => {
   forget()
   tabs.postMessage(null)

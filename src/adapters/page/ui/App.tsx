@@ -1,5 +1,5 @@
 /** The page: without a sign-in it says how to sign in, otherwise it shows the list of sessions next to the open one. */
-import { useEffect, useLayoutEffect, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import * as Route from "../model/Route.js"
 import * as Rows from "../model/Rows.js"
 import * as Api from "../net/Api.js"
@@ -136,20 +136,27 @@ const SignIn = ({
   readonly signedIn: () => void
 }) => {
   const [typed, type] = useState("")
-  const [failed, fail] = useState(why)
-  const look = async () => {
+  const [failed, fail] = useState<string | null>(null)
+  const isEntering = useRef(false)
+  /** Signs in whoever the server knows; `isNew` is whether somebody has just been let in, whom it need not name. */
+  const look = async (isNew: boolean) => {
     const who = await Api.who()
-    if (who === null) return false
+    if (who === null || (who === "" && !isNew)) return false
     Unsent.writtenBy(who)
     signedIn()
     return true
   }
   const enter = async (code: string) => {
+    // A code is taken once: a second try would be refused, and that would sign out.
+    if (isEntering.current) return
+    isEntering.current = true
     try {
       await Api.login(code)
-      if (!(await look())) fail("The browser did not keep the sign-in: does it refuse cookies?")
+      if (!(await look(true))) fail("The browser did not keep the sign-in: does it refuse cookies?")
     } catch (error) {
       fail(wordsOf(error))
+    } finally {
+      isEntering.current = false
     }
   }
   useLayoutEffect(() => {
@@ -162,7 +169,7 @@ const SignIn = ({
     }
     // They may have signed in again in another tab.
     const back = () => {
-      if (hasExpired && document.visibilityState === "visible") void look()
+      if (hasExpired && document.visibilityState === "visible") void look(false)
     }
     window.addEventListener("hashchange", linked)
     document.addEventListener("visibilitychange", back)
@@ -197,35 +204,40 @@ const SignIn = ({
           Sign in
         </button>
       </form>
-      <Failure text={failed} />
+      <Failure text={failed ?? why} />
     </main>
   )
 }
 
+/** Whether somebody is signed in, and what to say if not. */
+interface Standing {
+  readonly is: "in" | "expired" | "out"
+  readonly why: string | null
+}
+
 /** Streams are closed before the cookie is dropped, so that none of them is refused. */
 export const App = ({ isIn, why }: { readonly isIn: boolean; readonly why: string | null }) => {
-  const [standing, stand] = useState<"in" | "expired" | "out">(isIn ? "in" : "out")
-  const [reason, setReason] = useState(why)
+  const [standing, stand] = useState<Standing>(isIn ? { is: "in", why: null } : { is: "out", why })
   useEffect(() => {
-    Api.signedOut.tell = () => stand((before) => (before === "in" ? "expired" : before))
+    Api.signedOut.tell = () => stand((before) => (before.is === "in" ? { is: "expired", why: null } : before))
   }, [])
   const [isLeaving, leave] = useState(false)
   useEffect(() => {
     if (!isLeaving) return
     leave(false)
     Unsent.signOut()
-    Api.logout().catch((error: unknown) =>
-      setReason(error instanceof Error ? `You may still be signed in. ${error.message}` : null)
-    )
+    Api.logout().catch((error: unknown) => {
+      const why = error instanceof Error ? `You may still be signed in. ${error.message}` : null
+      stand((before) => (before.is === "out" ? { ...before, why } : before))
+    })
   }, [isLeaving])
   const signOut = () => {
-    setReason(null)
-    stand("out")
+    stand({ is: "out", why: null })
     leave(true)
   }
-  return standing === "in" ? (
+  return standing.is === "in" ? (
     <Inside signOut={signOut} />
   ) : (
-    <SignIn key={reason} hasExpired={standing === "expired"} why={reason} signedIn={() => stand("in")} />
+    <SignIn hasExpired={standing.is === "expired"} why={standing.why} signedIn={() => stand({ is: "in", why: null })} />
   )
 }

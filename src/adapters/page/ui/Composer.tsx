@@ -81,7 +81,10 @@ export const Composer = ({ view }: { readonly view: SessionView }) => {
     Pointing.goToEnd()
     void unsent.send()
   }
-  const cancel = (runId: string) => void Api.cancel(runId).catch((error: unknown) => fail(wordsOf(error)))
+  const cancel = (runId: string) => {
+    fail(null)
+    void Api.cancel(runId).catch((error: unknown) => fail(wordsOf(error)))
+  }
   const filesOf = (list: FileList | undefined | null): ReadonlyArray<File> => [...(list ?? [])]
 
   const { run } = view

@@ -138,10 +138,11 @@ const Shown = ({
   const steps = useMemo(() => new Map(view.steps.map((step) => [step.seq, step])), [view.steps])
 
   useEffect(() => sessions.tell(view), [view.cursor, view.questions.length, view.run?.left])
+  const asks = view.questions.length > 0
   useEffect(() => {
     const title = titleOf(session)
-    document.title = view.questions.length > 0 ? `? ${title}` : `${title} · Skein`
-  }, [session.title, view.questions.length > 0])
+    document.title = asks ? `? ${title}` : `${title} · Skein`
+  }, [session.title, asks])
   useEffect(() => {
     Pointing.target.set(null)
     Pointing.current.set(0)
@@ -155,7 +156,10 @@ const Shown = ({
   commands.move = (direction) => commands.jump(() => true, direction)
   commands.toggleOrder = () => setOrder(order === "asked" ? "finished" : "asked")
 
-  const resume = () => void Api.resume(session.id).catch((error: unknown) => fail(wordsOf(error, "")))
+  const resume = () => {
+    fail(null)
+    void Api.resume(session.id).catch((error: unknown) => fail(wordsOf(error, "")))
+  }
   const toggle = (key: string) => {
     const now = new Set(opened)
     if (!now.delete(key)) now.add(key)
@@ -267,6 +271,9 @@ export const SessionPage = ({
   readonly back: () => void
 }) => {
   const { failed, view } = useStore(open.state, (state) => state)
+  useEffect(() => {
+    if (view === null) document.title = "Skein"
+  }, [view === null])
   if (view !== null) return <Shown key={open.id} open={open} sessions={sessions} view={view} seq={seq} back={back} />
   return (
     <main class="open alone">

@@ -108,13 +108,20 @@ const Lane = ({
     window.clearTimeout(timer.current)
     Pointing.hovered.set(null)
   }
+  useEffect(() => () => window.clearTimeout(timer.current), [])
   return (
     <button
       class={`lane ${state} ${isHovered ? "hovered" : ""}`}
       onMouseEnter={point}
       onMouseLeave={leave}
-      onFocus={point}
-      onBlur={leave}
+      // A lane that was clicked gets the focus again with its window: that points at nothing.
+      onFocus={({ currentTarget }) => {
+        if (currentTarget.matches(":focus-visible")) point()
+      }}
+      onBlur={() => {
+        leave()
+        Pointing.peeked.set(null)
+      }}
       onClick={() => Pointing.goTo(call.seq)}
       title={Visible.line(call.display.title ?? call.name)}
     >
@@ -226,6 +233,7 @@ export const Strands = ({
     if (box.current !== null && atEnd.current) box.current.scrollTop = total
   })
   useEffect(() => redraw(undefined), [])
+  useLayoutEffect(() => Pointing.leave, [])
   useEffect(() => {
     if (box.current === null) return
     const sizes = new ResizeObserver(() => redraw(undefined))

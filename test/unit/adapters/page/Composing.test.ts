@@ -7,7 +7,21 @@ import type { Page, Route } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { another, at, choosing, drawn, live, look, opens, send, stopClock, visit, world, World } from "./visiting.js"
+import {
+  another,
+  at,
+  choosing,
+  drawn,
+  gateAt,
+  live,
+  look,
+  opens,
+  send,
+  stopClock,
+  visit,
+  world,
+  World
+} from "./visiting.js"
 
 const run = world()
 
@@ -17,17 +31,6 @@ const uploading = (page: Page, name: string) => page.getByRole("progressbar", { 
 /** No message is on its way. */
 const idle = (page: Page) => page.getByText("Enter sends").waitFor()
 const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("a note") }
-
-/** Holds the requests to an address back until it is opened. */
-const gateAt = async (page: Page, path: RegExp) => {
-  let open = () => {}
-  const opened = new Promise<void>((resolve) => (open = resolve))
-  await page.route(path, async (route) => {
-    await opened
-    await route.continue()
-  })
-  return open
-}
 
 /** The server gets the next request to an address, and its answer is lost. */
 const losingAnswer = (page: Page, path: RegExp) =>
@@ -41,6 +44,46 @@ const losingAnswer = (page: Page, path: RegExp) =>
   )
 
 Chromium.describe("the message field", () => {
+  it(
+    "leaves a file alone that a stored message may have, and deletes the one of a message that was refused",
+    run(
+      Effect.gen(function* () {
+        const { gateway, model, session } = yield* World
+        const made = yield* session({ title: "Taken out" })
+        yield* model.play({ text: "one" })
+        const page = yield* visit(at(made), { allowed: /net::ERR_|status of 409/ })
+        const remove = page.getByRole("button", { name: "Remove note.txt" })
+        const deletions: Array<string> = []
+        page.on("request", (request) => {
+          if (request.method() === "DELETE") deletions.push(request.url())
+        })
+        const deleted = () => page.waitForResponse((answer) => answer.request().method() === "DELETE")
+        yield* Effect.promise(async () => {
+          await live(page)
+          await page.locator("input[type=file]").setInputFiles(note)
+          await remove.waitFor()
+          await losingAnswer(page, /\/messages$/)
+          await send(page, "see this")
+          await page.getByText("The server cannot be reached").waitFor()
+          await remove.click()
+          await remove.waitFor({ state: "detached" })
+          expect(deletions).toEqual([])
+          await page.route(
+            /\/messages$/,
+            (route) => route.fulfill({ status: 409, json: { _tag: "SessionBusy", message: "busy" } }),
+            { times: 1 }
+          )
+          await page.locator("input[type=file]").setInputFiles(note)
+          await remove.waitFor()
+          await send(page, "and this")
+          await page.getByText("busy", { exact: true }).waitFor()
+          await Promise.all([deleted(), remove.click()])
+        })
+        expect((yield* gateway.assets(made.id)).length).toBe(1)
+      })
+    )
+  )
+
   it(
     "keeps what is written and attached while a message is being sent, and takes that back if it cannot be sent",
     run(

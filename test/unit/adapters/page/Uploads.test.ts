@@ -6,7 +6,7 @@ import { mkdir, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Chromium from "../../../support/browser/Browser.js"
 import { folder } from "../../services/storage/disk.js"
-import { at, dot, live, visit, world, World } from "./visiting.js"
+import { at, dot, gateAt, live, painted, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -17,15 +17,7 @@ const uploading = (page: Page, name: string) => page.getByRole("progressbar", { 
 const failure = (page: Page) => page.locator(".composer [role=alert]").innerText()
 
 /** Holds uploads back until it is opened. */
-const held = async (page: Page) => {
-  let open = () => {}
-  const opened = new Promise<void>((resolve) => (open = resolve))
-  await page.route(/\/assets\?/, async (route) => {
-    await opened
-    await route.continue()
-  })
-  return open
-}
+const held = (page: Page) => gateAt(page, /\/assets\?/)
 
 const files = Effect.gen(function* () {
   const inside = yield* folder
@@ -110,7 +102,7 @@ Chromium.describe("an upload", () => {
           const late = page.waitForEvent("requestfinished", (request) => request === first)
           open()
           await late
-          await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+          await painted(page)
           expect(await dialog.locator(".file").count()).toBe(2)
         })
       })

@@ -158,6 +158,21 @@ export const drawn = async (page: Page, isSo: () => Promise<boolean>) => {
   while (!(await isSo())) await page.clock.runFor(16)
 }
 
+/** Waits until what is known by now is on the screen. */
+export const painted = (page: Page) =>
+  page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+/** Holds the requests to an address back until it is opened. */
+export const gateAt = async (page: Page, path: RegExp) => {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  await page.route(path, async (route) => {
+    await opened
+    await route.continue()
+  })
+  return open
+}
+
 export const at = ({ id }: Session.Session) => `#/${id}`
 export const send = async (page: Page, text: string) => {
   await page.getByLabel("Message", { exact: true }).fill(text)
