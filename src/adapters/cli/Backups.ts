@@ -47,7 +47,14 @@ const maxLines = 20
 const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
   WholeNumber.read(text, { field: "--keep", digits: 6, limit: "must be a whole number from 1 to 999999" })
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+/** False also where that cannot be found out: a backup into it then says why. */
+const isFolder = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
 
 /** Whether a database cannot be opened in place because its disk is full or read-only, although it can be read. */
 const isUnopened =
@@ -105,7 +112,7 @@ export const restore = Effect.fn("cli.restore")(function* ({ isSalvage, path, pl
   const data = yield* Place.folder(place, PlaceTexts.noRestore)
   const file = (yield* Path.Path).resolve(path)
   yield* (yield* Signals).arm
-  const { assets, kept, movedAside, remarks, sessions } = yield* Progress.during(
+  const { assets, isExact, kept, movedAside, remarks, sessions } = yield* Progress.during(
     { label: Texts.restoring, unit: "bytes" },
     (onProgress) => Restore.run({ data, file, isSalvage, onProgress })
   )
@@ -119,8 +126,8 @@ export const restore = Effect.fn("cli.restore")(function* ({ isSalvage, path, pl
   yield* showAll(movedAside.map(Texts.movedAside))
   const sum = (of: "messages" | "files" | "rows") => repaired.reduce((sum, { lost }) => sum + lost[of], 0)
   const lost = { messages: sum("messages"), files: sum("files"), rows: sum("rows") }
-  if (damaged.length + lost.messages + lost.files + lost.rows > 0) {
-    return yield* new RestoredInPart({ data, lost, damaged: damaged.length })
+  if (damaged.length + lost.messages + lost.files + lost.rows > 0 || !isExact) {
+    return yield* new RestoredInPart({ data, lost, damaged: damaged.length, isExact })
   }
   yield* write(`${Texts.restored(TerminalText.line(data), sessions, assets)}\n`)
 }, Effect.provide(layer))

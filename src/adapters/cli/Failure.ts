@@ -124,10 +124,11 @@ export class DamagedBackup extends Schema.TaggedError<DamagedBackup>()("DamagedB
 export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("RestoredInPart", {
   data: Schema.String,
   lost: Schema.Struct({ messages: Schema.Int, files: Schema.Int, rows: Schema.Int }),
-  damaged: Schema.Int
+  damaged: Schema.Int,
+  isExact: Schema.Boolean
 }) {
   override get message() {
-    return Maintenance.restoredInPart(this.data, this.lost, this.damaged)
+    return Maintenance.restoredInPart(this)
   }
 }
 

@@ -71,11 +71,24 @@ export const kept = (
 ): string =>
   `session ${session}: kept ${amounts(messages, files, 0)}, lost ${amounts(lost.messages, lost.files, lost.rows)}`
 
-export const restoredInPart = (data: string, lost: Lost, damaged: number): string =>
-  [
-    `restored into ${data}, but ${amounts(lost.messages, lost.files, lost.rows)} of the damaged backup ${lost.messages + lost.files + lost.rows === 1 ? "is" : "are"} lost`,
-    ...(damaged > 0 ? [`${counted(damaged, "problem")} could not be repaired`] : [])
-  ].join(", and ")
+interface InPart {
+  readonly data: string
+  readonly lost: Lost
+  readonly damaged: number
+  readonly isExact: boolean
+}
+
+export const restoredInPart = ({ damaged, data, isExact, lost }: InPart): string => {
+  const all = lost.messages + lost.files + lost.rows
+  const what = [
+    ...(all > 0
+      ? [`${amounts(lost.messages, lost.files, lost.rows)} of the damaged backup ${all === 1 ? "is" : "are"} lost`]
+      : []),
+    ...(damaged > 0 ? [`${counted(damaged, "problem")} could not be repaired`] : []),
+    ...(isExact ? [] : ["its database has other bytes than were backed up: what is kept may differ, too"])
+  ]
+  return `restored into ${data}, but ${what.join(", and ")}`
+}
 
 export const movedAside = (path: string): string => `moved what was in the way to ${path}`
 

@@ -68,8 +68,11 @@ const maxLooks = 100
 
 const patiently = Unusable.retryWhileLocked(30_000)
 
-/** Codes that mean that a copy could not be written, not that its original could not be read. */
-const ofWriting = /^(?:SQLITE_(?:FULL|IOERR_(?:WRITE|FSYNC|DIR_FSYNC|TRUNCATE|DELETE))|E[A-Z]+)$/
+/**
+ * Codes that mean that a copy could not be written, not that its original could not be read, whose shared memory was
+ * there before.
+ */
+const ofWriting = /^(?:SQLITE_(?:FULL|IOERR_(?:WRITE|FSYNC|DIR_FSYNC|TRUNCATE|DELETE|SHM[A-Z]+))|E[A-Z]+)$/
 
 const notWritten = (path: string, detail: string) => new BackupFailed({ path, reason: "not-written", detail })
 
@@ -239,8 +242,8 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   if (files.every((file) => existsSync(file))) return yield* exists
   if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
   const noFolder = (detail: string) => new BackupFailed({ path: folder, reason: "no-folder", detail })
-  const target = statSync(folder, { throwIfNoEntry: false })
-  if (target?.isDirectory() !== true) return yield* noFolder(target === undefined ? "ENOENT" : "ENOTDIR")
+  const target = yield* Effect.try({ try: () => statSync(folder), catch: (thrown) => noFolder(codeOf(thrown)) })
+  if (!target.isDirectory()) return yield* noFolder("ENOTDIR")
   const found = yield* patiently(Effect.try({ try: () => measure(path), catch: opened(path) }))
   const total = 3 * found.database + 2 * found.assets
   let done = 0

@@ -10,7 +10,7 @@
  * - Nothing is deleted: whatever is in the way is moved aside, and so is whatever a repair replaces.
  */
 import { Clock, Effect, Exit } from "effect"
-import { existsSync, mkdirSync } from "node:fs"
+import { existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
@@ -46,9 +46,26 @@ export interface Restoration {
   /** What was damaged, what became of it, and what that means for each session. Empty when nothing was damaged. */
   readonly remarks: ReadonlyArray<Remark>
   readonly kept: ReadonlyArray<RestoredDatabase.Kept>
+  /** Whether the database has the bytes that were backed up. If not, a text may differ that is still a valid one. */
+  readonly isExact: boolean
 }
 
 const damaged = (path: string, detail: string) => new RestoreFailed({ path, reason: "damaged", detail })
+
+/** Nothing but a file is opened: SQLite would wait for what somebody writes into a pipe. */
+const ofFile = (path: string) =>
+  Effect.try({
+    try: () => statSync(path),
+    catch: (thrown) => new RestoreFailed({ path, reason: "no-file", detail: codeOf(thrown) })
+  }).pipe(
+    Effect.filterOrFail(
+      (found) => found.isFile(),
+      (found) =>
+        found.isDirectory()
+          ? new RestoreFailed({ path, reason: "no-file", detail: "EISDIR" })
+          : new RestoreFailed({ path, reason: "not-a-backup", detail: "" })
+    )
+  )
 
 const openBackup = (path: string, isSalvage: boolean) =>
   Effect.acquireRelease(
@@ -90,6 +107,7 @@ const textOf = ({ detail, name, session }: NamedAssets.Fault): string => `sessio
 export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, onProgress }: Options) {
   const folders = yield* Folders
   if (existsSync(DataLayout.databaseIn(data))) return yield* Placing.occupied(data)
+  yield* ofFile(file)
   const backup = yield* openBackup(file, isSalvage)
   const stored = backup.files.find(({ name }) => name === DataLayout.databaseName)
   const assets = backup.files.filter((file) => file !== stored && NamedAssets.isName(file.name))
@@ -125,7 +143,8 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
         return isWhole
       })
 
-    let isWhole = yield* extract(stored)
+    const isExact = yield* extract(stored)
+    let isWhole = isExact
     const told = RestoredDatabase.versionOf(path, file)
     // A repair may correct the version in a damaged header, so the version is read again after it.
     const version = yield* isSalvage ? Effect.orElseSucceed(told, () => null) : told
@@ -149,7 +168,8 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
       assets: assets.length,
       movedAside,
       remarks: Examination.relocated(remarks, workplace, data),
-      kept
+      kept,
+      isExact
     } satisfies Restoration
   }).pipe(
     Effect.mapError((thrown) =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
 import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import * as Program from "./Program.js"
 
@@ -39,6 +40,7 @@ describe("skein backup and skein restore", () => {
     Effect.gen(function* () {
       const { home } = yield* withSession
       writeFileSync(home.at("precious"), "precious")
+      execFileSync("mkfifo", [home.at("pipe")])
       const before = readFileSync(`${home.data}/skein.db`)
       yield* home.run(["backup", "../all.skein"])
       const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
@@ -46,6 +48,8 @@ describe("skein backup and skein restore", () => {
         [["restore"], 2, "missing FILE"],
         [["backup", "../precious"], 1, "never overwrites a file"],
         [["backup", "../none/x"], 1, `${home.at("none")}: no such file or folder, ENOENT`],
+        [["backup", "../precious/x"], 1, `${home.at("precious")}: a part of the path is not a folder, ENOTDIR`],
+        [["backup", "../precious/x/y"], 1, `${home.at("precious/x")}: a part of the path is not a folder, ENOTDIR`],
         [["backup", ".."], 2, `${home.at(".")} is a folder; name a file in it, or add --keep COUNT`],
         [["backup", "--keep", "0", ".."], 2, "--keep: must be a whole number from 1"],
         [["backup", "--keep", "1.5", ".."], 2, "--keep: must be a whole number from 1"],
@@ -54,6 +58,9 @@ describe("skein backup and skein restore", () => {
         [["backup", "../x", "--data", home.at("none")], 1, "no database"],
         [["restore", "../all.skein"], 1, `${home.data}/skein.db`],
         [["restore", "../none", "--data", home.at("fresh")], 1, "none"],
+        [["restore", "..", "--data", home.at("fresh")], 1, `Cannot read the backup ${home.at(".")}: it is a folder`],
+        [["restore", "../precious/x", "--data", home.at("fresh")], 1, "a part of the path is not a folder, ENOTDIR"],
+        [["restore", "../pipe", "--data", home.at("fresh")], 1, "not a backup"],
         [["restore", "../precious", "--data", home.at("fresh")], 1, "not a backup"]
       ]
       for (const [args, code, says] of wrong) {
@@ -70,7 +77,7 @@ describe("skein backup and skein restore", () => {
       ])
       // Newer versions of Node keep compiled code there.
       const left = readdirSync(home.at(".")).filter((name) => name !== ".cache")
-      expect(left.toSorted()).toEqual(["all.skein", "data", "precious", "s.json", "work"])
+      expect(left.toSorted()).toEqual(["all.skein", "data", "pipe", "precious", "s.json", "work"])
     })
   )
 

@@ -246,6 +246,20 @@ describe("damage to a sound backup", () => {
     })
   )
 
+  it.scopedLive(
+    "a database with another text in a message is refused, and a salvage says that what is kept may differ",
+    () =>
+      Effect.gen(function* () {
+        const { file, fresh } = yield* sound
+        flip(file, 'first question"}]')
+        expect(yield* Effect.flip(restore(fresh, file))).toMatchObject({ reason: "damaged" })
+        const { isExact, kept } = yield* salvage(fresh, file)
+        expect(kept).toEqual([])
+        expect(isExact).toBe(false)
+        expect(JSON.stringify(bodiesOf(fresh))).toContain("!irst question")
+      })
+  )
+
   it.scopedLive("a backup that is cut off is refused, and read by a salvage as far as it goes", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* sound
