@@ -14,7 +14,8 @@
  * for before the database is copied again: nothing needs to live for longer than the newest files take. Where the
  * database is damaged, files that no row names are backed up too, because a repair may find out whose they are.
  *
- * The database comes first in the file, for whoever has only the beginning of it.
+ * The database comes first in the file, for whoever has only the beginning of it. With many hundred files or pieces, the
+ * index over them moves on with the file, and its beginning is not enough.
  */
 import type Sqlite from "better-sqlite3"
 import { Clock, Effect } from "effect"

@@ -1,7 +1,8 @@
 /**
  * The format of a backup: one SQLite file with an application id of its own. Its table `files` lists the files in it,
  * each with its size and digest; `parts` holds their bytes in pieces, in order; `faults` lists the assets whose content
- * was missing or changed when the backup was taken, for versions that do not check that themselves.
+ * was missing or changed when the backup was taken, for versions that do not check that themselves. The database is the
+ * first file, so that it is found where only the beginning of a backup can be read, and not its list.
  */
 import { Effect } from "effect"
 import * as DataLayout from "../DataLayout.js"
@@ -16,6 +17,9 @@ export const version = 1
  * page of the backup. For a database that should be little; an asset that has lost anything is not what it was anyway.
  */
 export const pieceBytesOf = (name: string): number => (name === DataLayout.databaseName ? 64 : 1024) * 1024
+
+/** The ordinal of the database. */
+export const first = 1
 
 export const tables = `
   CREATE TABLE files (

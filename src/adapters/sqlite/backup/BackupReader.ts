@@ -1,16 +1,18 @@
 /**
  * Reads a backup, piece by piece, and checks every byte. A salvage also reads a damaged backup: a piece that cannot be
- * read is filled with zeros, and the list of files is read as far as it can be.
+ * read is filled with zeros, the list of files is read as far as it can be, and the database is there without it.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { statSync } from "node:fs"
 import { open as openFile } from "node:fs/promises"
+import * as DataLayout from "../DataLayout.js"
 import * as Driver from "../Driver.js"
 import {
   attempt,
   attemptAsync,
+  first,
   mark,
   type OnBytes,
   pause,
@@ -55,6 +57,22 @@ const refuse = <Why>(connection: Sqlite.Database, why: Why): Why => {
   return why
 }
 
+/** The database, if its beginning can be read, which says how long it is. Nothing says what its bytes were. */
+const unlisted = (connection: Sqlite.Database): ReadonlyArray<StoredFile> => {
+  try {
+    const header = connection
+      .prepare<[number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = 0")
+      .pluck()
+      .get(first)
+    if (header === undefined || header.toString("latin1", 0, 15) !== "SQLite format 3") return []
+    const pageSize = header.readUInt16BE(16)
+    const size = (pageSize === 1 ? 65_536 : pageSize) * header.readUInt32BE(28)
+    return [{ ordinal: first, name: DataLayout.databaseName, size, sha256: "" }]
+  } catch {
+    return []
+  }
+}
+
 const filesOf = (connection: Sqlite.Database, isSalvage: boolean): ReadonlyArray<StoredFile> => {
   const files: Array<StoredFile> = []
   try {
@@ -64,7 +82,9 @@ const filesOf = (connection: Sqlite.Database, isSalvage: boolean): ReadonlyArray
   } catch (thrown) {
     if (!isSalvage) throw thrown
   }
-  return files
+  return isSalvage && !files.some(({ name }) => name === DataLayout.databaseName)
+    ? [...unlisted(connection), ...files]
+    : files
 }
 
 const reader = (connection: Sqlite.Database, fileSize: number, { isSalvage }: Options): BackupReader => {

@@ -2,8 +2,19 @@
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { closeSync, openSync, readSync } from "node:fs"
+import * as DataLayout from "../DataLayout.js"
 import * as Driver from "../Driver.js"
-import { attempt, mark, type OnBytes, pause, pieceBytesOf, type StoredFile, tables, version } from "./BackupFile.js"
+import {
+  attempt,
+  first,
+  mark,
+  type OnBytes,
+  pause,
+  pieceBytesOf,
+  type StoredFile,
+  tables,
+  version
+} from "./BackupFile.js"
 
 export interface BackupWriter {
   /** Adds a file's bytes, read from `path`. */
@@ -29,11 +40,11 @@ export const create = (path: string): BackupWriter => {
   const insertFault = connection.prepare<[string, string]>("INSERT INTO faults VALUES (?, ?)")
   const dropParts = connection.prepare<[number]>("DELETE FROM parts WHERE file = ?")
   const dropFile = connection.prepare<[number]>("DELETE FROM files WHERE ordinal = ?")
-  let files = 0
+  let files = first
 
   const copy = (descriptor: number, name: string, onBytes: OnBytes) =>
     Effect.gen(function* () {
-      const ordinal = ++files
+      const ordinal = name === DataLayout.databaseName ? first : ++files
       const digest = createHash("sha256")
       const buffer = Buffer.alloc(pieceBytesOf(name))
       const takePiece = (part: number, offset: number) => {

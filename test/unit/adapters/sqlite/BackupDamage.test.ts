@@ -6,6 +6,7 @@ import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as BackupWriter from "../../../../src/adapters/sqlite/backup/BackupWriter.js"
 import * as Golden from "../../../support/golden/Golden.js"
 import { folder } from "../../services/storage/disk.js"
 import { backUp, restore, salvage } from "./backingUp.js"
@@ -269,6 +270,30 @@ describe("damage to a sound backup", () => {
       expect(bodiesOf(fresh)).toEqual(bodiesOf(data))
       expect(damages(yield* look(fresh))).toEqual([])
     })
+  )
+
+  it.scopedLive(
+    "a backup of whose many files only the beginning is left has its database, and says that it may differ",
+    () =>
+      Effect.gen(function* () {
+        const { data, file, fresh } = yield* sound
+        const [copy, asset] = [`${file}.db`, `${file}.asset`]
+        const database = new Sqlite(databaseIn(data))
+        database.prepare("VACUUM INTO ?").run(copy)
+        database.close()
+        writeFileSync(asset, "a".repeat(100_000))
+        rmSync(file)
+        const writer = BackupWriter.create(file)
+        const add = (name: string, path: string) => writer.add(name, path, () => Effect.void)
+        yield* add("skein.db", copy)
+        for (let count = 0; count < 60; count++) yield* add(`assets/one/${count}`, asset)
+        writer.finish(1)
+        truncateSync(file, statSync(copy).size + 1_000_000)
+        expect(yield* Effect.flip(restore(fresh, file))).toMatchObject({ reason: "damaged" })
+        const { isExact, sessions } = yield* salvage(fresh, file)
+        expect({ isExact, sessions }).toEqual({ isExact: false, sessions: 2 })
+        expect(bodiesOf(fresh)).toEqual(bodiesOf(data))
+      })
   )
 
   it.scopedLive("a backup without a readable session is refused by a salvage too, and leaves nothing", () =>
