@@ -10,9 +10,9 @@
  * - Damage does not stop a backup: whatever is damaged is copied as it is, and reported.
  *
  * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a later state of
- * the database, which names it only if it is really missing. By then nearly all files are there, so that state is looked
- * for before the database is copied again: nothing needs to live for longer than the newest files take. Where the
- * database is damaged, files that no row names are backed up too, because a repair may find out whose they are.
+ * the database, which names it only if it is really missing. If all of them are, the copy stays. Otherwise that state is
+ * copied instead, once the files that it names are there: nothing needs to live for longer than the newest files take.
+ * Where the database is damaged, files that no row names are backed up too, because a repair may find out whose they are.
  *
  * The database comes first in the file, for whoever has only the beginning of it. With many hundred files or pieces, the
  * index over them moves on with the file, and its beginning is not enough.
@@ -130,6 +130,9 @@ interface Work {
   readonly onBytes: OnBytes
 }
 
+/** The first copy of the database stays: what it names and is not there is really missing. */
+const stays = Symbol("stays")
+
 /** Fills the backup and completes it. */
 const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace, writer }: Work) {
   const { data, database: path, files } = options
@@ -153,8 +156,8 @@ const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace
     for (const name of names) if (!added.has(name)) yield* add(name)
   })
   const missingOf = (named: NamedAssets.Named) => new Set([...named.keys()].filter((name) => !added.has(name)))
-  const take = Effect.fnUntraced(function* (steps: Omit<DatabaseCopy.Steps<unknown>, "onBytes">) {
-    const named = yield* DatabaseCopy.take(path, copy, { ...steps, onBytes }).pipe(
+  const take = (target: string, steps: Omit<DatabaseCopy.Steps<unknown>, "onBytes">) =>
+    DatabaseCopy.take(path, target, { ...steps, onBytes }).pipe(
       Effect.mapError((error) => {
         if (!(error instanceof DatabaseCopy.CopyFailed)) return error
         const { code, isOpen } = error
@@ -162,30 +165,41 @@ const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace
       }),
       patiently
     )
-    return { named, database: yield* writer.add(DataLayout.databaseName, copy, onBytes) }
-  })
 
-  const first = yield* take({ onFound: () => Effect.void, isTaken: () => Effect.succeed(true) })
-  yield* addAll(first.named.keys())
-  let before = missingOf(first.named)
+  let named = yield* take(copy, { onFound: () => Effect.void, isTaken: () => Effect.succeed(true) })
+  const database = yield* writer.add(DataLayout.databaseName, copy, onBytes)
+  yield* addAll(named.keys())
+  const missingFirst = missingOf(named)
+  let before = missingFirst
   let looks = 0
   const isTaken = Effect.fnUntraced(function* (named: NamedAssets.Named) {
     const missing = missingOf(named)
+    if (isSubset(missingFirst, missing)) return yield* Effect.fail(stays)
     if (isSubset(missing, before)) return true
     before = missing
     if (++looks < maxLooks) return false
     return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
   })
-  let { named } = first
-  if (before.size > 0) {
-    writer.drop(first.database)
-    named = (yield* take({ onFound: (found) => addAll(found.keys()), isTaken })).named
+  if (missingFirst.size > 0) {
+    const later = `${copy}.later`
+    const found = yield* take(later, { onFound: (found) => addAll(found.keys()), isTaken }).pipe(
+      Effect.catchIf(
+        (error) => error === stays,
+        () => Effect.succeed(null)
+      )
+    )
+    if (found !== null) {
+      named = found
+      yield* attempt(() => renameSync(later, copy))
+      yield* writer.drop(database)
+      yield* writer.add(DataLayout.databaseName, copy, onBytes)
+    }
   }
   const damage = yield* Examination.ofCopy(copy, version)
   const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
   yield* addAll(unnamed)
   const names = new Set([...named.keys(), ...unnamed])
-  for (const file of added.values()) if (!names.has(file.name)) writer.drop(file)
+  for (const file of added.values()) if (!names.has(file.name)) yield* writer.drop(file)
   const faults = NamedAssets.faultsOf(named, (name) => added.get(name)?.sha256)
   for (const { detail, name } of faults) writer.fault(name, detail)
   const sessions = yield* sessionsIn(copy)

@@ -16,11 +16,14 @@ import {
   version
 } from "./BackupFile.js"
 
+/** Pieces that are removed in one step of the event loop. */
+const dropped = 256
+
 export interface BackupWriter {
   /** Adds a file's bytes, read from `path`. */
   readonly add: (name: string, path: string, onBytes: OnBytes) => Effect.Effect<StoredFile, unknown>
   /** Removes a file again. */
-  readonly drop: (file: StoredFile) => void
+  readonly drop: (file: StoredFile) => Effect.Effect<void, unknown>
   readonly fault: (name: string, detail: string) => void
   /** Completes the backup and closes it. It is not synced yet. */
   readonly finish: (madeAt: number) => void
@@ -38,7 +41,9 @@ export const create = (path: string): BackupWriter => {
   const insertPart = connection.prepare<[number, number, Uint8Array]>("INSERT INTO parts VALUES (?, ?, ?)")
   const insertFile = connection.prepare<[number, string, number, string]>("INSERT INTO files VALUES (?, ?, ?, ?)")
   const insertFault = connection.prepare<[string, string]>("INSERT INTO faults VALUES (?, ?)")
-  const dropParts = connection.prepare<[number]>("DELETE FROM parts WHERE file = ?")
+  const dropParts = connection.prepare<[number, number, number]>(
+    "DELETE FROM parts WHERE file = ? AND part BETWEEN ? AND ?"
+  )
   const dropFile = connection.prepare<[number]>("DELETE FROM files WHERE ordinal = ?")
   let files = first
 
@@ -73,10 +78,15 @@ export const create = (path: string): BackupWriter => {
         (descriptor) => copy(descriptor, name, onBytes),
         (descriptor) => Effect.sync(() => closeSync(descriptor))
       ),
-    drop: ({ ordinal }) => {
-      dropParts.run(ordinal)
-      dropFile.run(ordinal)
-    },
+    drop: ({ name, ordinal, size }) =>
+      Effect.gen(function* () {
+        const parts = Math.ceil(size / pieceBytesOf(name))
+        for (let part = 0; part < parts; part += dropped) {
+          yield* attempt(() => dropParts.run(ordinal, part, part + dropped - 1))
+          yield* pause
+        }
+        yield* attempt(() => dropFile.run(ordinal))
+      }),
     fault: (name, detail) => void insertFault.run(name, detail),
     finish: (madeAt) => {
       connection.prepare<[number]>("INSERT INTO about VALUES (?)").run(madeAt)

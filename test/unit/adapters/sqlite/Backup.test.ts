@@ -103,6 +103,18 @@ describe("a backup", () => {
     })
   )
 
+  it.scopedLive("copies the database once, also where a file of an asset is missing", () =>
+    Effect.gen(function* () {
+      const { data, file } = yield* place
+      rmSync(assetFile(data))
+      let rest = Infinity
+      const onProgress: OnProgress = (done, total) => Effect.sync(() => (rest = total - done))
+      const { faults } = yield* backUp(data, file, onProgress)
+      expect(faults.map(({ detail }) => detail)).toEqual(["missing"])
+      expect(rest).toBeGreaterThanOrEqual(0)
+    })
+  )
+
   it.scopedLive("overwrites nothing, and says which database or folder is missing", () =>
     Effect.gen(function* () {
       const { data, file, root } = yield* place
