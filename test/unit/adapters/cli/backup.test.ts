@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { makePipe } from "../tools/TestWorkspace.js"
 import * as Program from "./Program.js"
 
 const withSession = Effect.gen(function* () {
@@ -40,7 +40,7 @@ describe("skein backup and skein restore", () => {
     Effect.gen(function* () {
       const { home } = yield* withSession
       writeFileSync(home.at("precious"), "precious")
-      execFileSync("mkfifo", [home.at("pipe")])
+      yield* makePipe(home.at("pipe"))
       const before = readFileSync(`${home.data}/skein.db`)
       yield* home.run(["backup", "../all.skein"])
       const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
