@@ -106,17 +106,19 @@ export class Unsent {
     if (!maySend(this.state.value)) return
     const { files, text } = this.state.value
     this.set({ text: "", files: [], sending: { text, files }, failed: null })
-    let content: string | null = null
+    // What was sent before may have been stored then, whatever is refused now.
+    let fresh: string | null = null
     try {
       const message = { text, files: await Promise.all(files.map(({ uploaded }) => uploaded)) }
-      content = JSON.stringify(message)
+      const content = JSON.stringify(message)
+      if (!this.keys.has(content)) fresh = content
       const { runId } = await Api.send(this.sessionId, { ...message, key: this.keyOf(content, message) })
       this.beginnings.set(runId, Words.beginning(text))
       this.keys.clear()
       this.set({ sending: null })
     } catch (error) {
       const isRefused = error instanceof Api.Failed && error.status >= 400 && error.status < 500
-      if (isRefused && content !== null) this.keys.delete(content)
+      if (isRefused && fresh !== null) this.keys.delete(fresh)
       this.takeBack()
       this.fail(error)
     }
