@@ -78,11 +78,11 @@ export const create = (path: string): BackupWriter => {
         (descriptor) => copy(descriptor, name, onBytes),
         (descriptor) => Effect.sync(() => closeSync(descriptor))
       ),
-    drop: ({ name, ordinal, size }) =>
+    drop: ({ ordinal }) =>
       Effect.gen(function* () {
-        const parts = Math.ceil(size / pieceBytesOf(name))
-        for (let part = 0; part < parts; part += dropped) {
-          yield* attempt(() => dropParts.run(ordinal, part, part + dropped - 1))
+        for (let part = 0; ; part += dropped) {
+          const { changes } = yield* attempt(() => dropParts.run(ordinal, part, part + dropped - 1))
+          if (changes === 0) break
           yield* pause
         }
         yield* attempt(() => dropFile.run(ordinal))
