@@ -6,6 +6,7 @@ import * as Api from "../net/Api.js"
 import * as Streams from "../net/Streams.js"
 import * as SessionList from "../model/SessionList.js"
 import { activityOf, type SessionView } from "../model/SessionView.js"
+import type { SessionPage } from "../model/Wire.js"
 import { Store } from "./Store.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -24,11 +25,14 @@ export class Sessions {
   /** The cursor of the next page while that page is on its way. */
   private next: string | null = null
   private readonly changed = new Set<string>()
+  /** Sessions that were deleted since the stream began: an answer that is on its way may still have them. */
+  private readonly deleted = new Set<string>()
   private timer = 0
   private readonly stream: Streams.Stream
 
   constructor() {
     const again = () => {
+      this.deleted.clear()
       void this.load()
       Upgrade.check()
     }
@@ -36,8 +40,12 @@ export class Sessions {
       hint: (hint) => {
         if (hint.kind === "gap") return again()
         this.update((list) => SessionList.hint(list, hint))
-        // Of one that was deleted, too: an answer that is on its way may still have it.
-        this.look(hint.sessionId)
+        if (hint.kind === "session.deleted") {
+          this.deleted.add(hint.sessionId)
+        } else {
+          this.deleted.delete(hint.sessionId)
+          this.look(hint.sessionId)
+        }
       },
       opened: again,
       lost: () => {},
@@ -63,7 +71,7 @@ export class Sessions {
         ...state,
         isLoading: false,
         failed: null,
-        list: SessionList.first(state.list, page)
+        list: SessionList.first(state.list, this.withoutDeleted(page))
       }))
     } catch (error) {
       if (!(error instanceof Api.Failed)) throw error
@@ -79,7 +87,11 @@ export class Sessions {
     try {
       const page = await Api.sessions(search, list.next)
       if (asked !== this.asked) return
-      this.state.update((state) => ({ ...state, failed: null, list: SessionList.more(state.list, page) }))
+      this.state.update((state) => ({
+        ...state,
+        failed: null,
+        list: SessionList.more(state.list, this.withoutDeleted(page))
+      }))
     } catch (error) {
       if (!(error instanceof Api.Failed)) throw error
       const failed = `No more sessions could be loaded. ${error.message}`
@@ -108,6 +120,10 @@ export class Sessions {
     this.update((list) => SessionList.without(list, sessionId))
   }
 
+  private withoutDeleted(page: SessionPage): SessionPage {
+    return { ...page, sessions: page.sessions.filter(({ id }) => !this.deleted.has(id)) }
+  }
+
   private update(change: (list: SessionList.SessionList) => SessionList.SessionList): void {
     this.state.update((state) => {
       const list = change(state.list)
@@ -134,7 +150,7 @@ export class Sessions {
     if (known === undefined) return this.load()
     try {
       const session = await Api.listed(id)
-      if (this.state.value.search !== search) return
+      if (this.state.value.search !== search || this.deleted.has(id)) return
       this.update((list) => {
         const activity = list.sessions.find((other) => other.id === id)?.activity ?? known.activity
         return SessionList.put(list, { ...session, activity })
