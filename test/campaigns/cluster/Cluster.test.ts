@@ -57,8 +57,9 @@ const working = Effect.fnUntraced(function* (
     const { id } = yield* gateway.create({})
     const ref = yield* gateway.send({ sessionId: id, text: "call" })
     const began = Effect.asSome(cluster.working(runners, id))
-    // A runner that stood still for longer than its lease has lost the run, whose call then writes nothing.
-    const owner = yield* Effect.race(began, Effect.as(gateway.await(ref), Option.none()))
+    // A runner that stood still for longer than its lease has lost the run, whose call then ends and writes nothing.
+    const ended = Stream.filter(gateway.events({ sessionId: id }), ({ type }) => type === "call.finished")
+    const owner = yield* Effect.race(began, Effect.as(Stream.runHead(ended), Option.none()))
     if (Option.isSome(owner)) return { id, ref, owner: owner.value }
   }
 })
