@@ -1,11 +1,13 @@
 /**
  * Begins with the files that take longest, so that no worker waits for another at the end. Vitest only knows their
  * sizes. The very first one has four processes that must keep up with each other, so it comes before the files that put
- * the most load on the machine.
+ * the most load on the machine. So do the runners of a cluster, which come when it has ended.
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const first = "/test/campaigns/chaos/"
+
+const later = "/test/campaigns/cluster/"
 
 const long = [
   "/test/campaigns/",
@@ -22,12 +24,15 @@ const long = [
   "/adapters/page/Page.test.ts"
 ]
 
-const isLong = ({ moduleId }: TestSpecification): boolean => long.some((part) => moduleId.includes(part))
+const rankOf = ({ moduleId }: TestSpecification): number => {
+  if (moduleId.includes(first)) return 0
+  if (moduleId.includes(later)) return 2
+  return long.some((part) => moduleId.includes(part)) ? 1 : 3
+}
 
 export default class LongFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const sorted = await super.sort(files)
-    const rank = (file: TestSpecification) => (file.moduleId.includes(first) ? 0 : isLong(file) ? 1 : 2)
-    return sorted.toSorted((one, other) => rank(one) - rank(other))
+    return sorted.toSorted((one, other) => rankOf(one) - rankOf(other))
   }
 }

@@ -8,7 +8,7 @@ import * as Plan from "./Plan.js"
 const options: Plan.Options = {
   seed: 4,
   millis: 21_000,
-  sessions: 50,
+  sessions: 30,
   runners: 3,
   messageMillis: 10_000,
   faultMillis: 5_000,
