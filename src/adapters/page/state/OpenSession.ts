@@ -115,8 +115,8 @@ export class OpenSession {
   }
 
   private gone(): void {
-    this.set({ badge: "ended" })
-    this.state.update((state) => (state.view === null ? state : { ...state, view: SessionView.deleted(state.view) }))
+    const { view } = this.state.value
+    this.set({ badge: "ended", view: view === null ? null : SessionView.deleted(view) })
   }
 
   private watch(after: number): void {

@@ -57,13 +57,13 @@ const refuse = <Why>(connection: Sqlite.Database, why: Why): Why => {
   return why
 }
 
+/** Selects a piece of a file. */
+type Pieces = Sqlite.Statement<[file: number, part: number], Buffer>
+
 /** The database, if its beginning can be read, which says how long it is. Nothing says what its bytes were. */
-const unlisted = (connection: Sqlite.Database): ReadonlyArray<StoredFile> => {
+const unlisted = (select: Pieces): ReadonlyArray<StoredFile> => {
   try {
-    const header = connection
-      .prepare<[number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = 0")
-      .pluck()
-      .get(first)
+    const header = select.get(first, 0)
     if (header === undefined || header.toString("latin1", 0, 15) !== "SQLite format 3") return []
     const pageSize = header.readUInt16BE(16)
     const size = (pageSize === 1 ? 65_536 : pageSize) * header.readUInt32BE(28)
@@ -73,7 +73,7 @@ const unlisted = (connection: Sqlite.Database): ReadonlyArray<StoredFile> => {
   }
 }
 
-const filesOf = (connection: Sqlite.Database, isSalvage: boolean): ReadonlyArray<StoredFile> => {
+const filesOf = (connection: Sqlite.Database, select: Pieces, isSalvage: boolean): ReadonlyArray<StoredFile> => {
   const files: Array<StoredFile> = []
   try {
     for (const file of connection.prepare<[], StoredFile>("SELECT * FROM files ORDER BY ordinal").iterate()) {
@@ -83,12 +83,12 @@ const filesOf = (connection: Sqlite.Database, isSalvage: boolean): ReadonlyArray
     if (!isSalvage) throw thrown
   }
   return isSalvage && !files.some(({ name }) => name === DataLayout.databaseName)
-    ? [...unlisted(connection), ...files]
+    ? [...unlisted(select), ...files]
     : files
 }
 
 const reader = (connection: Sqlite.Database, fileSize: number, { isSalvage }: Options): BackupReader => {
-  const select = connection
+  const select: Pieces = connection
     .prepare<[number, number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = ?")
     .pluck()
   // The length is stored before the bytes, on another page.
@@ -124,7 +124,7 @@ const reader = (connection: Sqlite.Database, fileSize: number, { isSalvage }: Op
     })
 
   return {
-    files: filesOf(connection, isSalvage),
+    files: filesOf(connection, select, isSalvage),
     isWhole: (file, onBytes) => read(file, () => Effect.void, onBytes),
     extract: (file, path, onBytes) =>
       Effect.acquireUseRelease(

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect, it } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
-import { at, audit, drawn, live, send, shell, stopClock, visit, world, World } from "./visiting.js"
+import { at, audit, drawn, gateAt, live, send, shell, stopClock, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -59,8 +59,6 @@ Chromium.describe("the page by keyboard", () => {
         const page = yield* visit("")
         const dialog = page.getByRole("dialog")
         const create = page.getByRole("button", { name: "New" })
-        let answer = () => {}
-        const answered = new Promise<void>((resolve) => (answer = resolve))
         yield* Effect.promise(async () => {
           await create.click()
           await dialog.waitFor()
@@ -78,14 +76,7 @@ Chromium.describe("the page by keyboard", () => {
             return document.querySelector("dialog")?.open === true
           })()`)
           expect(isSecondOpen).toBe(true)
-          await page.route(
-            /\/v1\/sessions$/,
-            async (route) => {
-              await answered
-              await route.continue()
-            },
-            { times: 1 }
-          )
+          const answer = await gateAt(page, /\/v1\/sessions$/, { times: 1 })
           await dialog.getByLabel("Title", { exact: true }).fill("Created late")
           await page.keyboard.press("Enter")
           await page.keyboard.press("Escape")

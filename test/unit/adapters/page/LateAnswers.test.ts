@@ -9,6 +9,7 @@ import {
   at,
   drawn,
   gateAt,
+  lateAnswerAt,
   live,
   look,
   opens,
@@ -58,13 +59,8 @@ Chromium.describe("late answers", () => {
         yield* gateway.append(made.id, questions)
         const page = yield* visit("", { allowed: /status of 4/ })
         yield* Effect.promise(async () => {
-          let open = () => {}
-          const opened = new Promise<void>((resolve) => (open = resolve))
-          let timelines = 0
-          await page.route(/\/timeline$/, async (route) => {
-            if (++timelines > 1) await opened
-            await route.continue()
-          })
+          const open = await gateAt(page, /\/timeline$/)
+          await page.route(/\/timeline$/, (route) => route.continue(), { times: 1 })
           await reloading(page)
           await page.evaluate(`location.hash = "${at(made)}"`)
           await page.locator(".badge.is-gap").waitFor()
@@ -85,33 +81,19 @@ Chromium.describe("late answers", () => {
         const made = yield* session({ title: "Ghost" })
         const page = yield* visit("")
         const other = yield* visit("")
-        let open = () => {}
-        const opened = new Promise<void>((resolve) => (open = resolve))
         const links = (of: Page) => of.getByRole("link", { name: "Ghost" })
-        yield* Effect.promise(async () => {
+        const found = yield* Effect.promise(async () => {
           await links(other).waitFor()
           await links(page).waitFor()
-          let answer = () => {}
-          const answered = new Promise<void>((resolve) => (answer = resolve))
-          await page.route(
-            /\/v1\/sessions\?/,
-            async (route) => {
-              const response = await route.fetch()
-              answer()
-              await opened
-              await route.fulfill({ response })
-            },
-            { times: 1 }
-          )
+          const late = await lateAnswerAt(page, /\/v1\/sessions\?/)
           await page.getByLabel("Search titles").fill("Gho")
-          await answered
+          await late.answered
+          return late
         })
         yield* gateway.delete(made.id)
         yield* Effect.promise(async () => {
           await links(other).waitFor({ state: "detached" })
-          const late = page.waitForEvent("requestfinished", (request) => request.url().includes("title=Gho"))
-          open()
-          await late
+          await found.arrive()
           await page.getByText("No title contains").waitFor()
           expect(await links(page).count()).toBe(0)
         })

@@ -15,6 +15,7 @@ import {
   choose,
   choosing,
   dot,
+  gateAt,
   live,
   look,
   opens,
@@ -317,12 +318,7 @@ Chromium.describe("the page", () => {
           await live(page)
           expect(gaps).toBe(2)
           const file = { name: "dot.png", mimeType: "image/png", buffer: Buffer.from(dot, "base64") }
-          let arrive = () => {}
-          const arrived = new Promise<void>((resolve) => (arrive = resolve))
-          await page.route(/\/assets/, async (route) => {
-            await arrived
-            await route.continue()
-          })
+          const arrive = await gateAt(page, /\/assets/)
           await page.locator("input[type=file]").setInputFiles(file)
           await page.getByRole("progressbar", { name: "Uploading dot.png" }).waitFor()
           // A message that is sent before the file has arrived takes the file with it.

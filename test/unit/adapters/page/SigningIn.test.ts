@@ -24,6 +24,14 @@ const expire = async (page: Page) => {
   await page.getByText("You are not signed in").waitFor()
 }
 
+/** A page of a browser of its own, in which somebody has just signed in. */
+const signedIn = Effect.gen(function* () {
+  const { code } = yield* World
+  const page = yield* visit(`#code=${yield* code}`, { as: yield* another, allowed })
+  yield* Effect.promise(() => page.locator(".sessions").waitFor())
+  return page
+})
+
 Chromium.describe("signing in", () => {
   it(
     "takes a code once, however often its button is pressed",
@@ -56,7 +64,7 @@ Chromium.describe("signing in", () => {
       Effect.gen(function* () {
         const { code: newCode, session } = yield* World
         const made = yield* session({ title: "Unreached" })
-        const page = yield* visit(`#code=${yield* newCode}`, { as: yield* another, allowed })
+        const page = yield* signedIn
         const again = yield* newCode
         yield* Effect.promise(async () => {
           await choosing(page, "Unreached")
@@ -83,10 +91,8 @@ Chromium.describe("signing in", () => {
     "says nothing of a link that was used up, or a sign-out that failed, before the sign-in that has expired",
     run(
       Effect.gen(function* () {
-        const { code: newCode } = yield* World
-        const page = yield* visit(`#code=${yield* newCode}`, { as: yield* another, allowed })
+        const page = yield* signedIn
         yield* Effect.promise(async () => {
-          await page.locator(".sessions").waitFor()
           const refused = page.waitForResponse(/\/login$/)
           await page.evaluate(`location.hash = "#code=used"`)
           expect((await refused).status()).toBe(401)
@@ -126,10 +132,8 @@ Chromium.describe("signing out", () => {
     "that fails late leaves what is typed, and says so",
     run(
       Effect.gen(function* () {
-        const { code: newCode } = yield* World
-        const page = yield* visit(`#code=${yield* newCode}`, { as: yield* another, allowed })
+        const page = yield* signedIn
         yield* Effect.promise(async () => {
-          await page.locator(".sessions").waitFor()
           let fail = () => {}
           const failing = new Promise<void>((resolve) => (fail = resolve))
           await page.route(/\/logout$/, async (route) => {

@@ -1,12 +1,12 @@
 /** Attaching files: what cannot be attached is said as it is, before it is sent where that is possible, and uploads can be stopped. */
 import { Effect, Stream } from "effect"
-import type { Page, Request } from "playwright-core"
+import type { Page } from "playwright-core"
 import { expect, it } from "vitest"
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Chromium from "../../../support/browser/Browser.js"
 import { folder } from "../../services/storage/disk.js"
-import { at, dot, gateAt, live, painted, visit, world, World } from "./visiting.js"
+import { at, dot, gateAt, lateAnswerAt, live, visit, world, World } from "./visiting.js"
 
 const run = world()
 
@@ -75,34 +75,18 @@ Chromium.describe("an upload", () => {
         yield* save("first.txt")
         const page = yield* visit(at(made))
         const dialog = page.getByRole("dialog")
-        let open = () => {}
-        const opened = new Promise<void>((resolve) => (open = resolve))
-        let answer: (request: Request) => void = () => {}
-        const answered = new Promise<Request>((resolve) => (answer = resolve))
-        yield* Effect.promise(async () => {
+        const first = yield* Effect.promise(async () => {
           await live(page)
-          await page.route(
-            /\/assets$/,
-            async (route) => {
-              const response = await route.fetch()
-              answer(route.request())
-              await opened
-              await route.fulfill({ response })
-            },
-            { times: 1 }
-          )
+          const late = await lateAnswerAt(page, /\/assets$/)
           await page.getByLabel("More").click()
           await page.getByRole("button", { name: "Files" }).click()
-          await answered
+          await late.answered
+          return late
         })
         yield* save("second.txt")
         yield* Effect.promise(async () => {
           await dialog.locator(".file").nth(1).waitFor()
-          const first = await answered
-          const late = page.waitForEvent("requestfinished", (request) => request === first)
-          open()
-          await late
-          await painted(page)
+          await first.arrive()
           expect(await dialog.locator(".file").count()).toBe(2)
         })
       })

@@ -5,7 +5,7 @@
 import axe from "axe-core"
 import { Context, Deferred, Effect, FiberId, Layer, ManagedRuntime, Schema, type Scope } from "effect"
 import { type Inquiry, Permissions, type Session, Tool } from "skein"
-import type { BrowserContext, Page } from "playwright-core"
+import type { BrowserContext, Page, Request } from "playwright-core"
 import { afterAll, expect } from "vitest"
 import * as Chromium from "../../../support/browser/Browser.js"
 import { offered, served } from "./pageServer.js"
@@ -162,15 +162,49 @@ export const drawn = async (page: Page, isSo: () => Promise<boolean>) => {
 export const painted = (page: Page) =>
   page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-/** Holds the requests to an address back until it is opened. */
-export const gateAt = async (page: Page, path: RegExp) => {
+/** Holds the requests to an address back until it is opened: all of them, or the next one. */
+export const gateAt = async (page: Page, path: RegExp, which: { readonly times?: number } = {}) => {
   let open = () => {}
   const opened = new Promise<void>((resolve) => (open = resolve))
-  await page.route(path, async (route) => {
-    await opened
-    await route.continue()
-  })
+  await page.route(
+    path,
+    async (route) => {
+      await opened
+      await route.continue()
+    },
+    which
+  )
   return open
+}
+
+/** Has the server answer the next request to an address, and holds that answer back. */
+export const lateAnswerAt = async (page: Page, path: RegExp) => {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  let answer: (request: Request) => void = () => {}
+  const answered = new Promise<Request>((resolve) => (answer = resolve))
+  await page.route(
+    path,
+    async (route) => {
+      const response = await route.fetch()
+      answer(route.request())
+      await opened
+      await route.fulfill({ response })
+    },
+    { times: 1 }
+  )
+  return {
+    /** Waits until the server has answered. */
+    answered,
+    /** Lets the page have the answer. */
+    arrive: async () => {
+      const request = await answered
+      const arrived = page.waitForEvent("requestfinished", (finished) => finished === request)
+      open()
+      await arrived
+      await painted(page)
+    }
+  }
 }
 
 export const at = ({ id }: Session.Session) => `#/${id}`
